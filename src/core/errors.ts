@@ -1,0 +1,91 @@
+// The errors a user meets. Anything else that is thrown is a bug and keeps its stack.
+
+/**
+ * What kind of mistake a {@link UserError} reports; programs can switch on it.
+ * - `bad-input`: a file, row or value that the user gave is wrong;
+ * - `bad-recipe`: a recipe key or value is wrong;
+ * - `bad-checkpoint`: a model folder or adapter is wrong, or does not fit;
+ * - `unreadable-media`: a clip or picture cannot be decoded;
+ * - `not-supported`: a legal request that this version or machine cannot serve;
+ * - `non-finite`: training met an infinite or undefined number and stopped.
+ */
+export type UserErrorCode =
+  'bad-input' | 'bad-recipe' | 'bad-checkpoint' | 'unreadable-media' | 'not-supported' | 'non-finite';
+
+/** Where and how to mend the mistake that a {@link UserError} reports. */
+export interface UserErrorDetails {
+  /** What to do about it, as a sentence; printed on a line of its own. */
+  hint?: string;
+  /** The error that led to this one. */
+  cause?: unknown;
+}
+
+/**
+ * A mistake of the user's, told in one line: what was expected, what came, and where.
+ * The command line prints `message` and `hint` without a stack and exits with 2.
+ */
+export class UserError extends Error {
+  /** The kind of mistake. */
+  readonly code: UserErrorCode;
+  /** What to do about it. */
+  readonly hint: string | undefined;
+
+  /**
+   * @param code - the kind of mistake
+   * @param message - one line: `where: expected X, got Y`
+   * @param details - hint and cause
+   */
+  constructor(code: UserErrorCode, message: string, details: UserErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'UserError';
+    this.code = code;
+    this.hint = details.hint;
+  }
+}
+
+/**
+ * Asserts an invariant of ours; a failure is a bug, not a mistake of the user's.
+ * @param condition - what must hold
+ * @param message - what it means when it does not, with the values
+ */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`internal: ${message}`);
+}
+
+/**
+ * A value as an error message shows it: strings quoted with control characters escaped, long ones shortened.
+ * @param value - anything
+ * @returns one line of at most about 80 characters
+ */
+export function show(value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > 80 ? `${text.slice(0, 76)}…${text.endsWith('"') ? '"' : ''}` : text;
+}
+
+/**
+ * The nearest of `known` to a misspelt word, for "did you mean".
+ * @param word - what was written
+ * @param known - what is allowed
+ * @returns the nearest word, or undefined when none is within half its length in edits
+ */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Infinity;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return bestDistance <= Math.max(1, Math.floor(word.length / 2)) ? best : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
