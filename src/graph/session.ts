@@ -1,0 +1,146 @@
+// Runs graphs with ONNX Runtime: providers, threads, feeding by name with every size checked.
+import * as ort from 'onnxruntime-node';
+import { UserError, show } from '../core/index.ts';
+import { dimValue, isSymbol, showShape } from './dims.ts';
+import { writeOnnx } from './onnx.ts';
+import type { Data, DType, Value } from './value.ts';
+import { showValue } from './value.ts';
+
+/** Execution providers of ONNX Runtime that graphs can be run on. */
+export const providers = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
+/** One of {@link providers}. */
+export type Provider = (typeof providers)[number];
+
+/** How graphs are run. */
+export interface RunOptions {
+  /** Execution provider; default `cpu`. Another one falls back to nothing: where it is missing, that is an error. */
+  provider?: Provider;
+  /** Threads of one op; default 0, one for each physical core. The same number gives the same bits. */
+  threads?: number;
+  /**
+   * Keep a second, reordered copy of constant weights, which makes products with them faster; default true.
+   * Turn it off for graphs whose mapped weights do not fit into memory twice.
+   */
+  prepack?: boolean;
+}
+
+/** A tensor as it goes into a graph and comes out of it. */
+export interface TensorData<D extends Data = Data> {
+  /** Elements in row-major order. */
+  data: D;
+  /** Sizes, outermost first. */
+  shape: readonly number[];
+}
+
+/** A compiled graph. Dispose of it to free its memory. */
+export interface Session<Names extends string = string> {
+  /**
+   * Runs the graph once.
+   * @param feeds - every input by name
+   * @returns every output by name, in memory of its own
+   * @throws Error when an input is missing, unknown, or has another shape than the graph says
+   */
+  run(feeds: Readonly<Record<string, TensorData>>): Promise<Record<Names, TensorData<Float32Array>>>;
+  /** Nodes of the graph before the runtime's own optimisations. */
+  readonly numNodes: number;
+  /** Frees the session. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+type FedType = 'float32' | 'int64' | 'int32' | 'uint32' | 'bool';
+const fedTypes: Record<DType, FedType | null> = {
+  float32: 'float32',
+  int64: 'int64',
+  int32: 'int32',
+  uint32: 'uint32',
+  bool: 'bool',
+  bfloat16: null,
+  float16: null,
+};
+
+/**
+ * Compiles the graph below some float32 values.
+ * @param outputs - values by the name that they get as outputs
+ * @param options - provider, threads, memory
+ * @throws UserError `not-supported` when the provider is not there
+ */
+export async function compile<Names extends string>(
+  outputs: Readonly<Record<Names, Value>>,
+  options: RunOptions = {},
+): Promise<Session<Names>> {
+  const model = writeOnnx(outputs);
+  const { provider = 'cpu', threads = 0, prepack = true } = options;
+  const session: Record<string, unknown> = {};
+  if (!prepack) session['disable_prepacking'] = '1';
+  if (model.weightsFolder !== null) session['model_external_initializers_file_folder_path'] = model.weightsFolder;
+  let native: ort.InferenceSession;
+  try {
+    native = await ort.InferenceSession.create(model.bytes, {
+      executionProviders: [provider],
+      intraOpNumThreads: threads,
+      // Shapes change from clip to clip: a pattern of one run would only hold memory for the next (docs/engine.md).
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+      extra: {
+        session,
+        // A cast weight must not become a constant: that would hold every bf16 weight in fp32.
+        optimization: { disable_specified_optimizers: 'ConstantFolding' },
+      },
+    });
+  } catch (error) {
+    if (provider === 'cpu') throw error;
+    throw new UserError('not-supported', `provider ${provider}: ${(error as Error).message.split('\n')[0]}`, {
+      hint: 'iovqa doctor lists the providers of this machine; cpu is always there.',
+      cause: error,
+    });
+  }
+  const names = Object.keys(outputs) as Names[];
+  return {
+    numNodes: model.numNodes,
+    async run(feeds) {
+      const given = checkFeeds(model.inputs, feeds);
+      const results = await native.run(given);
+      const out = {} as Record<Names, TensorData<Float32Array>>;
+      for (const name of names) {
+        const result = results[name]!;
+        // A copy: the runtime's memory then goes back at once, not when the garbage collector looks.
+        out[name] = { data: Float32Array.from(result.data as Float32Array), shape: result.dims };
+        result.dispose();
+      }
+      return out;
+    },
+    async [Symbol.asyncDispose]() {
+      await native.release();
+    },
+  };
+}
+
+function checkFeeds(
+  inputs: ReadonlyMap<string, Value<'input'>>,
+  feeds: Readonly<Record<string, TensorData>>,
+): Record<string, ort.Tensor> {
+  const sizes = new Map<string, number>();
+  for (const [name, value] of inputs) {
+    const fed = feeds[name];
+    if (fed === undefined) throw new Error(`input ${name}: expected ${showValue(value)}, got nothing`);
+    value.shape.forEach((dim, i) => {
+      if (isSymbol(dim) && !sizes.has(dim)) sizes.set(dim, fed.shape[i] ?? -1);
+    });
+  }
+  const given: Record<string, ort.Tensor> = {};
+  for (const [name, value] of inputs) {
+    const fed = feeds[name]!;
+    const shape = value.shape.map((dim) => dimValue(dim, sizes));
+    if (shape.join() !== fed.shape.join()) {
+      throw new Error(
+        `input ${name}: expected ${showShape(value.shape)} = ${showShape(shape)}, got ${showShape(fed.shape)}`,
+      );
+    }
+    const type = fedTypes[value.dtype];
+    if (type === null) throw new Error(`input ${name}: ${value.dtype} tensors cannot be fed`);
+    given[name] = new ort.Tensor(type, fed.data as Float32Array, fed.shape);
+  }
+  const unknown = Object.keys(feeds).filter((name) => !inputs.has(name));
+  if (unknown.length > 0) throw new Error(`inputs ${show(unknown)} are not in the graph`);
+  return given;
+}
