@@ -1,0 +1,129 @@
+// A prompt and its answer as the rows of a training step: tokens, positions, and which rows are to predict which tokens.
+import { invariant } from '../core/index.ts';
+import { tokenizeAnswer, type EncodedPrompt, type TextTokenizer } from '../prompt/index.ts';
+import { ropePositions, type PositionInput } from './positions.ts';
+
+/** Rows of tokens for the model; T of them. */
+export interface TokenRows {
+  /** [T] token ids. */
+  tokenIds: Int32Array;
+  /** [3, T] positions, row-major: time, height, width. */
+  positions: Int32Array;
+  /** [T] row of the clip's vision features (images or videos one after the other) that stands for this token, or -1. */
+  visionSlots: Int32Array;
+  /**
+   * [T] who sees what. -1: an ordinary row, which sees itself and all rows before it. Otherwise: a branch, which sees itself and
+   * what the row of this index sees.
+   */
+  branchParent: Int32Array;
+  /** Rows of the prompt, P; the answer or the branches begin at this index. */
+  promptLength: number;
+}
+
+/** A row whose logits are trained. */
+export interface Target {
+  /** Index of the row. */
+  row: number;
+  /** The token that its logits are to predict. */
+  token: number;
+  /**
+   * Weight of its cross-entropy. The loss of a batch is the weighted sum over the sum of weights: with `integer-only` a sample's
+   * weights add up to 1, so every sample counts the same; with `response` each token weighs 1, as in ordinary fine-tuning.
+   */
+  weight: number;
+}
+
+/** A training example: prompt, answer and the end of the turn. */
+export interface Example extends TokenRows {
+  /** The answer's characters. */
+  answer: string;
+  /** The trained rows, rising. */
+  targets: Target[];
+}
+
+/** Which tokens are targets: the answer's characters alone, or the answer and the end of the turn. */
+export type TargetRule = 'integer-only' | 'response';
+
+/** How rows get their positions; see {@link PositionInput}. */
+export type PositionOptions = Pick<PositionInput, 'mergeSize' | 'tokensPerSecond' | 'rule'>;
+
+/** What {@link buildExample} needs. */
+export interface ExampleInput extends PositionOptions {
+  /** The encoded prompt. */
+  prompt: EncodedPrompt;
+  /** The answer's characters. */
+  answer: string;
+  /** The model's tokenizer. */
+  tokenizer: TextTokenizer;
+  /** Id of the token that ends a turn, `<|im_end|>`. */
+  endTokenId: number;
+  /** Which tokens are targets. Default `integer-only`. */
+  targets?: TargetRule;
+}
+
+/**
+ * Builds a training example.
+ * @param input - prompt, answer, tokenizer
+ * @returns rows of prompt, answer and end token, with their targets
+ * @throws UserError `not-supported` when the tokenizer joins the prompt's end with the answer's start
+ */
+export function buildExample(input: ExampleInput): Example {
+  const { prompt, answer, tokenizer, endTokenId, targets: rule = 'integer-only' } = input;
+  const answerIds = tokenizeAnswer(tokenizer, prompt.tail, answer);
+  const rows = promptRows(prompt, input, [...answerIds, endTokenId]);
+  const trained = rule === 'integer-only' ? answerIds : [...answerIds, endTokenId];
+  const weight = rule === 'integer-only' ? 1 / trained.length : 1;
+  const targets = trained.map((token, i): Target => ({ row: rows.promptLength - 1 + i, token, weight }));
+  return { ...rows, answer, targets };
+}
+
+/**
+ * The rows of a prompt and of tokens that follow it as text: what generating an answer token by token feeds.
+ * @param prompt - the encoded prompt
+ * @param options - how rows get their positions
+ * @param continuation - token ids behind the prompt. Default none
+ * @returns the rows
+ */
+export function promptRows(
+  prompt: EncodedPrompt,
+  options: PositionOptions = {},
+  continuation: readonly number[] = [],
+): TokenRows {
+  const promptLength = prompt.tokenIds.length;
+  const length = promptLength + continuation.length;
+  const tokenIds = new Int32Array(length);
+  tokenIds.set(prompt.tokenIds);
+  tokenIds.set(continuation, promptLength);
+  const visionSlots = new Int32Array(length).fill(-1);
+  let slot = 0;
+  for (const { start, length: count } of prompt.visions) {
+    for (let i = 0; i < count; i++) visionSlots[start + i] = slot++;
+  }
+  const positions = ropePositions({ ...options, length, visions: prompt.visions });
+  return { tokenIds, positions, visionSlots, branchParent: new Int32Array(length).fill(-1), promptLength };
+}
+
+/**
+ * Drops the rows behind the last target (the answer's last token and the end of the turn): no target sees them, so the loss and
+ * its gradient are the same with fewer rows to compute.
+ * @param example - an example with at least one target
+ * @returns the shorter example; its targets are the same
+ */
+export function trimToTargets(example: Example): Example {
+  const last = example.targets.at(-1);
+  invariant(last !== undefined, 'an example without targets cannot be trimmed');
+  return { ...example, ...firstRows(example, last.row + 1) };
+}
+
+function firstRows(rows: TokenRows, count: number): Omit<TokenRows, 'promptLength'> {
+  const { tokenIds, positions, visionSlots, branchParent } = rows;
+  const length = tokenIds.length;
+  const kept = new Int32Array(3 * count);
+  for (let axis = 0; axis < 3; axis++) kept.set(positions.subarray(axis * length, axis * length + count), axis * count);
+  return {
+    tokenIds: tokenIds.slice(0, count),
+    positions: kept,
+    visionSlots: visionSlots.slice(0, count),
+    branchParent: branchParent.slice(0, count),
+  };
+}

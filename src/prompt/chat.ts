@@ -1,0 +1,248 @@
+// The question as the model's chat template wraps it, and its token ids with one token per merged patch.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Template } from '@huggingface/jinja';
+import { invariant, show, UserError } from '../core/index.ts';
+import type { VisionKind } from './templates.ts';
+import type { TextSegment, TextTokenizer } from './tokenizer.ts';
+
+/** A model's chat template. */
+export interface ChatTemplate {
+  /**
+   * Wraps one user turn (images or videos, then the question) and opens the assistant's turn.
+   * @param question - plain text; nothing in it is taken for markup
+   * @param visions - what goes in before it, in order
+   * @returns segments: the template's own text, and the question as a literal
+   * @throws UserError `bad-checkpoint` when the template fails or does not hold the question exactly once
+   */
+  render(question: string, visions: readonly VisionKind[]): TextSegment[];
+}
+
+// Stands for the question while the template runs: private-use characters that no template holds (checked).
+const sentinel = '\u{F8F0}\u{F8F1}question\u{F8F2}';
+
+/**
+ * Loads the chat template of a model folder: `chat_template.jinja`, else `chat_template.json`, else the `chat_template` of
+ * `tokenizer_config.json` (the order of transformers 5).
+ * @param folder - the model's folder
+ * @returns the template
+ * @throws UserError `bad-checkpoint` when there is none or it cannot be parsed
+ */
+export async function loadChatTemplate(folder: string): Promise<ChatTemplate> {
+  const config = await readJson(join(folder, 'tokenizer_config.json'));
+  const jinjaPath = join(folder, 'chat_template.jinja');
+  const jinja = await readIfThere(jinjaPath);
+  if (jinja !== undefined) return createChatTemplate(jinja, jinjaPath, config);
+  for (const name of ['chat_template.json', 'tokenizer_config.json']) {
+    const path = join(folder, name);
+    const source = namedTemplate((await readJson(path))?.['chat_template'], path);
+    if (source !== undefined) return createChatTemplate(source, path, config);
+  }
+  throw new UserError('bad-checkpoint', `${folder}: expected a chat template, got none`, {
+    hint: 'It is in chat_template.jinja, chat_template.json or tokenizer_config.json of the model.',
+  });
+}
+
+/**
+ * Makes a chat template from its Jinja source.
+ * @param source - Jinja
+ * @param where - its name in messages
+ * @param config - the parsed `tokenizer_config.json`, for `bos_token` and its like
+ * @returns the template
+ * @throws UserError `bad-checkpoint` when it cannot be parsed
+ */
+export function createChatTemplate(
+  source: string,
+  where = 'chat template',
+  config: Record<string, unknown> = {},
+): ChatTemplate {
+  invariant(!source.includes(sentinel), `${where} holds the sentinel`);
+  const fail = (cause: unknown): never => {
+    const got = show(cause instanceof Error ? cause.message : cause);
+    throw new UserError('bad-checkpoint', `${where}: expected a chat template, got ${got}`, { cause });
+  };
+  let template: Template;
+  try {
+    template = new Template(source);
+  } catch (cause) {
+    return fail(cause);
+  }
+  return {
+    render: (question, visions) => {
+      const content = [...visions.map((type) => ({ type })), { type: 'text', text: sentinel }];
+      const messages = [{ role: 'user', content }];
+      let text: string;
+      try {
+        text = template.render({ ...specialTokens(config), messages, add_generation_prompt: true });
+      } catch (cause) {
+        return fail(cause);
+      }
+      const parts = text.split(sentinel);
+      const [before, after] = parts;
+      if (before === undefined || after === undefined || parts.length !== 2) {
+        const got = `${parts.length - 1} times`;
+        throw new UserError('bad-checkpoint', `${where}: expected the question once in the chat text, got it ${got}`);
+      }
+      return [
+        { text: before, literal: false },
+        { text: question, literal: true },
+        { text: after, literal: false },
+      ];
+    },
+  };
+}
+
+/** Size of an image or video in patches, before merging. */
+export interface PatchGrid {
+  /** Temporal patches; 1 for an image. */
+  t: number;
+  /** Rows of patches; a multiple of the merge size. */
+  h: number;
+  /** Columns of patches; a multiple of the merge size. */
+  w: number;
+}
+
+/** One image or video of a prompt. */
+export interface VisionInput {
+  /** Image or video. */
+  kind: VisionKind;
+  /** Its size in patches. */
+  grid: PatchGrid;
+  /** Seconds from one temporal patch to the next: temporal patch size / sampled frames a second. Videos only; default 1. */
+  secondsPerGrid?: number;
+}
+
+/** Where an image or video lies in a prompt. */
+export interface VisionSpan extends VisionInput {
+  /** Index of its first token. */
+  start: number;
+  /** How many tokens it takes: t·h·w / merge size². */
+  length: number;
+}
+
+/** Ids of the tokens that stand for patches, from the model's config. */
+export interface PadTokenIds {
+  /** `image_token_id`. */
+  image: number;
+  /** `video_token_id`. */
+  video: number;
+}
+
+/** A prompt ready for the model, up to where the answer begins. */
+export interface EncodedPrompt {
+  /** [P] token ids, pads expanded. */
+  tokenIds: Int32Array;
+  /** The images and videos in it, in order. */
+  visions: VisionSpan[];
+  /** The text behind the last special token (`assistant\n`): an answer is tokenized as its continuation. */
+  tail: string;
+}
+
+/** What {@link encodePrompt} needs. */
+export interface EncodePromptInput {
+  /** The model's tokenizer. */
+  tokenizer: TextTokenizer;
+  /** The model's chat template. */
+  chat: ChatTemplate;
+  /** The question as plain text. */
+  question: string;
+  /** The clip's images or videos, in order. */
+  visions: readonly VisionInput[];
+  /** Ids of the pad tokens. */
+  padTokens: PadTokenIds;
+  /** Patches merged to one token, along each side. Default 2. */
+  mergeSize?: number;
+}
+
+/**
+ * Tokenizes a prompt and expands each pad to one token per merged patch.
+ * @param input - tokenizer, template, question and grids
+ * @returns token ids and where the images and videos lie
+ * @throws UserError `bad-checkpoint` when the template does not give one pad per image or video, in order
+ */
+export function encodePrompt(input: EncodePromptInput): EncodedPrompt {
+  const { tokenizer, chat, question, visions, padTokens, mergeSize = 2 } = input;
+  const segments = chat.render(
+    question,
+    visions.map((vision) => vision.kind),
+  );
+  const { ids, tail } = tokenizer.encodeSegments(segments);
+  const pads = ids.filter((id) => id === padTokens.image || id === padTokens.video);
+  const wanted = visions.map((vision) => padTokens[vision.kind]);
+  if (pads.length !== wanted.length || pads.some((pad, i) => pad !== wanted[i])) {
+    const count = (list: number[]): string =>
+      `${list.filter((id) => id === padTokens.image).length} image and ${list.filter((id) => id === padTokens.video).length} video pads`;
+    throw new UserError('bad-checkpoint', `chat template: expected ${count(wanted)}, got ${count(pads)}`, {
+      hint: 'Is this the chat template of a vision-language model?',
+    });
+  }
+  const spans: VisionSpan[] = [];
+  const tokenIds: number[] = [];
+  for (const id of ids) {
+    const vision = id === padTokens.image || id === padTokens.video ? visions[spans.length] : undefined;
+    if (vision === undefined) {
+      tokenIds.push(id);
+      continue;
+    }
+    const length = mergedTokens(vision.grid, mergeSize);
+    spans.push({ ...vision, start: tokenIds.length, length });
+    for (let i = 0; i < length; i++) tokenIds.push(id);
+  }
+  return { tokenIds: Int32Array.from(tokenIds), visions: spans, tail };
+}
+
+/**
+ * How many tokens an image or video takes.
+ * @param grid - size in patches
+ * @param mergeSize - patches merged along each side. Default 2
+ * @returns t·h·w / mergeSize²
+ */
+export function mergedTokens(grid: PatchGrid, mergeSize = 2): number {
+  const { t, h, w } = grid;
+  const whole = [t, h / mergeSize, w / mergeSize].every((side) => Number.isInteger(side) && side > 0);
+  invariant(whole, `patch grid: expected positive sides divisible by ${mergeSize}, got ${show(grid)}`);
+  return (t * h * w) / mergeSize ** 2;
+}
+
+/** `bos_token` and its like, each a string or an added-token record. */
+function specialTokens(config: Record<string, unknown>): Record<string, string> {
+  const tokens: Record<string, string> = {};
+  for (const [key, value] of Object.entries(config)) {
+    if (!key.endsWith('_token')) continue;
+    const text = typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value;
+    if (typeof text === 'string') tokens[key] = text;
+  }
+  return tokens;
+}
+
+/** The template itself, or the one named `default` of a list of named ones. */
+function namedTemplate(value: unknown, path: string): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  const list = Array.isArray(value) ? (value as { name?: unknown; template?: unknown }[]) : [];
+  const template = list.find((entry) => entry.name === 'default')?.template;
+  if (typeof template === 'string') return template;
+  throw new UserError(
+    'bad-checkpoint',
+    `${path}: expected chat_template to be text or hold a default, got ${show(value)}`,
+  );
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new UserError('bad-checkpoint', `${path}: expected a readable file, got ${show(String(cause))}`, { cause });
+  }
+}
+
+async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new UserError('bad-checkpoint', `${path}: expected JSON, got ${show(String(cause))}`, { cause });
+  }
+}
