@@ -1,0 +1,10 @@
+/**
+ * Qwen2.5-VL: its sizes, weights and graphs.
+ * @module model
+ */
+export * from './weights.ts';
+export * from './qwen2-5-vl/config.ts';
+export * from './qwen2-5-vl/feeds.ts';
+export * from './qwen2-5-vl/layers.ts';
+export * from './qwen2-5-vl/text.ts';
+export * from './qwen2-5-vl/vision.ts';

@@ -1,0 +1,143 @@
+// The text model as a graph: embeddings with vision features in place, decoder layers, logits at the wanted rows only.
+// Legend: B clips, T tokens of the longest clip, N = B·T, M merged vision tokens, C width, D head width, R = B·Q wanted rows, V vocabulary.
+import type { Dim, Value } from '../../graph/index.ts';
+import {
+  add,
+  cast,
+  concat,
+  dimProduct,
+  gather,
+  input,
+  matmul,
+  mul,
+  reshape,
+  rmsNorm,
+  silu,
+  where,
+} from '../../graph/index.ts';
+import type { LoraGraph, WeightSource } from './layers.ts';
+import { attention, linear, rotate } from './layers.ts';
+import type { TextConfig } from './config.ts';
+
+/** Inputs of the text graph. */
+export interface TextInputs {
+  /** int64 [B·T]: token ids. */
+  tokens: Value;
+  /** int64 [B·T]: row of `features` for vision tokens, 0 elsewhere. */
+  visionIndex: Value;
+  /** bool [B·T, 1]: whether a token is a vision token. */
+  isVision: Value;
+  /** float32 [B, T, D]: cosines of the rotary embedding. */
+  cos: Value;
+  /** float32 [B, T, D]: sines of the rotary embedding. */
+  sin: Value;
+  /** float32 [B, T, T]: 0 where a row sees a column, very negative elsewhere. */
+  bias: Value;
+  /** int64 [B, Q]: wanted rows, counted over all clips (b·T + t). */
+  rows: Value;
+}
+
+/**
+ * Declares the inputs of the text graph.
+ * @param headDim - width of a head
+ */
+export function textInputs(headDim: number): TextInputs {
+  return {
+    tokens: input('tokens', 'int64', ['B', 'T']),
+    visionIndex: input('visionIndex', 'int64', ['B', 'T']),
+    isVision: input('isVision', 'bool', ['B', 'T', 1]),
+    cos: input('cos', 'float32', ['B', 'T', headDim]),
+    sin: input('sin', 'float32', ['B', 'T', headDim]),
+    bias: input('bias', 'float32', ['B', 'T', 'T']),
+    rows: input('rows', 'int64', ['B', 'Q']),
+  };
+}
+
+/**
+ * The text model up to its last hidden states at the wanted rows. The last layer computes queries, attention output
+ * and MLP for those rows alone.
+ * @param inputs - the graph's inputs
+ * @param features_MC - float32 [M, C]: vision features of all clips, one after the other
+ * @param config - the text model's sizes
+ * @param weights - where its weights come from
+ * @param lora - the adapter, or null
+ * @returns float32 [B·Q, C], after the final norm
+ */
+export function textHidden(
+  inputs: TextInputs,
+  features_MC: Value,
+  config: TextConfig,
+  weights: WeightSource,
+  lora: LoraGraph | null,
+): Value {
+  const N = 'B*T';
+  const flat = (x: Value): Value => reshape(x, [N]);
+  const seen = gather(features_MC, flat(inputs.visionIndex));
+  const read = gather(weights.get('embed_tokens.weight'), flat(inputs.tokens));
+  let x_NC = where(reshape(inputs.isVision, [N, 1]), seen, read);
+  const rows = reshape(inputs.rows, ['B*Q']);
+  for (let i = 0; i < config.numLayers; i++) {
+    x_NC = decoderLayer(x_NC, `layers.${i}`, inputs, i === config.numLayers - 1 ? rows : null, config, weights, lora);
+  }
+  return rmsNorm(x_NC, weights.get('norm.weight'), config.rmsNormEps);
+}
+
+/** One decoder layer; with `rows`, its output is those rows only. */
+function decoderLayer(
+  x_NC: Value,
+  name: string,
+  inputs: TextInputs,
+  rows: Value | null,
+  config: TextConfig,
+  weights: WeightSource,
+  lora: LoraGraph | null,
+): Value {
+  const { numHeads, numKvHeads, headDim, rmsNormEps } = config;
+  const pick = (x: Value): Value => (rows === null ? x : gather(x, rows));
+  const Q: Dim = rows === null ? 'T' : 'Q';
+  const NQ = dimProduct('B', Q);
+  const at = (x: Value): Value => pick(reshape(x, ['B*T', x.shape.at(-1)!])); // [B,T,·] at the query rows
+  const keys = lora?.dropout ? { keys: pick(lora.dropout.keys) } : {};
+
+  const h_NC = rmsNorm(x_NC, weights.get(`${name}.input_layernorm.weight`), rmsNormEps);
+  const attn = `${name}.self_attn`;
+  const q = reshape(linear(pick(h_NC), `${attn}.q_proj`, weights, { bias: true, lora, ...keys }), [
+    'B',
+    Q,
+    numKvHeads,
+    numHeads / numKvHeads,
+    headDim,
+  ]);
+  const heads = (x: Value): Value => reshape(x, ['B', 'T', numKvHeads, headDim]);
+  const k = heads(linear(h_NC, `${attn}.k_proj`, weights, { bias: true, lora }));
+  const v = heads(linear(h_NC, `${attn}.v_proj`, weights, { bias: true, lora }));
+  const angle = (x: Value): Value => reshape(at(x), ['B', Q, 1, 1, headDim]);
+  const keyAngle = (x: Value): Value => reshape(x, ['B', 'T', 1, headDim]);
+  const mixed = attention(
+    rotate(q, angle(inputs.cos), angle(inputs.sin)),
+    rotate(k, keyAngle(inputs.cos), keyAngle(inputs.sin)),
+    v,
+    reshape(at(inputs.bias), ['B', 1, 1, Q, 'T']),
+  );
+  const after = add(
+    pick(x_NC),
+    linear(reshape(mixed, [NQ, numHeads * headDim]), `${attn}.o_proj`, weights, { bias: false, lora, ...keys }),
+  );
+  const normed = rmsNorm(after, weights.get(`${name}.post_attention_layernorm.weight`), rmsNormEps);
+  const mlp = (part: string, x: Value): Value =>
+    linear(x, `${name}.mlp.${part}`, weights, { bias: false, lora, ...keys });
+  return add(after, mlp('down_proj', mul(silu(mlp('gate_proj', normed)), mlp('up_proj', normed))));
+}
+
+/**
+ * Logits of the wanted rows over the whole vocabulary.
+ * @param hidden_RC - float32 [R, C]
+ * @param config - the text model's sizes
+ * @param weights - where the head comes from; a head that is not float32 is cast in pieces
+ * @returns float32 [R, V]
+ */
+export function headLogits(hidden_RC: Value, config: TextConfig, weights: WeightSource): Value {
+  const pieces = weights.pieces(config.tieWordEmbeddings ? 'embed_tokens.weight' : 'lm_head.weight', hidden_RC);
+  const logits = pieces.map((piece) => matmul(hidden_RC, cast(piece, 'float32'), { transB: true }));
+  return logits.length === 1 ? logits[0]! : concat(logits, 1);
+}
