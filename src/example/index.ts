@@ -4,6 +4,7 @@
  * @module example
  */
 export * from './attention-bias.ts';
+export * from './batch.ts';
 export * from './example.ts';
 export * from './mask.ts';
 export * from './positions.ts';

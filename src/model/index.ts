@@ -2,6 +2,7 @@
  * Qwen2.5-VL: its sizes, weights and graphs.
  * @module model
  */
+export * from './lora.ts';
 export * from './weights.ts';
 export * from './qwen2-5-vl/config.ts';
 export * from './qwen2-5-vl/feeds.ts';

@@ -1,0 +1,90 @@
+// LoRA on the text model: which modules have factors, their shapes, and the factors as inputs of a graph.
+import { invariant } from '../core/index.ts';
+import type { Value } from '../graph/index.ts';
+import { input } from '../graph/index.ts';
+import type { LoraGraph } from './qwen2-5-vl/layers.ts';
+
+/** Linear layers of a decoder layer that LoRA can be put on. */
+export const loraTargets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
+/** One of {@link loraTargets}. */
+export type LoraTarget = (typeof loraTargets)[number];
+
+/** Sizes and placement of a LoRA adapter. */
+export interface LoraOptions {
+  /** Rank R of the update. */
+  rank: number;
+  /** The update is scaled with alpha / R, or alpha / √R with `rslora`. */
+  alpha: number;
+  /** Probability that an input of the update is dropped in training, 0 ≤ p < 1. */
+  dropout: number;
+  /** Scale with alpha / √R (Kalajdzievski 2023). */
+  rslora: boolean;
+  /** Linear layers that get an update. */
+  targets: readonly LoraTarget[];
+}
+
+/**
+ * Scale of the update.
+ * @param lora - the adapter's options
+ */
+export function loraScale(lora: Pick<LoraOptions, 'alpha' | 'rank' | 'rslora'>): number {
+  return lora.alpha / (lora.rslora ? Math.sqrt(lora.rank) : lora.rank);
+}
+
+/**
+ * Names and shapes of an adapter's tensors, in a fixed order.
+ * @param lora - the adapter's options
+ * @param numLayers - decoder layers of the model
+ * @param shapeOf - shape [out, in] of a weight by canonical name
+ * @returns `layers.N.….lora_A.weight` [R, in] and `….lora_B.weight` [out, R]
+ */
+export function loraShapes(
+  lora: Pick<LoraOptions, 'rank' | 'targets'>,
+  numLayers: number,
+  shapeOf: (name: string) => readonly number[],
+): Map<string, [number, number]> {
+  const shapes = new Map<string, [number, number]>();
+  for (let i = 0; i < numLayers; i++) {
+    for (const target of loraTargets.filter((t) => lora.targets.includes(t))) {
+      const module = `layers.${i}.${/^(q|k|v|o)_/.test(target) ? 'self_attn' : 'mlp'}.${target}`;
+      const [rows, columns] = shapeOf(`${module}.weight`) as [number, number];
+      shapes.set(`${module}.lora_A.weight`, [lora.rank, columns]);
+      shapes.set(`${module}.lora_B.weight`, [rows, lora.rank]);
+    }
+  }
+  return shapes;
+}
+
+/** An adapter in a graph. */
+export interface LoraInputs extends LoraGraph {
+  /** The factors as inputs, by the names of {@link loraShapes}. */
+  readonly inputs: ReadonlyMap<string, Value>;
+}
+
+/**
+ * An adapter whose factors are fed.
+ * @param lora - the adapter's options
+ * @param shapes - names and shapes of its tensors
+ * @param training - whether inputs are dropped; the graph then has the input `dropoutKeys`, uint32 [B·T, 1]
+ */
+export function loraInputs(
+  lora: LoraOptions,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  training: boolean,
+): LoraInputs {
+  const inputs = new Map<string, Value>();
+  for (const [name, shape] of shapes) inputs.set(name, input(name, 'float32', shape));
+  const scale = loraScale(lora);
+  const drops = training && lora.dropout > 0;
+  return {
+    inputs,
+    dropout: drops ? { rate: lora.dropout, keys: input('dropoutKeys', 'uint32', ['B*T', 1]) } : null,
+    factors(module) {
+      const a = inputs.get(`${module}.lora_A.weight`);
+      if (a === undefined) return null;
+      const b = inputs.get(`${module}.lora_B.weight`);
+      invariant(b !== undefined, `${module} has lora_A without lora_B`);
+      return { a, b, scale };
+    },
+  };
+}

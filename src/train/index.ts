@@ -1,0 +1,5 @@
+/**
+ * Training: objectives, the step, the loop.
+ * @module train
+ */
+export * from './objective.ts';
