@@ -5,6 +5,7 @@
  */
 export * from './answer.ts';
 export * from './chat.ts';
+export * from './encode-prompt.ts';
 export * from './templates.ts';
 export * from './tokenizer.ts';
 export * from './trie.ts';

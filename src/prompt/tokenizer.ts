@@ -111,26 +111,29 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
   const encodeText = (text: string): number[] => {
     const normalized = normalizer === null ? text : normalizer.normalize(text);
     if (normalized === '') return [];
-    const ids = model.encode(preTokenizer.pre_tokenize(normalized)).map((token) => model.tokens_to_ids.get(token));
-    return ids.map((id) => {
-      invariant(id !== undefined && !addedIds.has(id), `text ${show(text)} was tokenized to the special token ${id}`);
+    const tokens = model.encode(preTokenizer.pre_tokenize(normalized));
+    return tokens.map((token) => {
+      const id = model.tokens_to_ids.get(token);
+      invariant(id !== undefined && !addedIds.has(id), `ordinary text was tokenized to the special token ${token}`);
       return id;
     });
   };
 
   const encodeSegments = (segments: readonly TextSegment[]): EncodedText => {
     const ids: number[] = [];
+    const append = (more: readonly number[]): void => more.forEach((id) => ids.push(id)); // a spread would overflow the stack
     let tail = '';
     for (const { text, literal } of segments) {
       let start = 0;
       for (const match of literal ? [] : text.matchAll(pattern)) {
-        ids.push(...encodeText(tail + text.slice(start, match.index)), specialIds.get(match[0])!);
+        append(encodeText(tail + text.slice(start, match.index)));
+        ids.push(specialIds.get(match[0])!);
         start = match.index + match[0].length;
         tail = '';
       }
       tail += text.slice(start);
     }
-    for (const id of encodeText(tail)) ids.push(id);
+    append(encodeText(tail));
     return { ids, tail };
   };
 
@@ -152,7 +155,7 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
 /** Refuses what would be tokenized wrongly without a word: other models, missing bytes, added tokens that eat spaces. */
 function checkedAddedTokens(json: unknown, where: string): AddedTokenEntry[] {
   const file = json as {
-    model?: { type?: string; vocab?: Record<string, number> };
+    model?: { type?: string; vocab?: Record<string, number>; merges?: (string | [string, string])[] };
     decoder?: { type?: string } | null;
     added_tokens?: AddedTokenEntry[];
   } | null;
@@ -168,6 +171,12 @@ function checkedAddedTokens(json: unknown, where: string): AddedTokenEntry[] {
   if (missing.length > 0) {
     const count = `${missing.length} missing (first: ${show(missing[0])})`;
     throw new UserError('bad-checkpoint', `${where}: expected a token for every byte of UTF-8, got ${count}`);
+  }
+  // The library drops a merged token that has no id, without a word.
+  for (const merge of file.model.merges ?? []) {
+    const merged = typeof merge === 'string' ? merge.replace(' ', '') : merge.join('');
+    if (vocab[merged] !== undefined) continue;
+    throw new UserError('bad-checkpoint', `${where}: expected a token for every merge, got none for ${show(merged)}`);
   }
   const added = file.added_tokens ?? [];
   const odd = added.find((token) => token.lstrip === true || token.rstrip === true || token.single_word === true);

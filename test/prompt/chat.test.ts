@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   createChatTemplate,
@@ -11,7 +11,7 @@ import {
   type VisionInput,
   type VisionKind,
 } from '../../src/prompt/index.ts';
-import { chatSource, hostilePrompts, setups } from './fixtures.ts';
+import { chatSource, hostilePrompts, qwenFile, setups } from './fixtures.ts';
 
 interface ChatGoldens {
   chats: { kinds: VisionKind[]; question: string; ids: number[] }[];
@@ -77,6 +77,13 @@ describe('a template that does not fit is an error', () => {
   ])('%s', (source, message) => {
     expect(() => render(source)).toThrow(message);
     expect(() => render(source)).toThrow(expect.objectContaining({ code: 'bad-checkpoint' }));
+  });
+
+  test('the template of a model without eyes', async () => {
+    const { chat, ...setup } = { ...setups[0]!, chat: await loadChatTemplate(dirname(qwenFile)) };
+    expect(() => encodePrompt({ ...setup, chat, question: 'q', visions: [image] })).toThrow(
+      expect.objectContaining({ code: 'bad-checkpoint' }),
+    );
   });
 
   test('odd grids are a bug', () => {

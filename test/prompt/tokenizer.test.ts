@@ -68,6 +68,11 @@ describe.each(setups)('$name', ({ tokenizer, endTokenId }) => {
   });
 });
 
+test('very long text is tokenized', () => {
+  const ids = setups[1]!.tokenizer.encode(`${'7'.repeat(300_000)}<|im_end|>`, { special: true });
+  expect(ids).toHaveLength(300_001);
+});
+
 test('lone surrogates become U+FFFD', () => {
   expect(qwen.decode(qwen.encode('a\uD800b', { special: false }))).toBe('a\uFFFDb');
 });
@@ -81,6 +86,9 @@ test('refuses what it would tokenize wrongly', () => {
   expect(broken((json) => (json['model']!['type'] = 'WordPiece'))).toThrow('expected a byte-level BPE, got WordPiece');
   expect(broken((json) => delete (json['model']!['vocab'] as Record<string, number>)['Ġ'])).toThrow(
     'expected a token for every byte of UTF-8, got 1 missing (first: "Ġ")',
+  );
+  expect(broken((json) => delete (json['model']!['vocab'] as Record<string, number>)['goo'])).toThrow(
+    'expected a token for every merge, got none for "goo"',
   );
   expect(broken((json) => ((json['added_tokens'] as unknown as { lstrip: boolean }[])[0]!.lstrip = true))).toThrow(
     'expected plain added tokens',
