@@ -1,0 +1,18 @@
+/**
+ * Tables of clips and opinion scores: manifests (CSV, JSONL) read and checked row by row, presets of public data sets,
+ * MOS scales, and splits in which no group of related clips is torn apart.
+ * @module dataset
+ */
+export type { Dataset, Manifest, ManifestOptions } from './manifest.ts';
+export { columnValue, loadManifest, readManifest, requireNoProblems } from './manifest.ts';
+export type { ColumnMap, ColumnRole, Preset } from './presets.ts';
+export { columnRoles, findPreset, presetNames } from './presets.ts';
+export type { Problem, ProblemKind } from './problem.ts';
+export { formatProblem } from './problem.ts';
+export type { ClipRow } from './row.ts';
+export type { MosScale } from './scale.ts';
+export { commonScales, fromUnit5, parseScale, scaleName, stdFromUnit5, stdToUnit5, toUnit5 } from './scale.ts';
+export type { Grouped, Leak, Split } from './split.ts';
+export { kFold, leakingGroups, rowsOfSplit, splitByGroup } from './split.ts';
+export type { TableFormat } from './table.ts';
+export { formatCsv } from './table.ts';

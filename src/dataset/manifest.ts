@@ -1,0 +1,184 @@
+// Reads a manifest: the table of clips and scores that everything else starts from.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, extname, resolve } from 'node:path';
+import { UserError, show } from '../core/index.ts';
+import { resolveColumns } from './columns.ts';
+import { checkMedia } from './media.ts';
+import type { ColumnMap } from './presets.ts';
+import { findPreset } from './presets.ts';
+import type { Problem } from './problem.ts';
+import { problemsError } from './problem.ts';
+import type { ClipRow } from './row.ts';
+import { readRow } from './row.ts';
+import type { MosScale } from './scale.ts';
+import { commonScales, parseScale, scaleName } from './scale.ts';
+import type { TableFormat } from './table.ts';
+import { readTable } from './table.ts';
+
+/** How to read a manifest. */
+export interface ManifestOptions {
+  /** The file's names of columns that are not called as their role; goes before a preset's. */
+  columns?: ColumnMap;
+  /** A public data set whose label file this is; one of `presetNames`. */
+  preset?: string;
+  /** The scale of the scores, such as `0-100`; default: the preset's, else `1-5`. */
+  scale?: string | MosScale;
+  /** The folder that media names are relative to; default: the manifest's own. */
+  mediaRoot?: string;
+  /** Whether every row needs a score; true by default. */
+  requireMos?: boolean;
+  /** Whether the media files must be on disk; true by default. */
+  checkMedia?: boolean;
+}
+
+/** A manifest that was read. */
+export interface Dataset {
+  /** The manifest, as the user wrote its path. */
+  file: string;
+  /** SHA-256 of the manifest's bytes, in hexadecimal: a resumed run checks that its data are the same. */
+  sha256: string;
+  /** The scale of the rows' scores. */
+  scale: MosScale;
+  /** The rows without problems, in the order of the file. */
+  rows: ClipRow[];
+  /** Frames a second to assume for clips that carry no timing, where the preset says so. */
+  assumedFps?: number;
+}
+
+/** A manifest that was read, and what is wrong with it. */
+export interface Manifest extends Dataset {
+  /** What is wrong, in the order of the file. */
+  problems: Problem[];
+  /** How many rows the file holds, with those that have problems. */
+  numRows: number;
+}
+
+/**
+ * Reads a manifest that must have no problem.
+ * @param path - a CSV (`.csv`) or JSONL (`.jsonl`, `.ndjson`) file
+ * @param options - columns, preset, scale, media folder, what to require
+ * @returns the rows and their scale
+ * @throws UserError `bad-input` that lists all problems at once; `bad-recipe` for a wrong option
+ */
+export async function readManifest(path: string, options: ManifestOptions = {}): Promise<Dataset> {
+  return requireNoProblems(await loadManifest(path, options));
+}
+
+/**
+ * Reads a manifest and returns what is wrong with it instead of throwing, for callers that may go on without some rows.
+ * Problems of scope `file` mean that rows may be missing or none could be read.
+ * @param path - a CSV (`.csv`) or JSONL (`.jsonl`, `.ndjson`) file
+ * @param options - columns, preset, scale, media folder, what to require
+ * @returns the rows without problems, and the problems
+ * @throws UserError `bad-input` when the file cannot be read at all; `bad-recipe` for a wrong option
+ */
+export async function loadManifest(path: string, options: ManifestOptions = {}): Promise<Manifest> {
+  const preset = options.preset === undefined ? undefined : findPreset(options.preset);
+  const scale = parseScale(options.scale ?? preset?.scale ?? '1-5');
+  const requireMos = options.requireMos ?? true;
+  const bytes = await readBytes(path);
+  const table = readTable(path, bytes, preset?.format ?? formatOfName(path));
+  const manifest: Manifest = {
+    file: path,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    scale,
+    rows: [],
+    problems: [...table.problems],
+    numRows: table.numRecords,
+    ...(preset?.assumedFps === undefined ? {} : { assumedFps: preset.assumedFps }),
+  };
+  if (table.columns.length === 0) {
+    if (table.problems.length === 0) manifest.problems.push(noRows(path, 'an empty file'));
+    return manifest;
+  }
+  const { roles, problems } = resolveColumns(path, table.columns, options.columns ?? {}, preset, requireMos);
+  manifest.problems.unshift(...problems);
+  if (table.numRecords === 0) manifest.problems.push(noRows(path, 'a header only'));
+  if (problems.length > 0) return manifest;
+
+  const mediaRoot = options.mediaRoot ?? dirname(path);
+  const context = {
+    file: path,
+    roles,
+    scale,
+    requireMos,
+    preset,
+    resolvePath: (name: string): string => resolve(mediaRoot, name),
+  };
+  const parsed = table.records.map((record) => readRow(record, context));
+  const rows = parsed.map(({ row }) => row).filter(({ id }) => id !== '');
+  const columnOf = (row: ClipRow): string => (row.kind === 'video' ? roles.video : roles.image)!;
+  const mediaProblems = await checkMedia(path, rows, columnOf, options.checkMedia ?? true);
+  for (const { row, problems } of parsed) {
+    const mediaProblem = mediaProblems.get(row);
+    if (mediaProblem) problems.unshift(mediaProblem);
+    if (problems.length === 0) manifest.rows.push(row);
+    manifest.problems.push(...problems);
+  }
+  manifest.problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  suggestScale(
+    manifest,
+    parsed.flatMap(({ row }) => row.mos ?? []),
+  );
+  return manifest;
+}
+
+/**
+ * Makes any problem of a manifest an error.
+ * @param manifest - what `loadManifest` gave
+ * @returns the manifest without its (empty) list of problems
+ * @throws UserError `bad-input` that lists the first 20 problems and counts the rest
+ */
+export function requireNoProblems(manifest: Manifest): Dataset {
+  const { problems, numRows: _numRows, ...dataset } = manifest;
+  if (problems.length > 0) throw problemsError(manifest.file, problems);
+  return dataset;
+}
+
+/**
+ * A row's text in a column, for breaking results down by it.
+ * @param row - the row
+ * @param column - a column of the file, or `prompt`, `group`, `split` or `kind`
+ * @returns the text; undefined where the row has none
+ */
+export function columnValue(row: ClipRow, column: string): string | undefined {
+  if (Object.hasOwn(row.extra, column)) return row.extra[column];
+  if (column === 'prompt' || column === 'group' || column === 'split' || column === 'kind') return row[column];
+  return undefined;
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const got = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : String(code ?? cause);
+    throw new UserError('bad-input', `${path}: expected a manifest (CSV or JSONL), got ${got}`, { cause });
+  }
+}
+
+function formatOfName(path: string): TableFormat {
+  const ending = extname(path).toLowerCase();
+  if (ending === '.csv') return { kind: 'csv' };
+  if (ending === '.jsonl' || ending === '.ndjson') return { kind: 'jsonl' };
+  throw new UserError('bad-input', `${path}: expected a manifest named .csv, .jsonl or .ndjson, got ${show(ending)}`);
+}
+
+function noRows(file: string, got: string): Problem {
+  return { kind: 'no-rows', scope: 'file', file, expected: 'a row for each clip', got };
+}
+
+/** Where most scores are off the scale, the scale is what is wrong; says which one they would fit. */
+function suggestScale(manifest: Manifest, scores: readonly number[]): void {
+  const first = manifest.problems.find(({ kind }) => kind === 'out-of-scale');
+  const numOff = manifest.problems.filter(({ kind }) => kind === 'out-of-scale').length;
+  if (!first || numOff * 2 < scores.length) return;
+  const low = scores.reduce((a, b) => Math.min(a, b));
+  const high = scores.reduce((a, b) => Math.max(a, b));
+  const fits = commonScales.filter((name) => {
+    const { min, max } = parseScale(name);
+    return low >= min && high <= max;
+  });
+  first.hint = `the scores run from ${low} to ${high}; the scale is set to ${scaleName(manifest.scale)}${fits.length > 0 ? `, they would fit ${fits.join(' or ')}` : ''}`;
+}
