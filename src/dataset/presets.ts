@@ -55,7 +55,7 @@ const presetTable: Readonly<Record<string, Preset>> = {
   },
   't2vqa-db': {
     about:
-      'T2VQA-DB, info.txt (name|prompt|MOS, no header): 10,000 videos, 1,000 prompts by 9 generators and one real source.',
+      'T2VQA-DB, info.txt (name|prompt|MOS, no header): 10,000 videos of 1,000 prompts, from 9 generators; scores taken to be 0–100.',
     columns: { video: 'name', mos: 'mos', prompt: 'prompt', group: 'prompt' },
     scale: '0-100',
     format: { kind: 'csv', delimiter: '|', quoted: false, header: ['name', 'prompt', 'mos'] },

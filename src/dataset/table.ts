@@ -55,7 +55,7 @@ export function readTable(file: string, bytes: Uint8Array, format: TableFormat):
 }
 
 /**
- * Writes a table as CSV (RFC 4180): fields quoted where they must be, lines ended by LF. {@link readTable} gives the same text back,
+ * Writes a table as CSV (RFC 4180): fields quoted where they must be, lines ended by LF. Reading it gives the same text back,
  * but for names of columns, which it trims.
  * @param columns - the header
  * @param rows - one list of fields a row, each as long as `columns`
