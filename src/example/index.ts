@@ -9,3 +9,4 @@ export * from './example.ts';
 export * from './mask.ts';
 export * from './positions.ts';
 export * from './scoring-example.ts';
+export * from './vision.ts';

@@ -9,3 +9,5 @@ export * from './qwen2-5-vl/feeds.ts';
 export * from './qwen2-5-vl/layers.ts';
 export * from './qwen2-5-vl/text.ts';
 export * from './qwen2-5-vl/vision.ts';
+export * from './model-graph.ts';
+export * from './vision-encoder.ts';
