@@ -5,6 +5,7 @@
 export * from './adamw.ts';
 export * from './feeds.ts';
 export * from './objective.ts';
+export * from './recipe/index.ts';
 export * from './schedule.ts';
 export * from './soft-label.ts';
 export * from './step.ts';

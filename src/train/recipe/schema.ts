@@ -1,0 +1,241 @@
+// The schema of a recipe: every key with its range, default and meaning. Types, docs, JSON Schema and `--set` follow from it.
+import { z } from 'zod';
+import { columnRoles, presetNames } from '../../dataset/index.ts';
+import { providers } from '../../graph/index.ts';
+import { loraTargets } from '../../model/index.ts';
+import { losses } from '../objective.ts';
+import { schedules } from '../schedule.ts';
+import type { Recipe, RecipeInput } from './types.ts';
+
+/** Names that a recipe may start from. */
+export const recipeNames = ['paper'] as const;
+
+const text = z.string().min(1);
+const path = text.meta({ format: 'path' });
+const count = z.int().min(1);
+const every = z.union([z.literal('epoch'), count]);
+const splitPart = z.strictObject({ split: text.describe('Name in the split column.') });
+const fractionPart = z.strictObject({
+  fraction: z.number().gt(0).lt(1).describe('Share of the rows, whole groups only.'),
+});
+
+const data = z.strictObject({
+  manifest: path.describe('Table of clips and scores: `.csv`, `.jsonl` or `.ndjson`. Required.'),
+  preset: z
+    .enum(presetNames as NonNullable<Recipe['data']['preset']>[])
+    .nullable()
+    .default(null)
+    .describe('Public data set whose label file the manifest is: gives columns and scale.'),
+  scale: text
+    .nullable()
+    .default(null)
+    .describe("Scale of the scores, `MIN-MAX` or `dmos-MIN-MAX` where up is worse; null: the preset's, else 1-5."),
+  target: text.nullable().default(null).describe("Column of the score to learn; null: the preset's, else `mos`."),
+  columns: z
+    .strictObject(
+      Object.fromEntries(
+        columnRoles.map((role) => [
+          role,
+          text
+            .exactOptional()
+            .describe(`The manifest's column for \`${role}\`; default: the preset's, else \`${role}\`.`),
+        ]),
+      ) as Record<(typeof columnRoles)[number], z.ZodExactOptional<z.ZodString>>,
+    )
+    .prefault({})
+    .describe('Names of columns that are not called as their role.'),
+  mediaRoot: path
+    .nullable()
+    .default(null)
+    .describe("Folder that media names are relative to; null: the manifest's folder."),
+  train: splitPart
+    .nullable()
+    .default(null)
+    .describe('Rows to train on; null: all that validation does not hold out, whatever their split.'),
+  validation: z
+    .union([splitPart, fractionPart, z.null()])
+    .default({ fraction: 0.1 })
+    .describe(
+      'Rows to select checkpoints on: a split, or a share of the training rows in which no group is torn apart; null: none.',
+    ),
+  maxBadFraction: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Share of the clips that may be unreadable before the run stops.'),
+});
+
+const frames = z.strictObject({
+  pick: z
+    .enum(['middle', 'first', 'uniform', 'random', 'keyframe'])
+    .default('middle')
+    .describe('Which frames of a video are looked at; `random` depends on `seed`.'),
+  count: count.default(1).describe('Frames of a video; 1 with `middle` and `first`. Time and memory grow with it.'),
+  as: z
+    .enum(['video', 'images'])
+    .default('video')
+    .describe('How two or more frames go in: as one video (two frames share a temporal patch) or as an image each.'),
+  maxPixels: z
+    .int()
+    .min(784)
+    .default(200704)
+    .describe(
+      'Largest width × height of a frame, in pixels; larger ones are scaled down. 448 × 448, chosen for a CPU; checkpoints ship 12.8 million.',
+    ),
+  minPixels: z
+    .int()
+    .min(784)
+    .default(3136)
+    .describe('Smallest width × height of a frame, in pixels; smaller ones are scaled up.'),
+  positions: z
+    .enum(['transformers', 'transformers-5.17'])
+    .default('transformers')
+    .describe('Time positions of videos: those of transformers 5.18, or the old ones, truncated to whole seconds.'),
+});
+
+const lora = z.strictObject({
+  rank: count.default(32).describe('Rank of the update. The paper: 32 or 128.'),
+  alpha: z.number().gt(0).default(32).describe('The update is scaled with alpha / rank.'),
+  dropout: z.number().min(0).lt(1).default(0.1).describe('Probability that an input of the update is dropped.'),
+  rslora: z.boolean().default(false).describe('Scale with alpha / √rank instead.'),
+  targets: z
+    .array(z.enum(loraTargets))
+    .min(1)
+    .default([...loraTargets])
+    .describe('Linear layers of the text model that get an update.'),
+});
+
+const optimizer = z.strictObject({
+  learningRate: z.number().gt(0).default(3e-4).describe('Peak learning rate of AdamW.'),
+  beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment.'),
+  beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment.'),
+  eps: z.number().gt(0).default(1e-8).describe('Added to the root of the second moment.'),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Decoupled decay. 0 as in transformers' Trainer; torch's own default is 0.01."),
+  clipNorm: z
+    .number()
+    .gt(0)
+    .nullable()
+    .default(1)
+    .describe('Gradients are scaled down to this norm, taken over all of them together; null: never.'),
+});
+
+const schema = z
+  .strictObject({
+    recipe: z
+      .enum(recipeNames)
+      .nullable()
+      .default(null)
+      .describe('Recipe to start from; what is set here goes before it.'),
+    model: path.describe('Folder of the base model, in Hugging Face layout. Required.'),
+    adapter: path.nullable().default(null).describe('Folder of an adapter to start from; null: a fresh one.'),
+    out: path.describe('Run folder. Required, here or on the command line.'),
+    data: data.describe('The clips and their scores.'),
+    frames: frames.prefault({}).describe('What the model sees of a clip.'),
+    prompt: z
+      .strictObject({
+        template: text
+          .default('four-dimensions')
+          .describe(
+            '`four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it).',
+          ),
+      })
+      .prefault({})
+      .describe('What the model is asked.'),
+    answer: z
+      .strictObject({
+        kind: z
+          .enum(['integer', 'decimal', 'level', 'raw'])
+          .default('integer')
+          .describe('How a score is written: `34`, `3.4`, one of five words, or with all decimals.'),
+        step: z
+          .literal([0.1, 0.2, 0.5, 1])
+          .nullable()
+          .default(null)
+          .describe(
+            'Distance of neighbouring answers on 1–5; null: 0.1 with `integer` and `decimal`, none with the others.',
+          ),
+      })
+      .prefault({})
+      .describe('What the model answers.'),
+    loss: z
+      .enum(losses)
+      .default('integer-only')
+      .describe(
+        'Cross-entropy at the answer alone, or at answer and end token; squared error of the expected score; cross-entropy against a distribution around the score.',
+      ),
+    softLabelStd: z
+      .number()
+      .gt(0)
+      .default(0.3)
+      .describe('Width of that distribution on 1–5, with `loss: soft-label`, where the manifest has no `std`.'),
+    method: z.enum(['lora', 'full']).default('lora').describe('Train a LoRA adapter, or every weight of the model.'),
+    lora: lora.prefault({}).describe('The adapter, with `method: lora`.'),
+    optimizer: optimizer.prefault({}).describe('AdamW and gradient clipping.'),
+    schedule: z
+      .strictObject({
+        kind: z.enum(schedules).default('cosine').describe('Course of the learning rate after the warm-up.'),
+        warmup: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.03)
+          .describe('Share of all updates over which it rises linearly from 0.'),
+      })
+      .prefault({})
+      .describe('The learning rate over the run.'),
+    epochs: count.default(6).describe('Passes over the training rows.'),
+    batchSize: count.default(8).describe('Clips an update.'),
+    microBatch: count
+      .default(1)
+      .describe('Clips a run of the graph; divides `batchSize`. Memory grows with it, the result stays the same.'),
+    seed: z
+      .int()
+      .min(0)
+      .max(0xffffffff)
+      .default(0)
+      .describe('Fixes order, split, dropout, random frames and initial adapter.'),
+    evaluation: z
+      .strictObject({
+        every: every
+          .default('epoch')
+          .describe('When the validation rows are scored: each epoch, or every so many updates.'),
+        metric: z
+          .enum(['srcc', 'plcc', 'challenge'])
+          .default('challenge')
+          .describe('What the best checkpoint is best in; `challenge` is (SRCC + PLCC) / 2.'),
+        earlyStop: count
+          .nullable()
+          .default(null)
+          .describe('Stop after this many evaluations in a row without a better one; null: never.'),
+      })
+      .prefault({})
+      .describe('Validation during training.'),
+    checkpoint: z
+      .strictObject({
+        every: every.default('epoch').describe('When the run is saved: each epoch, or every so many updates.'),
+        keep: count.default(2).describe('Latest checkpoints that are kept besides the best.'),
+      })
+      .prefault({})
+      .describe('What a run can be resumed from.'),
+    run: z
+      .strictObject({
+        provider: z.enum(providers).default('cpu').describe('What ONNX Runtime runs the graph on.'),
+        threads: z.int().min(0).default(0).describe('Threads of one op; 0: one for each physical core.'),
+        prepack: z
+          .boolean()
+          .default(true)
+          .describe('Keep a reordered copy of frozen weights: faster, and twice their memory.'),
+        workers: count.default(2).describe('Processes that decode clips.'),
+      })
+      .prefault({})
+      .describe('How the machine is used.'),
+  })
+  .meta({ title: 'iovqa recipe' });
+
+/** The schema of a recipe (zod 4). It fills in defaults; `resolveRecipe` adds layers, places of mistakes and cross-checks. */
+export const recipeSchema: z.ZodType<Recipe, RecipeInput> = schema;

@@ -1,0 +1,111 @@
+// The values that a file, flags or a program set, key by key, each with the place it came from.
+import { resolve } from 'node:path';
+import { nearest, show } from '../../core/index.ts';
+import type { JsonSchema, RecipeKey, RecipeSection } from './keys.ts';
+import { isSection, recipeKeys, recipeRoot } from './keys.ts';
+import type { RecipeProblem } from './problem.ts';
+import { fromFlag, showValue } from './problem.ts';
+import type { Tree } from './yaml.ts';
+import { parseYaml } from './yaml.ts';
+
+/** A value of one key. */
+export interface Setting {
+  /** The value; not checked against the schema. Paths are absolute. */
+  value: unknown;
+  /** Where it came from: `recipe.yaml:12`, `--set`, `recipe paper`, or the name of another source. */
+  where: string;
+}
+
+/** Values by key, joined by dots. */
+export type Settings = Map<string, Setting>;
+
+/**
+ * Sorts a tree's values under the keys of a recipe. Later ones replace earlier ones.
+ * @param tree - what was read
+ * @param folder - the folder that its paths are relative to
+ * @param problems - receives unknown keys, and values where a section belongs
+ */
+export function collectSettings(tree: Tree, folder: string, problems: RecipeProblem[]): Settings {
+  const settings: Settings = new Map();
+  const walk = (section: RecipeSection, prefix: string, { value, entries, where }: Tree): void => {
+    if (entries === undefined) {
+      // A section whose keys are all commented out.
+      if (value === null) return;
+      problems.push({ where, key: prefix, expected: 'keys with values', got: showValue(value) });
+      return;
+    }
+    for (const [name, child] of entries) {
+      const known = section.children.get(name);
+      const key = prefix === '' ? name : `${prefix}.${name}`;
+      if (known === undefined) problems.push(unknownKey(name, section, prefix, child.where));
+      else if (isSection(known)) walk(known, key, child);
+      else settings.set(key, { value: leafValue(known, child, folder), where: child.where });
+    }
+  };
+  walk(recipeRoot, '', tree);
+  return settings;
+}
+
+/**
+ * Reads the arguments of `--set`.
+ * @param flags - each `KEY=VALUE`: the key joined by dots, the value in YAML
+ * @param folder - the folder that paths are relative to
+ * @param problems - receives what is wrong
+ */
+export function parseSets(flags: readonly string[], folder: string, problems: RecipeProblem[]): Settings {
+  const settings: Settings = new Map();
+  for (const flag of flags) {
+    const cut = flag.indexOf('=');
+    if (cut < 1) {
+      problems.push({ where: fromFlag, key: '', expected: 'KEY=VALUE', got: show(flag) });
+      continue;
+    }
+    const [key, text] = [flag.slice(0, cut).trim(), flag.slice(cut + 1)];
+    const found: RecipeProblem[] = [];
+    let tree = parseYaml(text, () => fromFlag, found, false);
+    problems.push(...found.map((problem) => ({ ...problem, key })));
+    if (tree === undefined) continue;
+    for (const name of key.split('.').toReversed()) {
+      tree = { where: fromFlag, value: Object.fromEntries([[name, tree.value]]), entries: [[name, tree]] };
+    }
+    for (const [name, setting] of collectSettings(tree, folder, problems)) settings.set(name, setting);
+  }
+  return settings;
+}
+
+function leafValue({ key, schema }: RecipeKey, { value, source }: Tree, folder: string): unknown {
+  const alternatives = schema.anyOf ?? [schema];
+  const isText = (alternative: JsonSchema): boolean =>
+    alternative.type === 'string' && alternative.enum === undefined && alternative.const === undefined;
+  // A column may well be called 1 or true.
+  const wantsText = typeof value !== 'string' && value !== null && source !== undefined && alternatives.some(isText);
+  const given = wantsText ? source : value;
+  if (typeof given !== 'string' || given === '') return given;
+  const isPath =
+    key === 'prompt.template' ? /[./\\]/.test(given) : alternatives.some(({ format }) => format === 'path');
+  return isPath ? resolve(folder, given) : given;
+}
+
+function unknownKey(name: string, section: RecipeSection, prefix: string, where: string): RecipeProblem {
+  const own = [...section.children.keys()];
+  const base = {
+    where,
+    key: prefix,
+    expected: prefix === '' ? 'a key of a recipe' : `a key of ${prefix}`,
+    got: show(name),
+  };
+  const near = nearest(name.replaceAll(/[-_]/g, ''), own) ?? nearest(name, own);
+  if (near !== undefined) return { ...base, hint: `did you mean ${near}?` };
+  // A key that belongs into another section, or was written with dots.
+  const last = name.split('.').at(-1)!;
+  const lastOf = (key: string): string => key.split('.').at(-1)!;
+  const elsewhere = nearest(last.replaceAll(/[-_]/g, ''), [...recipeKeys.keys()].map(lastOf));
+  const keys = [...recipeKeys.keys()].filter((key) => lastOf(key) === elsewhere);
+  const meant = keys.find((key) => key === name) ?? keys[0];
+  return { ...base, hint: meant === undefined ? `keys: ${own.join(', ')}` : `did you mean ${inSection(meant)}?` };
+}
+
+function inSection(key: string): string {
+  const [last, ...sections] = key.split('.').toReversed();
+  return sections.length === 0 ? key : `${last} in the section ${sections.toReversed().join('.')}`;
+}

@@ -1,0 +1,170 @@
+// What a recipe holds once it is read. Written from the schema by test/train/recipe.test.ts; do not edit.
+
+/** A recipe with all values; paths are absolute. */
+export interface Recipe {
+  /** Recipe to start from; what is set here goes before it. Default null. */
+  recipe: 'paper' | null;
+  /** Folder of the base model, in Hugging Face layout. Required. */
+  model: string;
+  /** Folder of an adapter to start from; null: a fresh one. Default null. */
+  adapter: string | null;
+  /** Run folder. Required, here or on the command line. */
+  out: string;
+  /** The clips and their scores. */
+  data: {
+    /** Table of clips and scores: `.csv`, `.jsonl` or `.ndjson`. Required. */
+    manifest: string;
+    /** Public data set whose label file the manifest is: gives columns and scale. Default null. */
+    preset: 'taobaovd-gc' | 'konvid-1k' | 'lsvq' | 't2vqa-db' | 'fetv' | 'biq2021' | null;
+    /** Scale of the scores, `MIN-MAX` or `dmos-MIN-MAX` where up is worse; null: the preset's, else 1-5. Default null. */
+    scale: string | null;
+    /** Column of the score to learn; null: the preset's, else `mos`. Default null. */
+    target: string | null;
+    /** Names of columns that are not called as their role. */
+    columns: {
+      /** The manifest's column for `video`; default: the preset's, else `video`. */
+      video?: string;
+      /** The manifest's column for `image`; default: the preset's, else `image`. */
+      image?: string;
+      /** The manifest's column for `mos`; default: the preset's, else `mos`. */
+      mos?: string;
+      /** The manifest's column for `prompt`; default: the preset's, else `prompt`. */
+      prompt?: string;
+      /** The manifest's column for `group`; default: the preset's, else `group`. */
+      group?: string;
+      /** The manifest's column for `split`; default: the preset's, else `split`. */
+      split?: string;
+      /** The manifest's column for `std`; default: the preset's, else `std`. */
+      std?: string;
+    };
+    /** Folder that media names are relative to; null: the manifest's folder. Default null. */
+    mediaRoot: string | null;
+    /** Rows to train on; null: all that validation does not hold out, whatever their split. Default null. */
+    train: {
+      /** Name in the split column. */
+      split: string;
+    } | null;
+    /** Rows to select checkpoints on: a split, or a share of the training rows in which no group is torn apart; null: none. Default `{fraction:0.1}`. */
+    validation:
+      | {
+          /** Name in the split column. */
+          split: string;
+        }
+      | {
+          /** Share of the rows, whole groups only. */
+          fraction: number;
+        }
+      | null;
+    /** Share of the clips that may be unreadable before the run stops. Default `0`. */
+    maxBadFraction: number;
+  };
+  /** What the model sees of a clip. */
+  frames: {
+    /** Which frames of a video are looked at; `random` depends on `seed`. Default `middle`. */
+    pick: 'middle' | 'first' | 'uniform' | 'random' | 'keyframe';
+    /** Frames of a video; 1 with `middle` and `first`. Time and memory grow with it. Default `1`. */
+    count: number;
+    /** How two or more frames go in: as one video (two frames share a temporal patch) or as an image each. Default `video`. */
+    as: 'video' | 'images';
+    /** Largest width × height of a frame, in pixels; larger ones are scaled down. 448 × 448, chosen for a CPU; checkpoints ship 12.8 million. Default `200704`. */
+    maxPixels: number;
+    /** Smallest width × height of a frame, in pixels; smaller ones are scaled up. Default `3136`. */
+    minPixels: number;
+    /** Time positions of videos: those of transformers 5.18, or the old ones, truncated to whole seconds. Default `transformers`. */
+    positions: 'transformers' | 'transformers-5.17';
+  };
+  /** What the model is asked. */
+  prompt: {
+    /** `four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it). Default `four-dimensions`. */
+    template: string;
+  };
+  /** What the model answers. */
+  answer: {
+    /** How a score is written: `34`, `3.4`, one of five words, or with all decimals. Default `integer`. */
+    kind: 'integer' | 'decimal' | 'level' | 'raw';
+    /** Distance of neighbouring answers on 1–5; null: 0.1 with `integer` and `decimal`, none with the others. Default null. */
+    step: 0.1 | 0.2 | 0.5 | 1 | null;
+  };
+  /** Cross-entropy at the answer alone, or at answer and end token; squared error of the expected score; cross-entropy against a distribution around the score. Default `integer-only`. */
+  loss: 'integer-only' | 'response' | 'softmax-regression' | 'soft-label';
+  /** Width of that distribution on 1–5, with `loss: soft-label`, where the manifest has no `std`. Default `0.3`. */
+  softLabelStd: number;
+  /** Train a LoRA adapter, or every weight of the model. Default `lora`. */
+  method: 'lora' | 'full';
+  /** The adapter, with `method: lora`. */
+  lora: {
+    /** Rank of the update. The paper: 32 or 128. Default `32`. */
+    rank: number;
+    /** The update is scaled with alpha / rank. Default `32`. */
+    alpha: number;
+    /** Probability that an input of the update is dropped. Default `0.1`. */
+    dropout: number;
+    /** Scale with alpha / √rank instead. Default `false`. */
+    rslora: boolean;
+    /** Linear layers of the text model that get an update. */
+    targets: readonly ('q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj')[];
+  };
+  /** AdamW and gradient clipping. */
+  optimizer: {
+    /** Peak learning rate of AdamW. Default `0.0003`. */
+    learningRate: number;
+    /** Decay of the first moment. Default `0.9`. */
+    beta1: number;
+    /** Decay of the second moment. Default `0.999`. */
+    beta2: number;
+    /** Added to the root of the second moment. Default `1e-8`. */
+    eps: number;
+    /** Decoupled decay. 0 as in transformers' Trainer; torch's own default is 0.01. Default `0`. */
+    weightDecay: number;
+    /** Gradients are scaled down to this norm, taken over all of them together; null: never. Default `1`. */
+    clipNorm: number | null;
+  };
+  /** The learning rate over the run. */
+  schedule: {
+    /** Course of the learning rate after the warm-up. Default `cosine`. */
+    kind: 'cosine' | 'linear' | 'constant';
+    /** Share of all updates over which it rises linearly from 0. Default `0.03`. */
+    warmup: number;
+  };
+  /** Passes over the training rows. Default `6`. */
+  epochs: number;
+  /** Clips an update. Default `8`. */
+  batchSize: number;
+  /** Clips a run of the graph; divides `batchSize`. Memory grows with it, the result stays the same. Default `1`. */
+  microBatch: number;
+  /** Fixes order, split, dropout, random frames and initial adapter. Default `0`. */
+  seed: number;
+  /** Validation during training. */
+  evaluation: {
+    /** When the validation rows are scored: each epoch, or every so many updates. Default `epoch`. */
+    every: 'epoch' | number;
+    /** What the best checkpoint is best in; `challenge` is (SRCC + PLCC) / 2. Default `challenge`. */
+    metric: 'srcc' | 'plcc' | 'challenge';
+    /** Stop after this many evaluations in a row without a better one; null: never. Default null. */
+    earlyStop: number | null;
+  };
+  /** What a run can be resumed from. */
+  checkpoint: {
+    /** When the run is saved: each epoch, or every so many updates. Default `epoch`. */
+    every: 'epoch' | number;
+    /** Latest checkpoints that are kept besides the best. Default `2`. */
+    keep: number;
+  };
+  /** How the machine is used. */
+  run: {
+    /** What ONNX Runtime runs the graph on. Default `cpu`. */
+    provider: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
+    /** Threads of one op; 0: one for each physical core. Default `0`. */
+    threads: number;
+    /** Keep a reordered copy of frozen weights: faster, and twice their memory. Default `true`. */
+    prepack: boolean;
+    /** Processes that decode clips. Default `2`. */
+    workers: number;
+  };
+}
+
+/** A recipe before it is checked: whatever is left out, or undefined, comes from what is below it. */
+export type RecipeInput = {
+  [K in keyof Recipe]?:
+    (Recipe[K] extends object ? { [J in keyof Recipe[K]]?: Recipe[K][J] | undefined } : Recipe[K]) | undefined;
+};
