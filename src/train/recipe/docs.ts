@@ -19,9 +19,9 @@ function sectionRows(section: RecipeSection, prefix: string): string[][] {
   });
 }
 
-function defaultOf({ schema }: RecipeKey): string {
+function defaultOf({ key, schema }: RecipeKey): string {
   const { default: value } = schema;
-  if (value === undefined) return '';
+  if (value === undefined) return key.startsWith('data.columns.') ? '' : 'required';
   if (Array.isArray(value) && value.length === enumSize(schema)) return 'all';
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }

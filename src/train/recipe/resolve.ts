@@ -13,12 +13,20 @@ import { collectSettings, parseSets } from './settings.ts';
 import type { Recipe, RecipeInput } from './types.ts';
 import { parseYaml, treeOf } from './yaml.ts';
 
+/** A recipe file that was read. */
+export interface RecipeFile {
+  /** Its path, as the user wrote it; messages name it so. */
+  path: string;
+  /** Its text: YAML, at most 65,536 characters. */
+  text: string;
+}
+
 /** What a recipe is put together from; each goes before those above it. */
 export interface RecipeSources {
   /** Values given by a program; their paths are relative to `folder`. */
   base?: RecipeInput;
-  /** A recipe file: its path as the user wrote it, and its text. Paths in it are relative to the file's own folder. */
-  file?: { path: string; text: string };
+  /** A recipe file; paths in it are relative to the file's own folder. */
+  file?: RecipeFile;
   /** Arguments of `--set`, `KEY=VALUE` with a key like `lora.rank` and a value in YAML; their paths are relative to `folder`. */
   sets?: readonly string[];
   /** The folder that paths of `base`, of `sets` and of the file's name are relative to; default: the working directory. */

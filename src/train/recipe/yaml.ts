@@ -20,6 +20,9 @@ export interface Tree {
 /** Longest recipe that is read: dozens of times any real one, and too short to keep the parser busy. */
 const maxLength = 65_536;
 
+/** Most keys, lists and maps of a recipe. */
+const maxOpenings = 1000;
+
 /**
  * Reads YAML.
  * @param text - one document
@@ -42,53 +45,53 @@ export function parseYaml(
     report(1, `at most ${maxLength} characters`, String(text.length));
     return undefined;
   }
-  const lines = new LineCounter();
-  const lineAt = (range: Range | null | undefined): number => Math.max(1, lines.linePos(range?.[0] ?? 0).line);
-  try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-    for (const { pos, message } of [...document.errors, ...document.warnings]) {
-      report(lineAt([pos[0], pos[1], pos[1]]), 'valid YAML', `an error: ${message.split('\n')[0]}`);
-    }
-    if (problems.length > before) return undefined;
-    const comment = (node: { comment?: string | null; commentBefore?: string | null }): void => {
-      if (allowComments || (node.comment ?? node.commentBefore ?? null) === null) return;
-      report(1, 'no comment', show(text), 'put the value in quotes');
-    };
-    comment(document);
-    visit(document, {
-      Node: (_, node) => {
-        comment(node);
-        const what = refused(node);
-        if (what !== undefined) report(lineAt(node.range), 'plain values', what, 'write the value out');
-      },
-      Pair: (_, { key }) => {
-        const node = key as ParsedNode | null;
-        if (isScalar(node) && typeof node.value === 'string' && node.value !== '__proto__') return;
-        report(lineAt(node?.range), 'a key that is text', isScalar(node) ? showValue(node.value) : 'a list or map');
-      },
-    });
-    if (problems.length > before) return undefined;
-    const tree = (node: Node | null, line: number): Tree => {
-      const where = place(line);
-      if (isMap<Node, Node | null>(node)) {
-        const entries = node.items.map(({ key, value }): [string, Tree] => [
-          (key as unknown as { value: string }).value,
-          tree(value, lineAt(key.range)),
-        ]);
-        return { where, value: Object.fromEntries(entries.map(([name, child]) => [name, child.value])), entries };
-      }
-      if (isSeq<Node | null>(node)) return { where, value: node.items.map((item) => tree(item, line).value) };
-      if (!isScalar(node)) return { where, value: null };
-      const isText = typeof node.value === 'string' || node.source === undefined;
-      return { where, value: node.value, ...(isText ? {} : { source: node.source }) };
-    };
-    return tree(document.contents, lineAt(document.contents?.range));
-  } catch (error) {
-    // Thousands of nested brackets exhaust the parser's stack.
-    if (!(error instanceof RangeError)) throw error;
-    report(1, 'valid YAML', 'values nested too deeply');
+  // The parser is recursive, and thousands of nested brackets can end the process where V8 compiles a regular expression with the
+  // stack used up; no catch helps then. Every level but those by indentation needs one of these.
+  const openings = text.match(/[[{]|[-?:](?=\s)/g)?.length ?? 0;
+  if (openings > maxOpenings) {
+    report(1, `at most ${maxOpenings} keys, lists and maps`, String(openings));
     return undefined;
   }
+  const lines = new LineCounter();
+  const lineAt = (range: Range | null | undefined): number => Math.max(1, lines.linePos(range?.[0] ?? 0).line);
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  for (const { pos, message } of [...document.errors, ...document.warnings]) {
+    report(lineAt([pos[0], pos[1], pos[1]]), 'valid YAML', `an error: ${message.split('\n')[0]}`);
+  }
+  if (problems.length > before) return undefined;
+  const comment = (node: { comment?: string | null; commentBefore?: string | null }): void => {
+    if (allowComments || (node.comment ?? node.commentBefore ?? null) === null) return;
+    report(1, 'no comment', show(text), 'put the value in quotes');
+  };
+  comment(document);
+  visit(document, {
+    Node: (_, node) => {
+      comment(node);
+      const what = refused(node);
+      if (what !== undefined) report(lineAt(node.range), 'plain values', what, 'write the value out');
+    },
+    Pair: (_, { key }) => {
+      const node = key as ParsedNode | null;
+      if (isScalar(node) && typeof node.value === 'string' && node.value !== '__proto__') return;
+      report(lineAt(node?.range), 'a key that is text', isScalar(node) ? showValue(node.value) : 'a list or map');
+    },
+  });
+  if (problems.length > before) return undefined;
+  const tree = (node: Node | null, line: number): Tree => {
+    const where = place(line);
+    if (isMap<Node, Node | null>(node)) {
+      const entries = node.items.map(({ key, value }): [string, Tree] => [
+        (key as unknown as { value: string }).value,
+        tree(value, lineAt(key.range)),
+      ]);
+      return { where, value: Object.fromEntries(entries.map(([name, child]) => [name, child.value])), entries };
+    }
+    if (isSeq<Node | null>(node)) return { where, value: node.items.map((item) => tree(item, line).value) };
+    if (!isScalar(node)) return { where, value: null };
+    const isText = typeof node.value === 'string' || node.source === undefined;
+    return { where, value: node.value, ...(isText ? {} : { source: node.source }) };
+  };
+  return tree(document.contents, lineAt(document.contents?.range));
 }
 
 /**
