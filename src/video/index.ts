@@ -1,0 +1,24 @@
+/**
+ * Clips to the vision tower's input: still pictures and videos decoded in confined child processes, frames picked by declared
+ * rules, resized and cut into patches exactly as the reference processor does, and the plan that says what was taken.
+ * @module video
+ */
+export type { PatchOptions } from './patches.ts';
+export { cutPatches } from './patches.ts';
+export type { NearDuplicate } from './picture-hash.ts';
+export { nearDuplicates, pictureHash } from './picture-hash.ts';
+export { writePng } from './png.ts';
+export type { FrameReader, FrameReaderOptions } from './reader.ts';
+export { openFrameReader } from './reader.ts';
+export { resizeBicubic, smartResize } from './resize.ts';
+export type {
+  ClipFrames,
+  ClipInput,
+  DecodeLimits,
+  FrameOptions,
+  FramePick,
+  FramePlan,
+  RgbFrame,
+  VisionPixels,
+} from './types.ts';
+export { defaultLimits } from './types.ts';

@@ -1,0 +1,110 @@
+// A media file before any decoder touches it: is it a plain file of a sane size, and what does its head say it is.
+import { open, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { show, UserError } from '../core/index.ts';
+import type { UserErrorDetails } from '../core/index.ts';
+
+/** Still-picture formats that are decoded. */
+export type StillFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'heif';
+
+/** A file that may be opened. */
+export interface MediaFile {
+  /** Absolute path. */
+  path: string;
+  /** The path as an error message shows it: one line. */
+  name: string;
+  /** The still-picture format that its first bytes tell. */
+  still: StillFormat | undefined;
+  /** What its first bytes look like, for error messages. */
+  looksLike: string;
+}
+
+/**
+ * The error for a clip that cannot be read.
+ * @param path - the file, as the user gave it
+ * @param expected - what was expected
+ * @param got - what came
+ * @param details - hint and cause
+ * @returns the error; its message is one line
+ */
+export function unreadable(path: string, expected: string, got: string, details?: UserErrorDetails): UserError {
+  return new UserError('unreadable-media', `${pathText(path)}: expected ${expected}, got ${oneLine(got)}`, details);
+}
+
+/**
+ * Looks at a file without decoding it.
+ * @param path - any text; always taken as the path of a local file
+ * @param maxBytes - greatest size of the file
+ * @returns what it is
+ * @throws UserError `unreadable-media` where it is missing, no plain file, empty or too big
+ */
+export async function inspectFile(path: string, maxBytes: number): Promise<MediaFile> {
+  if (path.includes('\0')) throw unreadable(path, 'a file', 'a path with a NUL character, which no file can have');
+  const absolute = resolve(path);
+  const info = await stat(absolute).catch((error: NodeJS.ErrnoException) => {
+    const missing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+    throw unreadable(path, 'a file', missing ? 'nothing at that path' : (error.code ?? error.message), {
+      cause: error,
+    });
+  });
+  if (!info.isFile()) {
+    throw unreadable(path, 'a file', info.isDirectory() ? 'a folder' : 'a device, pipe or socket');
+  }
+  if (info.size === 0) throw unreadable(path, 'a picture or video', 'an empty file');
+  if (info.size > maxBytes) throw unreadable(path, `at most ${maxBytes} bytes`, `${info.size} bytes`);
+  const head = await readHead(absolute).catch((error: NodeJS.ErrnoException) => {
+    throw unreadable(path, 'a file that may be read', error.code ?? error.message, { cause: error });
+  });
+  const still = stillFormat(head);
+  return { path: absolute, name: pathText(path), still, looksLike: looksLike(head, still) };
+}
+
+async function readHead(path: string): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(512);
+    const { bytesRead } = await file.read(head, 0, head.length, 0);
+    return head.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function stillFormat(head: Buffer): StillFormat | undefined {
+  const text = head.toString('latin1');
+  if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
+  if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
+  if (text.startsWith('RIFF') && text.startsWith('WEBP', 8)) return 'webp';
+  if (/^GIF8[79]a/.test(text)) return 'gif';
+  if (/^(?:II[*+]\0|MM\0[*+])/.test(text)) return 'tiff';
+  if (/^....ftyp(?:avif|avis|heic|heix|hevc|mif1|msf1)/s.test(text)) return 'heif';
+  return undefined;
+}
+
+function looksLike(head: Buffer, still: StillFormat | undefined): string {
+  const text = head.toString('latin1');
+  if (still !== undefined) return `a ${still.toUpperCase()} file`;
+  if (text.includes('#EXTM3U')) return 'an HLS playlist';
+  if (/^\s*ffconcat/.test(text)) return 'a list of files for FFmpeg';
+  if (/^\s*<\?xml|^\s*<(?:svg|html|!doctype|MPD)/i.test(text)) return 'an XML or HTML file';
+  if (/^(?:ID3|fLaC|RIFF....WAVE|\xff[\xf2\xf3\xfb])/s.test(text)) return 'an audio file';
+  // A control character other than tab, line feed and carriage return tells binary data from text.
+  return /^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(text) ? 'text' : 'data of another kind';
+}
+
+/**
+ * A path as a message shows it.
+ * @param path - any text
+ * @returns the path itself, or quoted and escaped where it holds control characters
+ */
+export function pathText(path: string): string {
+  return hasControl(path) ? JSON.stringify(path) : path;
+}
+
+function oneLine(text: string): string {
+  return hasControl(text) ? show(text) : text;
+}
+
+function hasControl(text: string): boolean {
+  return /[\p{Cc}\u2028\u2029]/u.test(text);
+}

@@ -1,0 +1,19 @@
+// Frames to PNG files, for people to look at.
+import sharp from 'sharp';
+import { writeFileAtomic } from '../files/index.ts';
+import type { RgbFrame } from './types.ts';
+
+/**
+ * Writes a frame as a PNG file, whole or not at all.
+ * @param path - the file
+ * @param frame - the picture
+ */
+export async function writePng(path: string, frame: RgbFrame): Promise<void> {
+  const { width, height, data } = frame;
+  await writeFileAtomic(
+    path,
+    await sharp(data, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer(),
+  );
+}

@@ -1,0 +1,51 @@
+// Clips to the model's input: the children decode and resize, this process normalises and cuts patches.
+import { availableParallelism } from 'node:os';
+import { invariant } from '../core/index.ts';
+import { openChildPool } from './child-pool.ts';
+import { cutPatches } from './patches.ts';
+import type { ClipFrames, ClipInput, DecodeLimits, FrameOptions } from './types.ts';
+import { defaultLimits } from './types.ts';
+
+/** Reads clips; dispose of it to end its child processes. */
+export interface FrameReader {
+  /**
+   * Reads one clip; calls may run at a time, as many as there are workers are served at once.
+   * @throws UserError `unreadable-media` where this clip cannot be read; the reader serves the next one all the same
+   */
+  read: (clip: ClipInput, options: FrameOptions, signal?: AbortSignal) => Promise<ClipFrames>;
+  /** Ends the child processes; clips still being read are rejected. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/** Options of {@link openFrameReader}. */
+export interface FrameReaderOptions {
+  /** Child processes; default as many as the machine has cores, at most 4. */
+  workers?: number;
+  /** What one clip may cost; defaults in {@link defaultLimits}. */
+  limits?: Partial<DecodeLimits>;
+}
+
+/**
+ * Opens a reader. Each clip is decoded in a child process without network access, within limits; a child that dies, hangs or
+ * grows too big is an error on its clip only.
+ * @param options - workers and limits
+ * @returns the reader
+ */
+export function openFrameReader(options: FrameReaderOptions = {}): FrameReader {
+  const limits: DecodeLimits = { ...defaultLimits, ...options.limits };
+  const pool = openChildPool(options.workers ?? Math.min(4, availableParallelism()));
+  return {
+    read: async (clip, frameOptions, signal) => {
+      const { count } = frameOptions;
+      invariant(Number.isInteger(count) && count >= 1, `count ${count}`);
+      const request = { clip: { path: clip.path, kind: clip.kind }, options: frameOptions, limits };
+      const { plan, frames, secondsPerGrid } = await pool.read(request, signal);
+      const visions =
+        secondsPerGrid === undefined
+          ? frames.map((frame) => cutPatches('image', [frame], frameOptions))
+          : [{ ...cutPatches('video', frames, frameOptions), secondsPerGrid }];
+      return { plan, visions, rgb: frames };
+    },
+    [Symbol.asyncDispose]: pool.close,
+  };
+}

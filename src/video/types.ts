@@ -1,0 +1,136 @@
+// What the layers above see of a clip: how its frames are to be taken, the plan of what was taken, and the model's input.
+
+/**
+ * Which frames of a video are taken; n is the number of frames that decoding it gives, k is `count`.
+ * - `middle`: the k consecutive frames in the middle; for one frame, index ⌊n/2⌋;
+ * - `first`: frames 0 … k-1; decoding stops there, so that `numFrames` stays unknown;
+ * - `uniform`: the centres of k equal parts, index ⌊(i + ½)·n/k⌋;
+ * - `random`: k different frames in order, fixed by `seed` and the file's content;
+ * - `keyframe`: the centres of k equal parts of the list of keyframes.
+ *
+ * A clip with fewer (key) frames than asked for gives all that it has, none twice, and the plan notes it.
+ */
+export type FramePick = 'middle' | 'first' | 'uniform' | 'random' | 'keyframe';
+
+/** How the frames of every clip are taken and brought to the model's size. */
+export interface FrameOptions {
+  /** Which frames. */
+  pick: FramePick;
+  /** How many frames; at least 1. A still picture is one frame. */
+  count: number;
+  /** What two or more frames are to the model: one video, or separate images. One frame is an image. */
+  as: 'video' | 'images';
+  /** Least number of pixels of a resized frame. */
+  minPixels: number;
+  /** Greatest number of pixels of a resized frame. */
+  maxPixels: number;
+  /** Seed of `random`. */
+  seed: number;
+  /** Side of a patch, in pixels (14 for Qwen2.5-VL). */
+  patchSize: number;
+  /** Patches per side of a merged patch (2); sizes are multiples of `patchSize * mergeSize`. */
+  mergeSize: number;
+  /** Frames per patch (2). */
+  temporalPatchSize: number;
+  /** Mean of red, green, blue, of values in 0–1. */
+  mean: readonly [number, number, number];
+  /** Standard deviation of red, green, blue, of values in 0–1. */
+  std: readonly [number, number, number];
+  /** Frames per second of clips that carry no timing, such as GIFs without delays; default 10. */
+  assumedFps?: number;
+}
+
+/** A media file; a row of a manifest is one. */
+export interface ClipInput {
+  /** Path of the file; never taken for an address, whatever its name. */
+  path: string;
+  /** Whether the file is to be read as a video or as a still picture. */
+  kind: 'video' | 'image';
+}
+
+/** What the vision tower takes for one picture or one video. */
+export interface VisionPixels {
+  /** Which of the two. */
+  kind: 'image' | 'video';
+  /** Patches in time, height and width. */
+  grid: { t: number; h: number; w: number };
+  /** Seconds that one step of the grid in time spans: `temporalPatchSize` / sampled frames per second. Videos only. */
+  secondsPerGrid?: number;
+  /** Normalised values, [t·h·w, 3·temporalPatchSize·patchSize²], in the reference processor's order. */
+  pixels: Float32Array;
+}
+
+/** Which frames were taken of a clip, and how: what a score depends on beside model and prompt. */
+export interface FramePlan {
+  /** The file. */
+  path: string;
+  /** The frames in order: index in presentation order from 0, seconds since the first frame (null for a still). */
+  frames: { index: number; seconds: number | null }[];
+  /** Width of the source frames after rotation, in pixels. */
+  sourceWidth: number;
+  /** Height of the source frames after rotation, in pixels. */
+  sourceHeight: number;
+  /** Width that the model sees, in pixels. */
+  width: number;
+  /** Height that the model sees, in pixels. */
+  height: number;
+  /** Number of frames that decoding gave; null where decoding stopped early. */
+  numFrames: number | null;
+  /** Seconds from the start of the first frame to the end of the last; null for a still. */
+  duration: number | null;
+  /** Mean frames per second; null for a still. */
+  fps: number | null;
+  /** Where the seconds come from: the file, `assumedFps`, or none for a still. */
+  timing: 'container' | 'assumed' | 'none';
+  /** What the model takes: one image, several, or a video. */
+  as: 'image' | 'images' | 'video';
+  /** How the file's colours became RGB. */
+  colour: string;
+  /** SHA-256 (hexadecimal) of the resized 8-bit RGB pixels of all frames, one after the other. */
+  sha256: string;
+  /** What a careful user should know: repeated or missing frames, assumed timing, blended transparency, … */
+  notes: string[];
+}
+
+/** A picture of 8-bit RGB. */
+export interface RgbFrame {
+  /** Columns. */
+  width: number;
+  /** Rows. */
+  height: number;
+  /** Values, [height, width, 3]. */
+  data: Uint8Array;
+}
+
+/** A clip, read. */
+export interface ClipFrames {
+  /** What was taken. */
+  plan: FramePlan;
+  /** The model's input: one image or one video, or one image per frame. */
+  visions: VisionPixels[];
+  /** The resized frames that `visions` was cut from, in order. */
+  rgb: RgbFrame[];
+}
+
+/** What one clip may cost; beyond it, the clip is an error. */
+export interface DecodeLimits {
+  /** Size of the file, in bytes; default 2 GiB. */
+  maxBytes: number;
+  /** Pixels of one decoded frame or picture; default 2²⁷ (134 million). */
+  maxPixels: number;
+  /** Frames of a video that are decoded; default 36,000 (20 minutes at 30 frames a second). */
+  maxFrames: number;
+  /** Milliseconds from the start of reading to its end; default 60,000. */
+  maxMilliseconds: number;
+  /** Resident memory of the decoding process, in bytes; default 2 GiB. */
+  maxMemory: number;
+}
+
+/** The {@link DecodeLimits} that hold where nothing else is said. */
+export const defaultLimits: Readonly<DecodeLimits> = {
+  maxBytes: 2 ** 31,
+  maxPixels: 2 ** 27,
+  maxFrames: 36_000,
+  maxMilliseconds: 60_000,
+  maxMemory: 2 ** 31,
+};
