@@ -18,6 +18,8 @@ export interface ChildPool {
 
 interface Job {
   request: ReadRequest;
+  /** Children that died before they began with it. */
+  lost: number;
   resolve: (clip: ReadClip) => void;
   reject: (error: unknown) => void;
 }
@@ -26,6 +28,8 @@ interface Worker {
   child: ChildProcess;
   exited: Promise<void>;
   ready: boolean;
+  /** Whether it has begun with its job. */
+  begun: boolean;
   job: Job | undefined;
   timer: NodeJS.Timeout | undefined;
 }
@@ -46,6 +50,7 @@ export function openChildPool(size: number): ChildPool {
   const settle = (worker: Worker, end: (job: Job) => void): void => {
     const { job } = worker;
     worker.job = undefined;
+    worker.begun = false;
     clearTimeout(worker.timer);
     unrefChild(worker.child);
     if (job) end(job);
@@ -57,6 +62,15 @@ export function openChildPool(size: number): ChildPool {
     settle(worker, (job) => job.reject(error));
     next();
   };
+  /** A child that died between two clips is not the next clip's fault. */
+  const retry = (worker: Worker, error: Error): void => {
+    const { job } = worker;
+    if (!job || job.lost >= 2) return kill(worker, error);
+    worker.job = undefined;
+    job.lost++;
+    waiting.unshift(job);
+    kill(worker, error);
+  };
   const begin = (worker: Worker): void => {
     const { clip, limits } = worker.job!.request;
     clearTimeout(worker.timer);
@@ -64,7 +78,7 @@ export function openChildPool(size: number): ChildPool {
       kill(worker, unreadable(clip.path, `to be read within ${limits.maxMilliseconds} ms`, 'a decoder still at work'));
     }, limits.maxMilliseconds);
     worker.child.send(worker.job!.request, (error) => {
-      if (error) kill(worker, error);
+      if (error) retry(worker, error);
     });
   };
   const answer = (worker: Worker, reply: ReadReply): void => {
@@ -75,6 +89,10 @@ export function openChildPool(size: number): ChildPool {
     }
     const { job } = worker;
     if (!job) return;
+    if (reply.type === 'begun') {
+      worker.begun = true;
+      return;
+    }
     const { clip, limits } = job.request;
     if (reply.type === 'too-much-memory') {
       kill(worker, unreadable(clip.path, `at most ${limits.maxMemory} bytes of memory to decode it`, 'more'));
@@ -96,7 +114,7 @@ export function openChildPool(size: number): ChildPool {
       child.once('exit', () => resolve());
       child.once('error', () => resolve());
     });
-    const worker: Worker = { child, exited, ready: false, job: undefined, timer: undefined };
+    const worker: Worker = { child, exited, ready: false, begun: false, job: undefined, timer: undefined };
     workers.add(worker);
     let complaint = '';
     child.stderr!.on('data', (chunk: Buffer) => {
@@ -108,6 +126,8 @@ export function openChildPool(size: number): ChildPool {
       const how = killedBy ?? `exit status ${code}`;
       const { job } = worker;
       if (!job) return void workers.delete(worker);
+      if (worker.ready && !worker.begun)
+        return retry(worker, new Error(`internal: the decoding process died (${how})`));
       const died = worker.ready
         ? unreadable(job.request.clip.path, 'a file that can be decoded', `a decoder that died of it (${how})`)
         : new Error(`internal: the decoding process did not start (${how}): ${complaint.trim()}`);
@@ -146,6 +166,7 @@ export function openChildPool(size: number): ChildPool {
         };
         const job: Job = {
           request,
+          lost: 0,
           resolve: (clip) => {
             signal?.removeEventListener('abort', stop);
             resolve(clip);
@@ -164,7 +185,10 @@ export function openChildPool(size: number): ChildPool {
       const error = new Error('the frame reader was closed');
       for (const job of waiting.splice(0)) job.reject(error);
       const all = [...workers];
-      for (const worker of all) kill(worker, error);
+      for (const worker of all) {
+        kill(worker, error);
+        worker.child.ref(); // or the program might end before this promise is settled
+      }
       await Promise.all(all.map((worker) => worker.exited));
     },
   };

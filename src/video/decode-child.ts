@@ -14,9 +14,10 @@ export interface ReadRequest {
   limits: DecodeLimits;
 }
 
-/** What the child answers: `ready` once, then one of the others for each request. */
+/** What the child answers: `ready` once, then for each request `begun` and one of the others. */
 export type ReadReply =
   | { type: 'ready' }
+  | { type: 'begun' }
   | { type: 'read'; clip: ReadClip }
   | { type: 'user-error'; message: string; hint: string | undefined }
   | { type: 'too-much-memory' }
@@ -28,6 +29,7 @@ const send = (reply: ReadReply, then: () => void = () => {}): void => {
 
 process.on('disconnect', () => process.exit());
 process.on('message', (request: ReadRequest) => {
+  send({ type: 'begun' });
   // Decoding runs on FFmpeg's and libvips' threads, so that this timer comes to its turn while it does.
   const watch = setInterval(() => {
     if (process.memoryUsage.rss() <= request.limits.maxMemory) return;

@@ -51,6 +51,8 @@ Log.setLevel(AV_LOG_QUIET);
 
 /** FFmpeg's names of the containers that are opened. Nothing else is: no playlist, script, picture sequence or device. */
 const containers = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,gif,ogg,asf,yuv4mpegpipe';
+/** Containers whose header states a duration; of the others FFmpeg guesses it. */
+const headed = /^(?:mov|matroska|avi|flv)/;
 const expectedVideo = 'a video (MP4, MOV, WebM, MKV, AVI, GIF, MPEG, FLV, OGG, WMV or Y4M)';
 
 /** A video file, opened. */
@@ -61,6 +63,8 @@ export interface Film extends AsyncDisposable {
   orientation: Orientation | undefined;
   /** Delays of a GIF's frames in hundredths of a second; undefined for other files. */
   delays: number[] | undefined;
+  /** Seconds that the file's header claims; undefined where it has no such field. */
+  claimed: number | undefined;
   /** What a careful user should know. */
   notes: string[];
   /** Reads the next packet of the video into it; false at the end. */
@@ -73,16 +77,22 @@ export interface Film extends AsyncDisposable {
  * Opens a video.
  * @param file - the file
  * @param limits - what it may cost
+ * @param ignoreEdits - whether frames that an MP4's edit list cuts are shown all the same; default false
  * @returns the open film; dispose of it
  * @throws UserError `unreadable-media` where it is no video of an allowed container
  */
-export async function openFilm(file: MediaFile, limits: DecodeLimits): Promise<Film> {
+export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdits: boolean = false): Promise<Film> {
+  if (file.cutShort) throw unreadable(file.path, 'a whole video', 'one that is cut short');
   const format = new FormatContext();
   format.allocContext();
   const close = (): Promise<void> => format.closeInput();
   try {
     // An absolute path behind `file:` cannot be taken for another protocol, an option or a pattern.
-    const options = Dictionary.fromObject({ format_whitelist: containers, protocol_whitelist: 'file' });
+    const options = Dictionary.fromObject({
+      format_whitelist: containers,
+      protocol_whitelist: 'file',
+      ignore_editlist: ignoreEdits ? '1' : '0',
+    });
     const opened = await format.openInput(`file:${file.path}`, null, options);
     if (opened < 0) throw unreadable(file.path, expectedVideo, `${file.looksLike} (${reason(opened)})`);
     checkSizes(format, file, limits);
@@ -103,7 +113,10 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits): Promise<F
     if (aspect.num > 0 && aspect.den > 0 && aspect.num !== aspect.den) {
       notes.push(`pixels are not square (${aspect.num}:${aspect.den}): shown as stored`);
     }
-    const delays = file.still === 'gif' ? gifDelays(await readFile(file.path)) : undefined;
+    const gif = file.still === 'gif' ? gifDelays(await readFile(file.path)) : undefined;
+    if (gif && !gif.whole) throw unreadable(file.path, 'a whole GIF', 'one that is cut short');
+    const { duration } = format;
+    const claimed = duration > 0n && headed.test(format.iformat?.name ?? '') ? Number(duration) / 1e6 : undefined;
 
     const readPacket = async (packet: Packet): Promise<boolean> => {
       for (;;) {
@@ -133,7 +146,8 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits): Promise<F
     return {
       stream,
       orientation: orientation ?? undefined,
-      delays,
+      delays: gif?.delays,
+      claimed,
       notes,
       readPacket,
       openDecoder,

@@ -17,6 +17,8 @@ export interface MediaFile {
   still: StillFormat | undefined;
   /** What its first bytes look like, for error messages. */
   looksLike: string;
+  /** Whether its head claims more bytes than there are, which FFmpeg's readers of these containers do not tell. */
+  cutShort: boolean;
 }
 
 /**
@@ -56,7 +58,8 @@ export async function inspectFile(path: string, maxBytes: number): Promise<Media
     throw unreadable(path, 'a file that may be read', error.code ?? error.message, { cause: error });
   });
   const still = stillFormat(head);
-  return { path: absolute, name: pathText(path), still, looksLike: looksLike(head, still) };
+  const cutShort = info.size < claimedBytes(head);
+  return { path: absolute, name: pathText(path), still, looksLike: looksLike(head, still), cutShort };
 }
 
 async function readHead(path: string): Promise<Buffer> {
@@ -79,6 +82,23 @@ function stillFormat(head: Buffer): StillFormat | undefined {
   if (/^(?:II[*+]\0|MM\0[*+])/.test(text)) return 'tiff';
   if (/^....ftyp(?:avif|avis|heic|heix|hevc|mif1|msf1)/s.test(text)) return 'heif';
   return undefined;
+}
+
+/** The end of the file as a Matroska or WebM file's outermost elements claim it; 0 where nothing does. */
+function claimedBytes(head: Buffer): number {
+  if (head.length < 64 || head.readUInt32BE(0) !== 0x1a45dfa3) return 0;
+  /** A length of 1–8 bytes, as many as the first has leading zeros, and one; all ones mean that it is not known. */
+  const length = (at: number): { value: number; end: number } => {
+    const extra = Math.clz32(head[at]!) - 24;
+    const digits = [head[at]! - (128 >> extra), ...head.subarray(at + 1, at + 1 + extra)];
+    const value = digits.reduce((sum, digit) => sum * 256 + digit, 0);
+    return { value: value >= 2 ** (7 * (extra + 1)) - 1 ? Number.NaN : value, end: at + 1 + extra };
+  };
+  const header = length(4);
+  const segment = header.end + header.value;
+  if (!(segment + 16 <= head.length) || head.readUInt32BE(segment) !== 0x18538067) return 0;
+  const { value, end } = length(segment + 4);
+  return Number.isNaN(value) ? 0 : end + value;
 }
 
 function looksLike(head: Buffer, still: StillFormat | undefined): string {

@@ -1,7 +1,7 @@
 // One clip from file to resized frames and plan; runs in the decoding child process.
 import { createHash } from 'node:crypto';
 import { sha256File } from '../files/index.ts';
-import type { PacketList } from './film.ts';
+import type { Film, PacketList } from './film.ts';
 import { inspectFile, unreadable } from './media-file.ts';
 import type { MediaFile } from './media-file.ts';
 import { pickFrames } from './picks.ts';
@@ -99,7 +99,11 @@ interface Pass {
 async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLimits): Promise<Taken> {
   const film = await import('./film.ts');
   const tooMany = (count: string): Error => unreadable(file.path, `at most ${limits.maxFrames} frames`, count);
-  const { delays, ...listed } = await listFilm();
+  let listed = await listFilm(false);
+  // Writers that know no duration give a single frame's edit list the length zero.
+  const ignoreEdits = listed.numFrames === 0;
+  if (ignoreEdits) listed = await listFilm(true);
+  const { delays, claimed } = listed;
   const toEnd = options.pick !== 'first';
   if (toEnd && listed.numFrames > limits.maxFrames) throw tooMany(String(listed.numFrames));
   const content = options.pick === 'random' ? (await sha256File(file.path)).slice(0, 8) : '0';
@@ -131,6 +135,10 @@ async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLi
   const numFrames = timing.seconds.length;
   const notes = [...pass.notes, ...timing.notes];
   const what = options.pick === 'keyframe' ? 'keyframes' : 'frames';
+  if (claimed !== undefined && timing.duration < 0.95 * claimed - timing.duration / numFrames) {
+    const [had, said] = [timing.duration, claimed].map((value) => value.toFixed(2));
+    notes.push(`the file claims ${said} s, its frames cover ${had} s: other streams are longer, or it is cut short`);
+  }
   if (wanted.length < options.count) {
     notes.push(`${options.count} ${what} asked for, ${wanted.length} there: each taken once`);
   }
@@ -147,9 +155,9 @@ async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLi
     rgb,
   };
 
-  async function listFilm(): Promise<PacketList & { delays: number[] | undefined }> {
-    await using opened = await film.openFilm(file, limits);
-    return { ...(await film.listPackets(opened)), delays: opened.delays };
+  async function listFilm(ignore: boolean): Promise<PacketList & Pick<Film, 'delays' | 'claimed'>> {
+    await using opened = await film.openFilm(file, limits, ignore);
+    return { ...(await film.listPackets(opened)), delays: opened.delays, claimed: opened.claimed };
   }
 
   /** Of what was decoded; of the packets where decoding stopped early. */
@@ -161,7 +169,7 @@ async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLi
   }
 
   async function decodePass(): Promise<Pass> {
-    await using opened = await film.openFilm(file, limits);
+    await using opened = await film.openFilm(file, limits, ignoreEdits);
     using converter = film.openConverter(file, opened.orientation);
     const found: Pass = {
       kept: new Map(),
@@ -171,7 +179,7 @@ async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLi
       lastDuration: 0,
       ended: true,
       colour: '',
-      notes: new Set(opened.notes),
+      notes: new Set(ignoreEdits ? [...opened.notes, 'edit list that cuts every frame: not applied'] : opened.notes),
     };
     const want = new Set(wanted);
     const base = opened.stream.timeBase;
@@ -181,7 +189,11 @@ async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLi
       if (frame.width * frame.height > limits.maxPixels) {
         throw unreadable(file.path, `at most ${limits.maxPixels} pixels a frame`, `${frame.width}×${frame.height}`);
       }
-      found.times.push(film.seconds(frame.bestEffortTimestamp, base));
+      const time = film.seconds(frame.bestEffortTimestamp, base);
+      const previous = found.times.at(-1) ?? null;
+      // Some containers stamp only some frames; the others follow on the one before.
+      const follows = previous !== null && found.lastDuration > 0 ? previous + found.lastDuration : null;
+      found.times.push(time ?? follows);
       found.lastDuration = film.seconds(frame.duration, base) ?? 0;
       if (frame.keyFrame) found.keyframes.push(index);
       if (want.has(index)) {

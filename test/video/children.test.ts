@@ -1,0 +1,175 @@
+// The child processes: killed, stopped, closed, left alone, and run from compiled code.
+import { execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openFrameReader } from '../../src/video/index.ts';
+import { options } from './fixtures.ts';
+import { makeClip } from './make-clip.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'iovqa-children-'));
+let good = '';
+let slow = '';
+beforeAll(async () => {
+  good = await makeClip({ path: join(folder, 'good.mp4'), codec: 'libx264', format: 'mp4', numFrames: 6 });
+  const big = { codec: 'ffv1', format: 'matroska', numFrames: 40, width: 1280, height: 720 };
+  slow = await makeClip({ ...big, path: join(folder, 'slow.mkv') });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Decoding processes of a parent, as Linux lists them. */
+function childrenOf(pid: number): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  const pids = list.split(' ').filter(Boolean).map(Number);
+  return pids.filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('decode-child'));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+async function gone(pids: readonly number[]): Promise<boolean> {
+  for (let i = 0; i < 100 && pids.some(isAlive); i++) await sleep(50);
+  return !pids.some(isAlive);
+}
+
+const clip = (path: string): { path: string; kind: 'video' } => ({ path, kind: 'video' });
+
+describe.skipIf(process.platform !== 'linux')('child processes (skipped off Linux: needs /proc)', () => {
+  it('one that dies is an error on its clip only, and is replaced', async () => {
+    await using reader = openFrameReader({ workers: 1 });
+    await reader.read(clip(good), options);
+    const [pid] = childrenOf(process.pid);
+    const outcomes = Promise.allSettled([reader.read(clip(slow), options), reader.read(clip(good), options)]);
+    await sleep(20);
+    process.kill(pid!, 'SIGSEGV');
+    const [failed, next] = await outcomes;
+    const message = `${slow}: expected a file that can be decoded, got a decoder that died of it (SIGSEGV)`;
+    expect(failed).toMatchObject({ reason: { code: 'unreadable-media', message } });
+    expect(next.status).toBe('fulfilled');
+    expect(childrenOf(process.pid)).not.toContain(pid);
+  });
+
+  it('one that dies while idle is replaced without a word', async () => {
+    await using reader = openFrameReader({ workers: 1 });
+    await reader.read(clip(good), options);
+    const children = childrenOf(process.pid);
+    process.kill(children[0]!, 'SIGKILL');
+    expect(await gone(children)).toBe(true); // which this process may not have heard of yet
+    expect((await reader.read(clip(good), options)).plan.numFrames).toBe(6);
+  });
+
+  it('one that hangs is killed when its time is over', async () => {
+    await using reader = openFrameReader({ workers: 1, limits: { maxMilliseconds: 3000 } });
+    await reader.read(clip(good), options);
+    const children = childrenOf(process.pid);
+    process.kill(children[0]!, 'SIGSTOP');
+    const begun = performance.now();
+    await expect(reader.read(clip(good), options)).rejects.toThrow(
+      `${good}: expected to be read within 3000 ms, got a decoder still at work`,
+    );
+    expect(performance.now() - begun).toBeLessThan(6000);
+    expect(await gone(children)).toBe(true);
+    expect((await reader.read(clip(good), options)).plan.numFrames).toBe(6);
+  });
+
+  it('disposing ends them and rejects what is under way', async () => {
+    const reader = openFrameReader({ workers: 2 });
+    await Promise.all([reader.read(clip(good), options), reader.read(clip(good), options)]);
+    const children = childrenOf(process.pid);
+    expect(children.length).toBe(2);
+    const outcomes = Promise.allSettled([1, 2, 3].map(() => reader.read(clip(slow), options)));
+    await reader[Symbol.asyncDispose]();
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(await gone(children)).toBe(true);
+    await expect(reader.read(clip(good), options)).rejects.toThrow('closed');
+  });
+
+  it('a signal stops a clip, running or waiting, and nothing else', async () => {
+    await using reader = openFrameReader({ workers: 1 });
+    await reader.read(clip(good), options);
+    const [running, waiting] = [new AbortController(), new AbortController()];
+    const outcomes = Promise.allSettled([
+      reader.read(clip(slow), options, running.signal),
+      reader.read(clip(good), options, waiting.signal),
+      reader.read(clip(good), options),
+    ]);
+    waiting.abort(new Error('not this one'));
+    running.abort(new Error('nor this'));
+    const [first, second, third] = await outcomes;
+    expect(first).toMatchObject({ reason: { message: 'nor this' } });
+    expect(second).toMatchObject({ reason: { message: 'not this one' } });
+    expect(third.status).toBe('fulfilled');
+    const late = AbortSignal.abort(new Error('too late'));
+    await expect(reader.read(clip(good), options, late)).rejects.toThrow('too late');
+  });
+
+  it('the same clip gives the same bits whatever the order and the number of workers', async () => {
+    await using reader = openFrameReader({ workers: 2 });
+    const paths = [good, slow, good, good, slow];
+    const all = await Promise.all(paths.map((path) => reader.read(clip(path), options)));
+    expect(new Set(all.map(({ plan }) => `${plan.path} ${plan.sha256}`)).size).toBe(2);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('programs that read clips (skipped off Linux: needs /proc)', () => {
+  const program = (index: string, then: string): string => `
+    import { openFrameReader } from ${JSON.stringify(index)};
+    const reader = openFrameReader({ workers: 1 });
+    const { plan } = await reader.read(${JSON.stringify(clip(good))}, ${JSON.stringify(options)});
+    console.log(plan.numFrames);
+    ${then}`;
+  const source = new URL('../../src/video/index.ts', import.meta.url).href;
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  const fromSource = (then: string): string[] => ['--import', tsx, '--input-type=module', '-e', program(source, then)];
+  const run = (args: string[]): string =>
+    execFileSync(process.execPath, args, { cwd: folder, timeout: 30_000, encoding: 'utf8' });
+
+  it('end by themselves, disposed of or not', () => {
+    expect(run(fromSource(''))).toBe('6\n');
+    expect(run(fromSource('await reader[Symbol.asyncDispose]();'))).toBe('6\n');
+  });
+
+  it('leave no child behind when they are killed', async () => {
+    const parent = spawn(process.execPath, fromSource('setInterval(() => {}, 1000);'), { cwd: folder });
+    await new Promise((resolve) => void parent.stdout.once('data', resolve));
+    const children = childrenOf(parent.pid!);
+    expect(children.length).toBe(1);
+    parent.kill('SIGKILL');
+    expect(await gone(children)).toBe(true);
+  });
+
+  it('work compiled', () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const home = join(root, 'node_modules', '.iovqa-video-test'); // where the packages are found
+    const out = join(home, 'dist');
+    const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+    const files = ['index.ts', 'decode-child.ts'].map((name) => join(root, 'src', 'video', name));
+    const language = [
+      '--target',
+      'es2023',
+      '--module',
+      'nodenext',
+      '--rewriteRelativeImportExtensions',
+      '--types',
+      'node',
+    ];
+    const output = ['--rootDir', 'src', '--outDir', out, '--noCheck', '--skipLibCheck'];
+    try {
+      execFileSync(process.execPath, [tsc, '--ignoreConfig', ...files, ...language, ...output], { cwd: root });
+      copyFileSync(join(root, 'package.json'), join(home, 'package.json'));
+      const index = pathToFileURL(join(out, 'video', 'index.js')).href;
+      expect(run(['--input-type=module', '-e', program(index, 'await reader[Symbol.asyncDispose]();')])).toBe('6\n');
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+});
