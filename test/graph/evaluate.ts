@@ -9,12 +9,12 @@ export interface Array64 {
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** The multi-index of each element in turn. */
+/** The multi-index of each element in turn; one array, changed from element to element. */
 function* indices(shape: readonly number[]): Generator<number[]> {
   const total = sizeOf(shape);
   const index = shape.map(() => 0);
   for (let n = 0; n < total; n++) {
-    yield [...index];
+    yield index;
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       index[axis] = index[axis]! + 1;
       if (index[axis]! < shape[axis]!) break;
@@ -23,14 +23,32 @@ function* indices(shape: readonly number[]): Generator<number[]> {
   }
 }
 
-/** The element of x at an index, its axes aligned at the end and repeated where their size is 1. */
-function at(x: Array64, index: readonly number[]): number {
+/** The offset of an index in an array, its axes aligned at the end and repeated where their size is 1. */
+function offsetAt(own: readonly number[], index: readonly number[]): number {
   let offset = 0;
-  const skip = index.length - x.shape.length;
-  x.shape.forEach((size, axis) => {
+  const skip = index.length - own.length;
+  for (let axis = 0; axis < own.length; axis++) {
+    const size = own[axis]!;
     offset = offset * size + (size === 1 ? 0 : index[skip + axis]!);
-  });
-  return x.data[offset]!;
+  }
+  return offset;
+}
+
+/** The element of x at an index. */
+const at = (x: Array64, index: readonly number[]): number => x.data[offsetAt(x.shape, index)]!;
+
+const known = new Map<string, Int32Array>();
+
+/** For each element of a shape, which element of an array that broadcasts to it stands there. */
+function broadcastOffsets(own: readonly number[], shape: readonly number[]): Int32Array {
+  const key = `${own.join()} ${shape.join()}`;
+  let offsets = known.get(key);
+  if (offsets !== undefined) return offsets;
+  offsets = new Int32Array(sizeOf(shape));
+  let n = 0;
+  for (const index of indices(shape)) offsets[n++] = offsetAt(own, index);
+  known.set(key, offsets);
+  return offsets;
 }
 
 function build(shape: number[], f: (index: number[]) => number): Array64 {
@@ -66,12 +84,19 @@ type Rule<Op extends OpName> = (
 ) => Array64;
 const elementwise =
   (f: (...x: number[]) => number): Rule<OpName> =>
-  (_, xs, shape) =>
-    build(shape, (i) => f(...xs.map((x) => at(x, i))));
+  (_, xs, shape) => {
+    const data = new Float64Array(sizeOf(shape));
+    const [a, b, c] = xs.map((x) => x.data);
+    const [ia, ib, ic] = xs.map((x) => broadcastOffsets(x.shape, shape));
+    if (c) for (let i = 0; i < data.length; i++) data[i] = f(a![ia![i]!]!, b![ib![i]!]!, c[ic![i]!]!);
+    else if (b) for (let i = 0; i < data.length; i++) data[i] = f(a![ia![i]!]!, b[ib![i]!]!);
+    else for (let i = 0; i < data.length; i++) data[i] = f(a![ia![i]!]!);
+    return { data, shape };
+  };
 const rows = (x: Array64, f: (row: Float64Array) => ArrayLike<number>): Array64 => {
   const width = x.shape.at(-1)!;
   const data = new Float64Array(x.data.length);
-  for (let r = 0; r < data.length; r += width) data.set(f(x.data.slice(r, r + width)), r);
+  for (let r = 0; r < data.length; r += width) data.set(f(x.data.subarray(r, r + width)), r);
   return { data, shape: x.shape };
 };
 const softmaxOf = (row: Float64Array): Float64Array => {
@@ -99,11 +124,8 @@ const rules: { [Op in OpName]: Rule<Op> } = {
   },
   add: elementwise((a, b) => a + b),
   sub: elementwise((a, b) => a - b),
-  mul: (n, xs, shape) =>
-    build(shape, (i) => {
-      const [a, b] = [at(xs[0]!, i), at(xs[1]!, i)];
-      return n.dtype === 'uint32' ? Math.imul(a, b) >>> 0 : a * b;
-    }),
+  mul: (n, xs, shape, size) =>
+    elementwise(n.dtype === 'uint32' ? (a, b) => Math.imul(a, b) >>> 0 : (a, b) => a * b)(n, xs, shape, size),
   div: elementwise((a, b) => a / b),
   neg: elementwise((x) => -x),
   exp: elementwise((x) => Math.exp(x)),
@@ -140,15 +162,24 @@ const rules: { [Op in OpName]: Rule<Op> } = {
   matmul: (n, [a, b], shape) => {
     const { transA, transB } = n.attributes;
     const inner = transA ? a!.shape.at(-2)! : a!.shape.at(-1)!;
-    return build(shape, (index) => {
-      const lead = index.slice(0, -2);
-      const [i, j] = [index.at(-2)!, index.at(-1)!];
-      let total = 0;
-      for (let k = 0; k < inner; k++) {
-        total += at(a!, [...lead, ...(transA ? [k, i] : [i, k])]) * at(b!, [...lead, ...(transB ? [j, k] : [k, j])]);
+    const [m, n2] = [shape.at(-2)!, shape.at(-1)!];
+    const data = new Float64Array(sizeOf(shape));
+    let out = 0;
+    for (const lead of indices(shape.slice(0, -2))) {
+      const startA = offsetAt(a!.shape.slice(0, -2), lead) * m * inner;
+      const startB = offsetAt(b!.shape.slice(0, -2), lead) * inner * n2;
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n2; j++) {
+          let total = 0;
+          for (let k = 0; k < inner; k++) {
+            const left = a!.data[startA + (transA ? k * m + i : i * inner + k)]!;
+            total += left * b!.data[startB + (transB ? j * inner + k : k * n2 + j)]!;
+          }
+          data[out++] = total;
+        }
       }
-      return total;
-    });
+    }
+    return { data, shape };
   },
   reshape: (_, [x], shape) => ({ data: x!.data, shape }),
   expand: elementwise((x) => x),
