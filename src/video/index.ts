@@ -18,6 +18,9 @@ export type {
   FrameOptions,
   FramePick,
   FramePlan,
+  FrameSize,
+  FrameTime,
+  PatchGrid,
   RgbFrame,
   VisionPixels,
 } from './types.ts';

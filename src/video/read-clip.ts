@@ -135,6 +135,9 @@ async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLi
   const numFrames = timing.seconds.length;
   const notes = [...pass.notes, ...timing.notes];
   const what = options.pick === 'keyframe' ? 'keyframes' : 'frames';
+  if (pass.ended && numFrames !== listed.numFrames) {
+    notes.push(`${listed.numFrames} packets gave ${numFrames} frames`);
+  }
   if (claimed !== undefined && timing.duration < 0.95 * claimed - timing.duration / numFrames) {
     const [had, said] = [timing.duration, claimed].map((value) => value.toFixed(2));
     notes.push(`the file claims ${said} s, its frames cover ${had} s: other streams are longer, or it is cut short`);

@@ -48,16 +48,42 @@ export interface ClipInput {
   kind: 'video' | 'image';
 }
 
+/** How many patches a vision has. */
+export interface PatchGrid {
+  /** In time: frames over frames per patch. */
+  t: number;
+  /** From top to bottom. */
+  h: number;
+  /** From left to right. */
+  w: number;
+}
+
 /** What the vision tower takes for one picture or one video. */
 export interface VisionPixels {
   /** Which of the two. */
   kind: 'image' | 'video';
   /** Patches in time, height and width. */
-  grid: { t: number; h: number; w: number };
+  grid: PatchGrid;
   /** Seconds that one step of the grid in time spans: `temporalPatchSize` / sampled frames per second. Videos only. */
   secondsPerGrid?: number;
   /** Normalised values, [t·h·w, 3·temporalPatchSize·patchSize²], in the reference processor's order. */
   pixels: Float32Array;
+}
+
+/** One frame of a plan. */
+export interface FrameTime {
+  /** Index in presentation order, from 0. */
+  index: number;
+  /** Seconds since the first frame; null for a still. */
+  seconds: number | null;
+}
+
+/** A size in pixels. */
+export interface FrameSize {
+  /** Rows. */
+  height: number;
+  /** Columns. */
+  width: number;
 }
 
 /** Which frames were taken of a clip, and how: what a score depends on beside model and prompt. */
@@ -65,7 +91,7 @@ export interface FramePlan {
   /** The file. */
   path: string;
   /** The frames in order: index in presentation order from 0, seconds since the first frame (null for a still). */
-  frames: { index: number; seconds: number | null }[];
+  frames: FrameTime[];
   /** Width of the source frames after rotation, in pixels. */
   sourceWidth: number;
   /** Height of the source frames after rotation, in pixels. */

@@ -101,6 +101,28 @@ describe('index k is the k-th frame in presentation order', () => {
     expect(indices(clip)).toEqual([10]);
     const two = await read({ codec: 'libx264', format: 'mp4', numFrames: 20 }, { pick: 'middle', count: 2 });
     expect(indices(two)).toEqual([9, 10]);
+    // A stream whose first keyframe is lost: the packets up to the next one give no frames.
+    const path = await makeClip({
+      path: join(folder, 'headless.ts'),
+      codec: 'libx264',
+      format: 'mpegts',
+      numFrames: 24,
+      options: { 'x264-params': 'keyint=8:scenecut=0:bframes=0' },
+    });
+    const bytes = readFileSync(path);
+    for (let i = 0, frame = 0; i < bytes.length; i += 188) {
+      if ((bytes.readUInt16BE(i + 1) & 0x1fff) !== 256) continue; // the video's packets, 188 bytes each
+      if ((bytes[i + 1]! & 0x40) !== 0) frame++;
+      if (frame === 1) bytes.writeUInt16BE((bytes.readUInt16BE(i + 1) & 0xe000) | 0x1fff, i + 1); // a null packet
+    }
+    writeFileSync(path, bytes);
+    const headless = await reader.read({ path, kind: 'video' }, options);
+    expect(headless.plan).toMatchObject({
+      numFrames: 16,
+      frames: [{ index: 8 }],
+      notes: ['23 packets gave 16 frames'],
+    });
+    expect(indices(headless)).toEqual([16]);
   });
 });
 
