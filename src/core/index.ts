@@ -2,5 +2,7 @@
  * Errors, seeded random numbers: what every layer may use.
  * @module core
  */
+export * from './disposer.ts';
 export * from './errors.ts';
 export * from './random.ts';
+export * from './version.ts';

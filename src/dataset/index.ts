@@ -14,5 +14,5 @@ export type { MosScale } from './scale.ts';
 export { commonScales, fromUnit5, parseScale, scaleName, stdFromUnit5, stdToUnit5, toUnit5 } from './scale.ts';
 export type { Grouped, Leak, Split } from './split.ts';
 export { kFold, leakingGroups, rowsOfSplit, splitByGroup } from './split.ts';
-export type { TableFormat } from './table.ts';
-export { formatCsv } from './table.ts';
+export type { Table, TableFormat, TableRecord } from './table.ts';
+export { formatCsv, readTable } from './table.ts';

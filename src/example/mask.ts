@@ -58,6 +58,25 @@ export function formatMaskReport(report: readonly MaskEntry[]): string {
 }
 
 /**
+ * The report in short: a line for each run of tokens that are all trained or all ignored.
+ * @param report - from {@link maskReport}
+ * @returns lines of `trained` or `ignored`, how many tokens, and their text; patches are left out of it
+ */
+export function summarizeMask(report: readonly MaskEntry[]): string {
+  const lines: string[] = [];
+  for (let start = 0; start < report.length;) {
+    let end = start;
+    while (report[end]?.trained === report[start]!.trained) end++;
+    const run = report.slice(start, end);
+    const text = run.map((entry) => (entry.vision ? '' : entry.text)).join('');
+    const shown = text.length > 72 ? `${text.slice(0, 32)} … ${text.slice(-32)}` : text;
+    lines.push(`${run[0]!.trained ? 'trained' : 'ignored'}  ${String(run.length).padStart(5)}  ${show(shown)}`);
+    start = end;
+  }
+  return lines.join('\n');
+}
+
+/**
  * Refuses a mask that is empty, that predicts other tokens than those that follow, or whose targets are anything but the answer.
  * @param example - a training example, not trimmed
  * @param tokenizer - the model's tokenizer

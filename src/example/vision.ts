@@ -15,8 +15,11 @@ export type ClipVision =
   | {
       /** Patches, for a graph that begins at the pixels. */
       kind: 'patches';
-      /** The clip's images and videos. */
-      visions: readonly VisionPatches[];
+      /**
+       * Cuts the clip's images and videos into patches. A call, so that the clips of a run can be held as grey levels: patches
+       * take eight times as much or more.
+       */
+      cut: () => readonly VisionPatches[];
     };
 
 /**
@@ -35,7 +38,7 @@ export function clipFeeds(
   const visions: VisionPatches[] = [];
   for (const clip of clips) {
     if (clip.kind === 'features') parts.push(clip.features);
-    else visions.push(...clip.visions);
+    else visions.push(...clip.cut());
   }
   invariant(parts.length === 0 || visions.length === 0, 'a batch holds features and patches');
   if (visions.length > 0) return joinedVisionFeeds(visions, vision);

@@ -157,7 +157,7 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
 
 /** A frozen weight that is cast for use is cast once more for the backward pass, so that no fp32 copy outlives the forward pass. */
 function frozenAgain(weight: Value, g: Value): Value {
-  if (!isOp(weight, 'cast') || weight.inputs[0]?.op !== 'external') return weight;
+  if ((!isOp(weight, 'cast') && !isOp(weight, 'castAfter')) || weight.inputs[0]?.op !== 'external') return weight;
   return castAfter(weight.inputs[0], g, weight.attributes.to);
 }
 
@@ -175,7 +175,11 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
   const below = valuesBelow([loss]);
   const wanted = new Set<Value>(wrt);
   const leads = new Set<Value>();
-  for (const value of below) if (wanted.has(value) || value.inputs.some((v) => leads.has(v))) leads.add(value);
+  for (const value of below) {
+    // A frozen weight is not made from the value that its cast waits for.
+    const from = isOp(value, 'castAfter') ? value.inputs.slice(0, 1) : value.inputs;
+    if (wanted.has(value) || from.some((v) => leads.has(v))) leads.add(value);
+  }
 
   const gradientOf = new Map<Value, Value>([[loss, scalar(1)]]);
   for (const node of below.toReversed()) {

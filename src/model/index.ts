@@ -2,12 +2,19 @@
  * Qwen2.5-VL: its sizes, weights and graphs.
  * @module model
  */
+export * from './adapter-config.ts';
+export * from './adapter.ts';
+export * from './card.ts';
+export * from './checkpoint-config.ts';
+export * from './checkpoint.ts';
+export * from './init.ts';
 export * from './lora.ts';
-export * from './weights.ts';
+export * from './model-graph.ts';
 export * from './qwen2-5-vl/config.ts';
 export * from './qwen2-5-vl/feeds.ts';
 export * from './qwen2-5-vl/layers.ts';
 export * from './qwen2-5-vl/text.ts';
 export * from './qwen2-5-vl/vision.ts';
-export * from './model-graph.ts';
 export * from './vision-encoder.ts';
+export * from './weights.ts';
+export * from './write-checkpoint.ts';

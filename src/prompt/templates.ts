@@ -31,6 +31,8 @@ export interface QuestionInput {
 export interface PromptTemplate {
   /** `four-dimensions`, `single-dimension:NAME`, or the file it came from. */
   readonly name: string;
+  /** The text of a user's own template, from which it can be made again; null for a built-in one. */
+  readonly source: string | null;
   /**
    * @param input - the clip and the wanted answer
    * @returns the question as plain text
@@ -58,6 +60,7 @@ export function answerFormat(codec: AnswerCodec): string {
 /** Names all four dimensions and asks for one overall score; the clip's text prompt is quoted where there is one. */
 export const fourDimensions: PromptTemplate = {
   name: 'four-dimensions',
+  source: null,
   render: ({ kind, prompt, codec }) => {
     const text = cleanPrompt(prompt);
     return [
@@ -101,6 +104,7 @@ export function singleDimension(dimension: QualityDimension): PromptTemplate {
   const name = `single-dimension:${dimension}`;
   return {
     name,
+    source: null,
     render: ({ kind, prompt, codec }) => {
       const text = dimension === 'alignment' ? requiredPrompt(prompt, name) : undefined;
       return [question(kind), ...promptLines(text, kind), answerFormat(codec)].join('\n');
@@ -146,6 +150,7 @@ export function parseTemplate(source: string, name: string): PromptTemplate {
   }
   return {
     name,
+    source: text,
     // One pass, so that braces inside a clip's prompt are not placeholders.
     render: ({ prompt, codec }) =>
       text.replaceAll(pattern, (_, key: string) =>
@@ -168,6 +173,16 @@ export async function loadTemplate(path: string): Promise<PromptTemplate> {
     throw new UserError('bad-recipe', `template: expected a readable text file, got ${show(path)}`, { cause });
   }
   return parseTemplate(source, path);
+}
+
+/**
+ * The template that a recipe names: a built-in one, or a file where the name has a dot or a slash in it.
+ * @param name - `four-dimensions`, `single-dimension:NAME`, or the path of a text file
+ * @returns the template
+ * @throws UserError `bad-recipe` as {@link builtInTemplate} and {@link loadTemplate}
+ */
+export async function resolveTemplate(name: string): Promise<PromptTemplate> {
+  return /[./\\]/.test(name) ? loadTemplate(name) : builtInTemplate(name);
 }
 
 function cleanPrompt(prompt: string | undefined): string | undefined {

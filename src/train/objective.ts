@@ -1,7 +1,8 @@
 // The losses as graphs over the logits of the wanted rows. Each is a weighted sum over the rows or clips of a micro-batch, so that
 // micro-batches add up: whoever feeds the weights divides them by the size of the whole batch.
 import type { Value } from '../graph/index.ts';
-import { dimProduct, gather, input, logSoftmax, matmul, mul, neg, reshape, softmax, sub, sum } from '../graph/index.ts';
+import { dimProduct, gather, input, logSoftmax, mul, neg, reshape, softmax, sub, sum } from '../graph/index.ts';
+import { answerLogProbs } from '../score/index.ts';
 
 /** Losses by the name they have in a recipe. */
 export const losses = ['integer-only', 'response', 'softmax-regression', 'soft-label'] as const;
@@ -26,19 +27,6 @@ export function crossEntropy(logits_RV: Value): Value {
   const flat = reshape(logSoftmax(logits_RV), [dimProduct(R, V)]);
   const picked = gather(flat, input('targets', 'int64', [R]));
   return neg(total(mul(picked, input('targetWeights', 'float32', [R]))));
-}
-
-/**
- * Log-probabilities of the legal answers, not normalised over them: sums along their paths of full-vocabulary log-probabilities.
- * Inputs: `columns` int64 [K], the tokens on edges of the trie; `paths` float32 [A, Q·K], 1 where an answer passes (node, column).
- * @param logits_RV - float32 [B·Q, V] at the rows of the trie's nodes
- * @param numColumns - K
- * @returns float32 [B, A]
- */
-export function answerLogProbs(logits_RV: Value, numColumns: number): Value {
-  const picked = gather(logSoftmax(logits_RV), input('columns', 'int64', [numColumns]), 1);
-  const edges = reshape(picked, ['B', dimProduct(numColumns, 'Q')]);
-  return matmul(edges, input('paths', 'float32', ['A', dimProduct(numColumns, 'Q')]), { transB: true });
 }
 
 /**

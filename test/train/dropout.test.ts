@@ -5,20 +5,9 @@ import { compile, constant, input, isOp, valuesBelow } from '../../src/graph/ind
 import { drop, loraTargets } from '../../src/model/index.ts';
 import { stepGraph } from '../../src/train/step.ts';
 import { evaluate } from '../graph/evaluate.ts';
-import {
-  Wrong,
-  batches,
-  checkpoint,
-  clips,
-  dropoutKeyOf,
-  exampleOf,
-  feeds64,
-  initialParameters,
-  lora,
-  shapeOf,
-  stepOptions,
-  text,
-} from './fixtures.ts';
+import { batches, clips, dropoutKeyOf, exampleOf } from './fixtures.ts';
+import { Wrong, feeds64 } from './float64.ts';
+import { checkpoint, initialParameters, lora, shapeOf, stepOptions, text } from './tiny-model.ts';
 
 /** 0 for a channel that is dropped, else 1: by the definition, without a graph. */
 function keeps(rowKey: number, module: string, channel: number, rate: number): number {

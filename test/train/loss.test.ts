@@ -12,24 +12,19 @@ import { tokenFeeds, totalWeight } from '../../src/train/feeds.ts';
 import { compileStep } from '../../src/train/step.ts';
 import { evaluate } from '../graph/evaluate.ts';
 import { setups } from '../prompt/fixtures.ts';
+import { LABEL_STD, batches, clips, dropoutKeyOf, promptOf, seen } from './fixtures.ts';
+import { feeds64 } from './float64.ts';
 import {
-  LABEL_STD,
-  batches,
   checkpoint,
-  clips,
   codec as halves,
-  dropoutKeyOf,
-  feeds64,
   initialParameters,
   lora,
   model,
-  promptOf,
-  seen,
   stepOptions,
   text,
   trie,
   vocabSize,
-} from './fixtures.ts';
+} from './tiny-model.ts';
 
 const stored = checkpoint(text, 'float32');
 

@@ -9,23 +9,20 @@ import { losses } from '../../src/train/objective.ts';
 import type { StepResult, TrainStep } from '../../src/train/step.ts';
 import { compileStep, stepGraph } from '../../src/train/step.ts';
 import { evaluate } from '../graph/evaluate.ts';
+import { batches } from './fixtures.ts';
 import type { BatchOptions } from './fixtures.ts';
+import { Wrong, asFunctionOf, expectSame, feeds64, relativeError } from './float64.ts';
 import {
-  Wrong,
-  asFunctionOf,
-  batches,
   checkpoint,
-  feeds64,
   initialParameters,
   lora,
   nameOfWeight,
-  relativeError,
   setup,
   stepOptions,
   text,
   untied,
   vocabSize,
-} from './fixtures.ts';
+} from './tiny-model.ts';
 
 const stored = {
   tied: checkpoint(text, 'float32'),
@@ -48,17 +45,6 @@ async function accumulated(
     for (const [name, sum] of total.gradients) more.gradients.get(name)!.forEach((g, i) => (sum[i]! += g));
   }
   return total;
-}
-
-function expectSame(got: StepResult, want: StepResult, bound: number): void {
-  expect(Math.abs(got.loss / want.loss - 1)).toBeLessThan(bound);
-  expect([...got.gradients.keys()]).toEqual([...want.gradients.keys()]);
-  const wrong = new Wrong();
-  for (const [name, gradient] of want.gradients) {
-    wrong.below(bound, relativeError(got.gradients.get(name)!, gradient), name);
-    wrong.above(1e-4, Math.max(...gradient.map(Math.abs)), name);
-  }
-  expect(wrong.list).toEqual([]);
 }
 
 /** Adapters that a step is made with; null trains every weight. */
@@ -176,36 +162,6 @@ describe('batches', () => {
       expectSame(await step.run(parameters, short!), await step.run(parameters, long!), 1e-5);
     });
   });
-});
-
-test('an adapter whose B is zero starts as the model itself, and moves B first', async () => {
-  await using step = await compileStep(stepOptions('integer-only', stored.tied, lora));
-  await using bare = await compileStep(stepOptions('integer-only', stored.tied, undropped));
-  const parameters = initialParameters(step.parameters);
-  for (const [name, values] of parameters) if (name.includes('lora_B')) values.fill(0);
-  const options = { loss: 'integer-only', frozen: true } as const;
-  const [feeds] = batches([0, 1, 2], { ...options, dropout: true });
-  const result = await step.run(parameters, feeds!);
-  const wrong = new Wrong();
-  for (const [name, gradient] of result.gradients) {
-    const largest = Math.max(...gradient.map(Math.abs));
-    if (name.includes('lora_A')) wrong.below(1e-300, largest, name);
-    else wrong.above(1e-3, largest, name);
-  }
-  expect(wrong.list).toEqual([]);
-  // Neither A nor the mask shows while B is zero.
-  const others = initialParameters(step.parameters, 8);
-  for (const [name, values] of others) if (name.includes('lora_B')) values.fill(0);
-  const [plain] = batches([0, 1, 2], { ...options, dropout: false });
-  expect((await bare.run(others, plain!)).loss).toBe(result.loss);
-});
-
-test('weights of 16 bits give what the same numbers give in 32', async () => {
-  await using wide = await compileStep(stepOptions('response', stored.tied, lora));
-  await using narrow = await compileStep(stepOptions('response', stored.tied16, lora));
-  const parameters = initialParameters(wide.parameters);
-  const [feeds] = batches([0, 1, 2, 3], { loss: 'response', frozen: true, dropout: true });
-  expectSame(await narrow.run(parameters, feeds!), await wide.run(parameters, feeds!), 1e-6);
 });
 
 describe('the graph of a LoRA step holds nothing that nobody uses', () => {

@@ -1,0 +1,89 @@
+// `iovqa doctor`: what this machine has, found out by trying it.
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { createRequire } from 'node:module';
+import type { Provider } from '../../graph/index.ts';
+import { compile, constant, input, matmul, providers } from '../../graph/index.ts';
+import { formatTable, printJson, printLines } from '../output.ts';
+import { packageVersion as version } from '../../core/index.ts';
+
+/** A line of the report. */
+interface Finding {
+  what: string;
+  state: 'ok' | 'missing';
+  detail: string;
+}
+
+/** Flags of `doctor`. */
+export interface DoctorFlags {
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/** How to get what is missing. */
+const advice: Partial<Record<Provider, string>> = {
+  cuda: 'needs an NVIDIA GPU, Linux x64 and the CUDA libraries: npm rebuild onnxruntime-node --ignore-scripts=false downloads them',
+  coreml: 'macOS only',
+  dml: 'Windows only',
+  webgpu: 'needs a GPU with a Vulkan, Metal or Direct3D 12 driver',
+};
+
+/**
+ * Runs `iovqa doctor`.
+ * @param flags - flags
+ */
+export async function doctor(flags: DoctorFlags): Promise<void> {
+  const findings: Finding[] = [
+    { what: 'iovqa', state: 'ok', detail: version },
+    { what: 'Node.js', state: 'ok', detail: `${process.version} on ${process.platform} ${process.arch}` },
+    { what: 'processor', state: 'ok', detail: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}` },
+    { what: 'memory', state: 'ok', detail: `${gib(freemem())} free of ${gib(totalmem())}` },
+    library('onnxruntime-node'),
+    library('node-av'),
+    library('sharp'),
+  ];
+  for (const provider of providers) findings.push(await tryProvider(provider));
+  if (flags.json === true) {
+    printJson(findings);
+    return;
+  }
+  printLines(
+    formatTable(
+      ['what', 'state', 'detail'],
+      findings.map(({ what, state, detail }) => [what, state, detail]),
+    ),
+  );
+}
+
+const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+
+function library(name: string): Finding {
+  try {
+    const { version: found } = createRequire(import.meta.url)(`${name}/package.json`) as { version: string };
+    return { what: name, state: 'ok', detail: found };
+  } catch (error) {
+    return { what: name, state: 'missing', detail: (error as Error).message.split('\n')[0]! };
+  }
+}
+
+/** Multiplies two small matrices on the provider, and looks at the result. */
+async function tryProvider(provider: Provider): Promise<Finding> {
+  const what = `provider ${provider}`;
+  try {
+    const x = input('x', 'float32', ['N', 2]);
+    await using session = await compile({ y: matmul(x, constant(Float32Array.of(1, 2, 3, 4), [2, 2])) }, { provider });
+    const { y } = await session.run({ x: { data: Float32Array.of(1, 1), shape: [1, 2] } });
+    const right = y.data[0] === 4 && y.data[1] === 6;
+    return {
+      what,
+      state: right ? 'ok' : 'missing',
+      detail: right ? 'multiplies matrices' : `gave ${[...y.data].join(', ')}`,
+    };
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0]!.slice(0, 120);
+    return {
+      what,
+      state: 'missing',
+      detail: advice[provider] === undefined ? reason : `${reason} (${advice[provider]})`,
+    };
+  }
+}

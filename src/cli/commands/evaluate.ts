@@ -1,0 +1,128 @@
+// `iovqa evaluate`: how well scores agree with opinion scores.
+import type { Evaluation, Stat } from '../../metrics/index.ts';
+import { evaluate } from '../../metrics/index.ts';
+import { UserError } from '../../core/index.ts';
+import type { Cell } from '../output.ts';
+import { formatTable, printCsv, printJson, printLines } from '../output.ts';
+import type { ScoreTableFlags, ScoredRow } from '../score-table.ts';
+import { readScoreTable } from '../score-table.ts';
+
+/** Flags of `evaluate`. */
+export interface EvaluateFlags extends ScoreTableFlags {
+  /** Columns to break results down by. */
+  by?: string[];
+  /** Resamples of the bootstrap. */
+  resamples?: number;
+  /** Seed of the bootstrap. */
+  seed?: number;
+  /** Write CSV. */
+  csv?: boolean;
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/** Statistics in the order in which they are shown. */
+const statistics = [
+  ['SRCC', 'srcc'],
+  ['PLCC', 'plcc'],
+  ['PLCC logistic-4', 'plccLogistic4'],
+  ['PLCC logistic-5', 'plccLogistic5'],
+  ['KRCC', 'krcc'],
+  ['RMSE', 'rmse'],
+  ['RMSE logistic-4', 'rmseLogistic4'],
+  ['(SRCC+PLCC)/2', 'challenge'],
+] as const;
+
+/** A part of the rows and its result. */
+interface Part {
+  by: string;
+  value: string;
+  evaluation: Evaluation;
+}
+
+/**
+ * Runs `iovqa evaluate`.
+ * @param path - scores file or table
+ * @param flags - flags
+ */
+export async function evaluateCommand(path: string, flags: EvaluateFlags): Promise<void> {
+  const { rows, notes } = await readScoreTable(path, flags);
+  const overall = evaluateRows(rows, flags);
+  const parts = (flags.by ?? []).flatMap((column) => partsBy(rows, column, flags));
+  for (const note of notes) process.stderr.write(`note: ${note}\n`);
+  if (flags.json === true) {
+    printJson({ overall, by: parts, notes });
+    return;
+  }
+  if (flags.csv === true || parts.length > 0) {
+    const all: Part[] = [{ by: '', value: 'all', evaluation: overall }, ...parts];
+    const header = ['by', 'value', 'n', ...statistics.map(([name]) => name)];
+    const digits = flags.csv === true ? null : 4;
+    const cells = all.map(({ by, value, evaluation }): Cell[] => [
+      by,
+      value,
+      evaluation.n,
+      ...statistics.map(([, key]) => cell(evaluation[key], digits)),
+    ]);
+    if (flags.csv === true) printCsv(header, cells);
+    else printLines(formatTable(header, cells));
+    if (flags.csv !== true) printLines(reasons(all));
+    return;
+  }
+  const table = statistics.map(([name, key]): Cell[] => {
+    const interval = key === 'srcc' || key === 'plcc' || key === 'krcc' ? overall.intervals?.[key] : undefined;
+    return [
+      name,
+      cell(overall[key], 4),
+      interval == null ? '' : `${interval.low.toFixed(4)} … ${interval.high.toFixed(4)}`,
+    ];
+  });
+  printLines([
+    ...formatTable(['statistic', 'value', '95 % interval'], table),
+    `n = ${overall.n}`,
+    ...reasons([{ by: '', value: 'all', evaluation: overall }]),
+  ]);
+}
+
+function evaluateRows(rows: readonly ScoredRow[], { resamples, seed }: EvaluateFlags): Evaluation {
+  const grouped = rows.some(({ group }) => group !== undefined);
+  return evaluate({
+    predictions: rows.map(({ prediction }) => prediction),
+    mos: rows.map(({ mos }) => mos),
+    // A clip without a group is one of its own; the prefix keeps it apart from groups of that name.
+    ...(grouped
+      ? { groups: rows.map(({ group, id }) => (group === undefined ? `clip ${id}` : `group ${group}`)) }
+      : {}),
+    ...(resamples === undefined ? {} : { resamples }),
+    ...(seed === undefined ? {} : { seed }),
+  });
+}
+
+function partsBy(rows: readonly ScoredRow[], column: string, flags: EvaluateFlags): Part[] {
+  const parts = new Map<string, ScoredRow[]>();
+  for (const row of rows) {
+    const value = row.column(column);
+    if (value === undefined) {
+      throw new UserError('bad-input', `--by: expected a column of manifest or table, got ${JSON.stringify(column)}`);
+    }
+    parts.set(value, [...(parts.get(value) ?? []), row]);
+  }
+  return [...parts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([value, part]) => ({ by: column, value, evaluation: evaluateRows(part, flags) }));
+}
+
+const cell = (stat: Stat, digits: number | null): Cell => {
+  if (!stat.defined) return null;
+  return digits === null ? stat.value : stat.value.toFixed(digits);
+};
+
+/** A line for each undefined number: which, of what, why. */
+function reasons(parts: readonly Part[]): string[] {
+  return parts.flatMap(({ by, value, evaluation }) =>
+    statistics.flatMap(([name, key]) => {
+      const stat = evaluation[key];
+      return stat.defined ? [] : [`${name}${by === '' ? '' : ` of ${by} ${value}`} is undefined: ${stat.reason}`];
+    }),
+  );
+}

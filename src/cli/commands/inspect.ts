@@ -1,0 +1,149 @@
+// `iovqa inspect mask|frames|model`: what the model gets, before any compute is spent.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError, nearest, show } from '../../core/index.ts';
+import { buildExample, formatMaskReport, maskReport } from '../../example/index.ts';
+import { openCheckpoint } from '../../model/index.ts';
+import { encodePrompt } from '../../prompt/index.ts';
+import { frameOptions, loadQuestioner, positionOptions } from '../../score/index.ts';
+import type { TrainRow } from '../../train/index.ts';
+import { readRunData, scorerSettings } from '../../train/index.ts';
+import { openFrameReader, writePng } from '../../video/index.ts';
+import { formatTable, printJson, printLines } from '../output.ts';
+import type { RecipeFlags } from '../recipe-options.ts';
+import { recipeOf } from '../recipe-options.ts';
+
+/** Flags of `inspect mask`. */
+export interface InspectMaskFlags extends RecipeFlags {
+  /** Name of a clip. */
+  clip?: string;
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/** Flags of `inspect frames`. */
+export interface InspectFramesFlags extends RecipeFlags {
+  /** Where the PNG files go. */
+  to: string;
+  /** Names of clips. */
+  clip?: string[];
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/** Commands that write no run still need a recipe with an `out`. */
+const noRun = { out: 'runs/inspect' };
+
+function findRow(rows: readonly TrainRow[], name: string | undefined): TrainRow {
+  if (name === undefined) return rows[0]!;
+  const row = rows.find(({ id }) => id === name);
+  if (row !== undefined) return row;
+  const guess = nearest(
+    name,
+    rows.map(({ id }) => id),
+  );
+  const hint = guess === undefined ? {} : { hint: `did you mean ${show(guess)}?` };
+  throw new UserError('bad-input', `--clip: expected a clip of the manifest, got ${show(name)}`, hint);
+}
+
+/**
+ * Runs `iovqa inspect mask`.
+ * @param path - recipe file
+ * @param flags - flags
+ */
+export async function inspectMask(path: string | undefined, flags: InspectMaskFlags): Promise<void> {
+  const { recipe } = await recipeOf(path, flags, noRun);
+  const data = await readRunData(recipe);
+  const row = findRow([...data.train, ...data.validation], flags.clip);
+  const checkpoint = await openCheckpoint(recipe.model);
+  const settings = scorerSettings(recipe, data);
+  const { tokenizer, chat, template, codec, endTokenId } = await loadQuestioner(checkpoint, settings);
+  await using reader = openFrameReader({ workers: 1 });
+  const { plan, visions } = await reader.read(row, frameOptions(checkpoint, settings.frames));
+  const kind = plan.as === 'video' ? 'video' : 'image';
+  const prompt = encodePrompt({
+    tokenizer,
+    chat,
+    question: template.render({ kind, prompt: row.prompt, codec }),
+    visions,
+    padTokens: checkpoint.tokens,
+    mergeSize: checkpoint.vision.spatialMergeSize,
+  });
+  const example = buildExample({
+    ...positionOptions(checkpoint, settings.positions),
+    prompt,
+    answer: codec.encode(row.unit5),
+    tokenizer,
+    endTokenId,
+    targets: recipe.loss === 'response' ? 'response' : 'integer-only',
+  });
+  const report = maskReport(example, tokenizer);
+  if (flags.json === true) printJson({ clip: row.id, mos: row.mos, answer: example.answer, tokens: report });
+  else printLines([`${row.id}: ${row.mos} is answered ${show(example.answer)}`, formatMaskReport(report)]);
+}
+
+/**
+ * Runs `iovqa inspect frames`.
+ * @param path - recipe file
+ * @param flags - flags
+ */
+export async function inspectFrames(path: string | undefined, flags: InspectFramesFlags): Promise<void> {
+  const { recipe } = await recipeOf(path, flags, noRun);
+  const data = await readRunData(recipe);
+  const all = [...data.train, ...data.validation];
+  const rows = flags.clip === undefined ? all : flags.clip.map((name) => findRow(all, name));
+  const checkpoint = await openCheckpoint(recipe.model);
+  const options = frameOptions(checkpoint, scorerSettings(recipe, data).frames);
+  await using reader = openFrameReader({ workers: recipe.run.workers });
+  await mkdir(flags.to, { recursive: true });
+  const written: { clip: string; files: string[]; plan: unknown }[] = [];
+  for (const row of rows) {
+    const { plan, rgb } = await reader.read(row, options);
+    const files: string[] = [];
+    for (const [i, frame] of rgb.entries()) {
+      const file = join(flags.to, `${row.id.replaceAll(/[^\w.-]/g, '_')}-${plan.frames[i]?.index ?? i}.png`);
+      await writePng(file, frame);
+      files.push(file);
+    }
+    written.push({ clip: row.id, files, plan });
+    if (flags.json !== true) printLines(files);
+  }
+  if (flags.json === true) printJson(written);
+}
+
+/** Flags of `inspect model`. */
+export interface InspectModelFlags {
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/**
+ * Runs `iovqa inspect model`.
+ * @param folder - model folder
+ * @param flags - flags
+ */
+export async function inspectModel(folder: string, flags: InspectModelFlags): Promise<void> {
+  const checkpoint = await openCheckpoint(folder);
+  const { text, vision, processor, names, stored } = checkpoint;
+  const count = (filter: (name: string) => boolean): number =>
+    names.filter(filter).reduce((total, name) => total + stored(name).shape.reduce((a, b) => a * b, 1), 0);
+  const parameters = {
+    vision: count((name) => name.startsWith('visual.')),
+    text: count((name) => !name.startsWith('visual.')),
+  };
+  const dtypes = [...new Set(names.map((name) => stored(name).dtype))];
+  const hash = await checkpoint.hash();
+  if (flags.json === true) {
+    printJson({ folder, hash, parameters, dtypes, text, vision, processor });
+    return;
+  }
+  const rows = Object.entries({ text, vision, processor }).flatMap(([part, values]) =>
+    Object.entries(values).map(([key, value]) => [part, key, JSON.stringify(value)] as const),
+  );
+  printLines([
+    `${parameters.text.toLocaleString('en')} parameters in the text model, ${parameters.vision.toLocaleString('en')} in the vision tower, ${dtypes.join(' and ')}`,
+    `hash ${hash}`,
+    '',
+    ...formatTable(['part', 'key', 'value'], rows),
+  ]);
+}

@@ -1,0 +1,128 @@
+// `iovqa train`: runs the training and shows how it goes.
+import type { Recipe, ResolvedRecipe, TrainEvent } from '../../train/index.ts';
+import { adoptAdapter, formatRecipe, openTraining, train as trainEvents } from '../../train/index.ts';
+import { decimals, printJson, printLines } from '../output.ts';
+import type { Progress } from '../progress.ts';
+import { formatSeconds, startProgress } from '../progress.ts';
+import type { RecipeFlags } from '../recipe-options.ts';
+import { recipeOf, recipeToResume } from '../recipe-options.ts';
+
+/** Flags of `train`. */
+export interface TrainFlags extends RecipeFlags {
+  /** Go on with the run in the out folder. */
+  resume?: boolean;
+  /** Check and stop. */
+  dryRun?: boolean;
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/**
+ * Runs `iovqa train`.
+ * @param path - recipe file
+ * @param flags - flags
+ */
+export async function train(path: string | undefined, flags: TrainFlags): Promise<void> {
+  const resolved = flags.resume === true ? await recipeToResume(path, flags) : await recipeOf(path, flags);
+  if (flags.dryRun === true) {
+    await dryRun(resolved, flags.json === true);
+    return;
+  }
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    if (stop.signal.aborted) process.exit(130);
+    process.stderr.write('stopping after this update, with a checkpoint; once more stops at once\n');
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  try {
+    await show(
+      trainEvents(resolved, { resume: flags.resume === true, signal: stop.signal }),
+      resolved.recipe,
+      flags.json === true,
+    );
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
+
+async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boolean): Promise<void> {
+  let bar: Progress | null = null;
+  const note = (line: string): void => {
+    if (bar === null) process.stderr.write(`${line}\n`);
+    else bar.note(line);
+  };
+  let best: (TrainEvent & { type: 'evaluation' }) | null = null;
+  try {
+    for await (const event of events) {
+      switch (event.type) {
+        case 'prepared':
+          bar ??= startProgress('reading clips', event.total);
+          bar.update(event.done);
+          break;
+        case 'bad-clip':
+          note(`skipped ${event.reason}`);
+          break;
+        case 'start':
+          bar?.stop();
+          note(
+            `${event.numTrain} clips to train on, ${event.numValidation} for validation; ` +
+              `${event.numParameters.toLocaleString('en')} of ${event.numModelParameters.toLocaleString('en')} parameters train; ` +
+              `${event.totalSteps} updates${event.step > 0 ? `, ${event.step} done before` : ''}`,
+          );
+          bar = startProgress('training', event.totalSteps);
+          break;
+        case 'mask':
+          note(`the first example:\n${event.text}`);
+          break;
+        case 'step':
+          bar?.update(
+            event.step,
+            `loss ${event.loss.toFixed(4)}, ${event.clipsPerSecond.toPrecision(3)} clips/s, ${formatSeconds(event.secondsLeft)} left`,
+          );
+          break;
+        case 'evaluation':
+          if (event.best) best = event;
+          note(
+            `step ${event.step}: SRCC ${decimals(event.srcc)}, PLCC ${decimals(event.plcc)}, RMSE ${decimals(event.rmse)}` +
+              (event.best ? ' (best)' : '') +
+              (event.undefinedBecause === '' ? '' : ` – ${event.undefinedBecause}`),
+          );
+          break;
+        case 'checkpoint':
+          break;
+        case 'end': {
+          bar?.stop();
+          bar = null;
+          const { step, reason, best: folder } = event;
+          if (json) printJson({ out: recipe.out, step, reason, best: folder, validation: best });
+          else printLines([...(reason === 'aborted' ? [`stopped at step ${step}; --resume goes on`] : []), folder]);
+          break;
+        }
+      }
+    }
+  } finally {
+    bar?.stop();
+  }
+}
+
+/** Opens everything that training would open, and shows what it found. */
+async function dryRun(resolved: ResolvedRecipe, json: boolean): Promise<void> {
+  const { recipe, provenance } = await adoptAdapter(resolved);
+  await using setup = await openTraining(recipe);
+  const { data, shapes, numModelParameters } = setup;
+  const numParameters = [...shapes.values()].reduce((total, shape) => total + shape.reduce((a, b) => a * b, 1), 0);
+  const totalSteps = Math.ceil(data.train.length / recipe.batchSize) * recipe.epochs;
+  const facts = {
+    numTrain: data.train.length,
+    numValidation: data.validation.length,
+    totalSteps,
+    numParameters,
+    numModelParameters,
+  };
+  if (json) printJson({ recipe, provenance: Object.fromEntries(provenance), ...facts });
+  else
+    printLines([formatRecipe(recipe, provenance), ...Object.entries(facts).map(([key, value]) => `${key} ${value}`)]);
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env node
+// The command line: which commands there are, and what becomes of errors. Each command's code is loaded when it is called.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { UserError } from '../core/index.ts';
+import { packageVersion as version } from '../core/index.ts';
+
+/** Exit statuses. */
+const status = { done: 0, someFailed: 1, userMistake: 2, bug: 3 } as const;
+
+const integer = (text: string): number => {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(text);
+};
+const collect = (text: string, list: string[] = []): string[] => [...list, text];
+
+/** Builds the commands. */
+function program(): Command {
+  const root = new Command('iovqa')
+    .description('Teach a vision-language model to rate video quality, and put it to work.')
+    .version(version)
+    .showHelpAfterError('(iovqa COMMAND --help lists what there is)')
+    .configureHelp({ showGlobalOptions: false })
+    .exitOverride();
+
+  const json = (): Option => new Option('--json', 'write one JSON value to stdout');
+  const set = (): Option =>
+    new Option('--set <key=value>', 'set a key of the recipe, such as lora.rank=128; can be repeated').argParser(
+      collect,
+    );
+
+  root
+    .command('train')
+    .description('Train by a recipe: a YAML file, flags, or both.')
+    .argument('[recipe]', 'recipe file')
+    .addOption(set())
+    .option('--manifest <file>', 'same as --set data.manifest=FILE')
+    .option('--model <folder>', 'same as --set model=FOLDER')
+    .option('--out <folder>', 'same as --set out=FOLDER')
+    .option('--resume', 'go on with the run in the out folder; without a recipe, with the one it was begun with')
+    .option('--dry-run', 'check recipe, data and model, show them, and stop')
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/train.ts')).train(...(args as Parameters<typeof import('./commands/train.ts').train>)),
+    );
+
+  root
+    .command('score')
+    .description('Score clips, folders of clips or a manifest with a run, an adapter or a model.')
+    .argument('<inputs...>', 'clips, folders, or one manifest (.csv, .jsonl)')
+    .requiredOption('--with <path>', 'run folder, adapter, or model folder')
+    .option('--model <folder>', 'the base model, where the adapter does not find it')
+    .option('--preset <name>', "the manifest's data set")
+    .option('--media-root <folder>', "folder that the manifest's names are relative to")
+    .option('--split <name>', 'only these rows of the manifest')
+    .option('--prompt <text>', 'text that the clips were generated from')
+    .option('--out <file>', 'write the scores to a file (.jsonl or .csv) instead of stdout')
+    .option('--resume', 'go on with the file of --out: only clips without a score in it')
+    .option('--threads <n>', 'threads of one op', integer)
+    .option('--workers <n>', 'processes that decode clips', integer)
+    .option('--provider <name>', 'what ONNX Runtime runs the graph on')
+    .option('--csv', 'write CSV to stdout')
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/score.ts')).score(...(args as Parameters<typeof import('./commands/score.ts').score>)),
+    );
+
+  root
+    .command('evaluate')
+    .description('Compare scores with opinion scores: SRCC, PLCC, KRCC, RMSE, with intervals.')
+    .argument('<scores>', 'scores file of `iovqa score`, or a table with the columns prediction and mos')
+    .option('--manifest <file>', 'the opinion scores, by clip name')
+    .option('--preset <name>', "the manifest's data set")
+    .option('--target <column>', 'column of the opinion score')
+    .option('--scale <scale>', 'scale of the opinion scores, such as 0-100')
+    .option('--by <column>', 'break results down by a column of the manifest or table; can be repeated', collect)
+    .option('--resamples <n>', 'resamples of the bootstrap intervals', integer)
+    .option('--seed <n>', 'seed of the bootstrap', integer)
+    .option('--csv', 'write CSV to stdout')
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/evaluate.ts')).evaluateCommand(
+        ...(args as Parameters<typeof import('./commands/evaluate.ts').evaluateCommand>),
+      ),
+    );
+
+  const data = root.command('data').description('Look at a data set.');
+  data
+    .command('check')
+    .description('Check a manifest and its clips: rows, scores, splits, near-duplicates, frame timing.')
+    .argument('<manifest>', 'manifest (.csv, .jsonl)')
+    .option('--preset <name>', 'data set whose label file it is')
+    .option('--scale <scale>', 'scale of the opinion scores, such as 0-100')
+    .option('--target <column>', 'column of the opinion score')
+    .option('--media-root <folder>', 'folder that media names are relative to')
+    .option('--no-decode', 'do not open the clips')
+    .option('--workers <n>', 'processes that decode clips', integer)
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/data-check.ts')).dataCheck(
+        ...(args as Parameters<typeof import('./commands/data-check.ts').dataCheck>),
+      ),
+    );
+
+  const inspect = root.command('inspect').description('Look at what the model gets.');
+  inspect
+    .command('mask')
+    .description('Show each token of an example with trained or ignored.')
+    .argument('[recipe]', 'recipe file')
+    .addOption(set())
+    .option('--clip <name>', 'a clip of the manifest; default: the first')
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/inspect.ts')).inspectMask(
+        ...(args as Parameters<typeof import('./commands/inspect.ts').inspectMask>),
+      ),
+    );
+  inspect
+    .command('frames')
+    .description('Write the frames that the model sees as PNG files.')
+    .argument('[recipe]', 'recipe file')
+    .requiredOption('--to <folder>', 'where the PNG files go')
+    .addOption(set())
+    .option('--clip <name>', 'a clip of the manifest; can be repeated; default: all', collect)
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/inspect.ts')).inspectFrames(
+        ...(args as Parameters<typeof import('./commands/inspect.ts').inspectFrames>),
+      ),
+    );
+  inspect
+    .command('model')
+    .description("Show a model folder's sizes, settings and hash.")
+    .argument('<folder>', 'model folder, adapter or run')
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/inspect.ts')).inspectModel(
+        ...(args as Parameters<typeof import('./commands/inspect.ts').inspectModel>),
+      ),
+    );
+
+  const models = root.command('models').description('Models to start from.');
+  models
+    .command('new')
+    .description('Write a randomly initialised Qwen2.5-VL, to train from scratch.')
+    .argument('<folder>', 'new folder')
+    .option('--preset <name>', 'its size', 'small')
+    .option('--seed <n>', 'seed of the weights', integer, 0)
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/models.ts')).modelsNew(
+        ...(args as Parameters<typeof import('./commands/models.ts').modelsNew>),
+      ),
+    );
+
+  root
+    .command('doctor')
+    .description('Say what this machine has: runtime, providers, decoders, memory.')
+    .addOption(json())
+    .action(async (...args) =>
+      (await import('./commands/doctor.ts')).doctor(
+        ...(args as Parameters<typeof import('./commands/doctor.ts').doctor>),
+      ),
+    );
+
+  return root;
+}
+
+/**
+ * Runs the command line.
+ * @param args - arguments without node and script
+ * @returns the exit status
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync([...args], { from: 'user' });
+    return Number(process.exitCode ?? status.done);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? status.done : status.userMistake;
+    if (error instanceof UserError) {
+      process.stderr.write(`iovqa: ${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`);
+      return status.userMistake;
+    }
+    process.stderr.write(`iovqa ${version}: this is a bug, please report it with the lines below.\n`);
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    return status.bug;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

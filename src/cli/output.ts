@@ -1,0 +1,62 @@
+// Results on stdout: aligned tables for people, JSON and CSV for programs.
+import { formatCsv } from '../dataset/index.ts';
+
+/** What a cell may hold. */
+export type Cell = string | number | null;
+
+/**
+ * Prints one JSON value and a line end.
+ * @param value - the value
+ */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * Prints lines.
+ * @param lines - without line ends
+ */
+export function printLines(lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+/**
+ * A table in columns: text to the left, numbers to the right.
+ * @param header - names of the columns
+ * @param rows - cells, as many as there are columns
+ * @returns lines without line ends
+ */
+export function formatTable(header: readonly string[], rows: readonly (readonly Cell[])[]): string[] {
+  const isNumber = header.map((_, c) => rows.length > 0 && rows.every((row) => typeof row[c] !== 'string'));
+  const text = [header, ...rows].map((row) => row.map((cell) => (cell === null ? '–' : String(cell))));
+  const widths = header.map((_, c) => Math.max(...text.map((row) => row[c]!.length)));
+  return text.map((row) =>
+    row
+      .map((cell, c) => (isNumber[c] === true ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/**
+ * Prints a table as CSV.
+ * @param header - names of the columns
+ * @param rows - cells; null is an empty one
+ */
+export function printCsv(header: readonly string[], rows: readonly (readonly Cell[])[]): void {
+  process.stdout.write(
+    formatCsv(
+      [...header],
+      rows.map((row) => row.map((cell) => (cell === null ? '' : String(cell)))),
+    ),
+  );
+}
+
+/**
+ * A number with a fixed count of decimals.
+ * @param value - the number, or null where it is undefined
+ * @param digits - decimals; default 4
+ */
+export function decimals(value: number | null, digits = 4): string {
+  return value === null ? '–' : value.toFixed(digits);
+}

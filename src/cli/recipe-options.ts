@@ -1,0 +1,57 @@
+// The recipe of a command: a file, flags, or both.
+import { readFile } from 'node:fs/promises';
+import { UserError } from '../core/index.ts';
+import type { ResolvedRecipe } from '../train/index.ts';
+import { readRunRecipe, resolveRecipe } from '../train/index.ts';
+
+/** Flags that set keys of a recipe. */
+export interface RecipeFlags {
+  /** `KEY=VALUE` each. */
+  set?: string[];
+  /** Same as `--set data.manifest=`. */
+  manifest?: string;
+  /** Same as `--set model=`. */
+  model?: string;
+  /** Same as `--set out=`. */
+  out?: string;
+}
+
+/**
+ * Puts the recipe of a command together.
+ * @param path - recipe file; undefined for none
+ * @param flags - what is set on the command line
+ * @param fallback - values where neither says anything, such as the `out` of commands that write none
+ */
+export async function recipeOf(
+  path: string | undefined,
+  flags: RecipeFlags,
+  fallback: Readonly<Record<string, string>> = {},
+): Promise<ResolvedRecipe> {
+  const named = { 'data.manifest': flags.manifest, model: flags.model, out: flags.out };
+  const given = Object.entries(named).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key}=${JSON.stringify(value)}`],
+  );
+  const sets = [...given, ...(flags.set ?? [])];
+  if (path === undefined) return resolveRecipe({ base: fallback, sets });
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new UserError('bad-input', `${path}: expected a recipe file, got ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+    });
+  }
+  return resolveRecipe({ base: fallback, file: { path, text }, sets });
+}
+
+/**
+ * The recipe of a run that goes on: the one it was begun with, unless another is given.
+ * @param path - recipe file; undefined for none
+ * @param flags - what is set on the command line; `out` names the run when there is no file
+ */
+export async function recipeToResume(path: string | undefined, flags: RecipeFlags): Promise<ResolvedRecipe> {
+  if (path !== undefined || flags.out === undefined) return recipeOf(path, flags);
+  const { recipe } = await readRunRecipe(flags.out);
+  const sets = flags.set ?? [];
+  return resolveRecipe({ base: { ...recipe, out: flags.out }, sets });
+}

@@ -1,0 +1,164 @@
+// Files and folders that are there whole or not at all, also when the process is killed or the power fails.
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { UserError } from '../core/index.ts';
+
+/** Tells this process from an earlier one with the same number (in containers they often have the same). */
+const token = randomBytes(4).toString('hex');
+let count = 0;
+
+/** Names of temporary files and folders: `.NAME.tmp-PID-TOKEN-N`. */
+const temporaryName = /^\..+\.tmp-(\d+)-([0-9a-f]{8})-\d+$/;
+
+/**
+ * A fresh temporary name next to a path.
+ * @param path - what will be written
+ * @internal
+ */
+export function temporaryFor(path: string): string {
+  const full = resolve(path);
+  return join(dirname(full), `.${basename(full)}.tmp-${process.pid}-${token}-${count++}`);
+}
+
+/**
+ * Writes a file under a temporary name in its folder, forces it to disk and renames it into place: readers see the old content
+ * or the new one.
+ * @param path - the file; its folder must be there
+ * @param data - its content, or what writes it
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array | ((file: FileHandle) => Promise<void>),
+): Promise<void> {
+  const temporary = temporaryFor(path);
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      await (typeof data === 'function' ? data(file) : file.writeFile(data));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(resolve(path)));
+}
+
+/**
+ * Makes a folder under a temporary name next to its place, forces it to disk and renames it: it is there whole or not at all.
+ * @param path - the folder, which must not be there yet or be empty; missing parents are made
+ * @param fill - writes the content into the temporary folder
+ * @throws UserError `bad-input` when the folder is there and not empty
+ */
+export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  const parent = dirname(resolve(path));
+  await mkdir(parent, { recursive: true });
+  await requireFree(path);
+  const temporary = temporaryFor(path);
+  try {
+    await mkdir(temporary);
+    await fill(temporary);
+    await syncTree(temporary);
+    await rmdir(path).catch(ignore('ENOENT', 'ENOTEMPTY', 'EEXIST'));
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (isCode(error, 'ENOTEMPTY', 'EEXIST', 'EPERM')) await requireFree(path);
+    throw error;
+  }
+  await syncFolder(parent);
+}
+
+async function requireFree(path: string): Promise<void> {
+  let entries: string[];
+  try {
+    entries = await readdir(path);
+  } catch (cause) {
+    if (isCode(cause, 'ENOENT')) return;
+    if (isCode(cause, 'ENOTDIR')) throw new UserError('bad-input', `${path}: expected a new folder, got a file`);
+    throw cause;
+  }
+  if (entries.length === 0) return;
+  throw new UserError('bad-input', `${path}: expected a new or empty folder, got one with ${entries.length} entries`, {
+    hint: 'Remove it or choose another name; nothing is overwritten.',
+  });
+}
+
+/**
+ * Removes what killed processes left half-written in a folder. Temporary files of processes that are running on this machine stay.
+ * @param parent - the folder; nothing happens when it is missing
+ * @returns names of what was removed
+ */
+export async function removeLeftovers(parent: string): Promise<string[]> {
+  const names = await readdir(parent).catch((error: unknown) => {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+  const leftovers = names.filter((name) => {
+    const match = temporaryName.exec(name);
+    if (match === null) return false;
+    const pid = Number(match[1]);
+    return pid === process.pid ? match[2] !== token : !isRunning(pid);
+  });
+  for (const name of leftovers) await rm(join(parent, name), { recursive: true, force: true });
+  return leftovers;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isCode(error, 'EPERM'); // somebody else's
+  }
+}
+
+async function syncTree(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await syncTree(path);
+    else if (entry.isFile()) await syncFile(path);
+  }
+  await syncFolder(folder);
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Forces the entries of a folder to disk; Windows cannot open folders and does not need to. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * Whether an error is one of the system's with the given code.
+ * @param error - what was thrown
+ * @param codes - such as `ENOENT`
+ * @internal
+ */
+export function isCode(error: unknown, ...codes: string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function ignore(...codes: string[]): (error: unknown) => void {
+  return (error) => {
+    if (!isCode(error, ...codes)) throw error;
+  };
+}

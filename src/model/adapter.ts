@@ -1,0 +1,119 @@
+// LoRA adapters as PEFT writes and reads them: adapter_config.json, adapter_model.safetensors, and our card beside them.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError, invariant, randomStream, show } from '../core/index.ts';
+import { readSafetensorsHeader, readTensor, writeSafetensors } from '../files/index.ts';
+import { adapterConfigJson, readAdapterConfig } from './adapter-config.ts';
+import type { Card } from './card.ts';
+import { readCard, writeCard } from './card.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { throwProblems } from './checkpoint.ts';
+import type { LoraOptions } from './lora.ts';
+import { loraShapes, loraTargets } from './lora.ts';
+
+/** An adapter. */
+export interface Adapter {
+  /** Rank, scale, dropout, targets. */
+  lora: LoraOptions;
+  /** The factors, by the names of `loraShapes`. */
+  tensors: Map<string, Float32Array>;
+  /** How it is to be asked; null for one that iovqa did not write. */
+  card: Card | null;
+  /** The base model, as the trainer named it; null where unknown. */
+  baseModel: string | null;
+}
+
+/** Name of the tensors' file. */
+const TENSORS_FILE = 'adapter_model.safetensors';
+
+/**
+ * Reads an adapter.
+ * @param folder - its folder
+ * @param checkpoint - the base model
+ * @throws UserError `bad-checkpoint` that names every tensor that is missing, unexpected or of another shape;
+ *   `not-supported` for other kinds than plain LoRA on the language model
+ */
+export async function readAdapter(folder: string, checkpoint: Checkpoint): Promise<Adapter> {
+  const { baseModel, lora: config } = await readAdapterConfig(folder);
+  const header = await readSafetensorsHeader(join(folder, TENSORS_FILE));
+  const found = new Map<string, string>();
+  const problems: string[] = [];
+  for (const fileName of header.tensors.keys()) {
+    const name = canonicalName(fileName);
+    if (name === null) problems.push(`${fileName}: unexpected`);
+    else if (found.has(name)) problems.push(`${fileName}: a second ${name}, beside ${found.get(name)}`);
+    else found.set(name, fileName);
+  }
+  const vision = [...header.tensors.keys()].find((name) => name.includes('visual.') && name.includes('lora_'));
+  if (vision !== undefined) {
+    throw new UserError('not-supported', `${header.file}: expected LoRA on the language model alone, got ${vision}`, {
+      hint: 'Adapters of the vision tower are not served; train with a target_modules pattern anchored at language_model.',
+    });
+  }
+  const targets = loraTargets.filter((target) => [...found.keys()].some((name) => name.includes(`.${target}.`)));
+  const lora: LoraOptions = { ...config, targets };
+  const expected = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+  for (const [name, shape] of expected) {
+    const fileName = found.get(name);
+    const got = fileName === undefined ? undefined : header.tensors.get(fileName)!.shape;
+    if (got === undefined) problems.push(`${name}: missing`);
+    else if (got.join() !== shape.join()) problems.push(`${name}: expected shape ${show(shape)}, got ${show(got)}`);
+  }
+  for (const [name, fileName] of found) if (!expected.has(name)) problems.push(`${fileName}: unexpected`);
+  if (targets.length === 0) problems.push('no factors at all');
+  throwProblems(header.file, `LoRA of rank ${lora.rank} that fits ${checkpoint.folder}`, problems);
+  const tensors = new Map<string, Float32Array>();
+  for (const name of expected.keys()) tensors.set(name, await readTensor(header, found.get(name)!));
+  return { lora, tensors, card: await readCard(folder), baseModel };
+}
+
+/**
+ * Writes an adapter into a folder.
+ * @param folder - an empty folder, or a new one; the caller sees to it that it becomes whole or nothing
+ * @param adapter - what to write
+ */
+export async function writeAdapter(
+  folder: string,
+  adapter: Pick<Adapter, 'lora' | 'card' | 'baseModel'> & { tensors: ReadonlyMap<string, Float32Array> },
+): Promise<void> {
+  const { lora, tensors, card, baseModel } = adapter;
+  await mkdir(folder, { recursive: true });
+  const stored = [...tensors].map(([name, data]) => {
+    const rows = name.endsWith('.lora_A.weight') ? lora.rank : data.length / lora.rank;
+    return [`base_model.model.model.language_model.${name}`, { data, shape: [rows, data.length / rows] }] as const;
+  });
+  await writeSafetensors(join(folder, TENSORS_FILE), new Map(stored));
+  const config = adapterConfigJson(lora, baseModel);
+  await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  if (card !== null) await writeCard(folder, card);
+}
+
+/** `layers.N.….lora_A.weight` of a tensor's name in a file of PEFT, of today's layout or the first; null for others. */
+function canonicalName(fileName: string): string | null {
+  const pattern =
+    /^base_model\.model\.(?:model\.language_model|language_model\.model|model)\.(layers\.\d+\..+\.lora_[AB])(?:\.default)?\.weight$/;
+  const match = pattern.exec(fileName);
+  return match === null ? null : `${match[1]}.weight`;
+}
+
+/**
+ * The factors of a fresh adapter: A uniform with Kaiming's bound for a = √5 (that is ±1/√in), B zero, as PEFT initialises them.
+ * @param shapes - from `loraShapes`
+ * @param seed - fixes A
+ */
+export function initLora(shapes: ReadonlyMap<string, readonly number[]>, seed: number): Map<string, Float32Array> {
+  const tensors = new Map<string, Float32Array>();
+  let index = 0;
+  for (const [name, [rows, columns]] of shapes) {
+    invariant(rows !== undefined && columns !== undefined, `${name} is no matrix`);
+    const values = new Float32Array(rows * columns);
+    if (name.endsWith('.lora_A.weight')) {
+      const stream = randomStream(seed, 7, index);
+      const bound = 1 / Math.sqrt(columns);
+      for (let i = 0; i < values.length; i++) values[i] = (2 * stream.uniform() - 1) * bound;
+    }
+    tensors.set(name, values);
+    index++;
+  }
+  return tensors;
+}

@@ -1,0 +1,227 @@
+// Randomly initialised models in Hugging Face layout: to train from scratch, to test and to measure with.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError, randomStream } from '../core/index.ts';
+import type { FloatDtype } from '../files/index.ts';
+import { writeFolderAtomic, writeSafetensors } from '../files/index.ts';
+import { weightShapes } from './checkpoint-config.ts';
+import { byteTokenizer, chatTemplate } from './init-tokenizer.ts';
+import type { TextConfig, VisionConfig } from './qwen2-5-vl/config.ts';
+import { fileName } from './write-checkpoint.ts';
+
+/** Sizes of a randomly initialised model. */
+export interface ModelSize {
+  /** What it is for. */
+  about: string;
+  /** The text model; its vocabulary is the tokenizer's where it is 0. */
+  text: Omit<TextConfig, 'headDim' | 'ropeTheta' | 'rmsNormEps'>;
+  /** The vision tower. */
+  vision: Omit<VisionConfig, 'outHiddenSize' | 'inChannels' | 'patchSize' | 'temporalPatchSize' | 'spatialMergeSize'>;
+}
+
+/** Sizes by name. */
+export const modelSizes: Readonly<Record<'tiny' | 'small' | 'bench-304m', ModelSize>> = {
+  tiny: {
+    about: 'about 200 thousand parameters, for tests',
+    text: {
+      hiddenSize: 48,
+      numLayers: 2,
+      numHeads: 4,
+      numKvHeads: 2,
+      intermediateSize: 96,
+      vocabSize: 0,
+      mropeSection: [2, 2, 2],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      depth: 2,
+      hiddenSize: 32,
+      numHeads: 2,
+      intermediateSize: 64,
+      windowSize: 56,
+      fullAttentionLayers: [1],
+      tokensPerSecond: 2,
+    },
+  },
+  small: {
+    about: 'about 5 million parameters, to train from scratch on a CPU',
+    text: {
+      hiddenSize: 192,
+      numLayers: 4,
+      numHeads: 6,
+      numKvHeads: 2,
+      intermediateSize: 512,
+      vocabSize: 0,
+      mropeSection: [4, 6, 6],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      depth: 6,
+      hiddenSize: 192,
+      numHeads: 6,
+      intermediateSize: 512,
+      windowSize: 112,
+      fullAttentionLayers: [2, 5],
+      tokensPerSecond: 2,
+    },
+  },
+  'bench-304m': {
+    about: '304 million parameters, the model that speed is measured with',
+    text: {
+      hiddenSize: 896,
+      numLayers: 8,
+      numHeads: 14,
+      numKvHeads: 2,
+      intermediateSize: 4864,
+      vocabSize: 151_936,
+      mropeSection: [8, 12, 12],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      depth: 8,
+      hiddenSize: 640,
+      numHeads: 8,
+      intermediateSize: 1708,
+      windowSize: 112,
+      fullAttentionLayers: [3, 7],
+      tokensPerSecond: 2,
+    },
+  },
+};
+
+/** What {@link createRandomCheckpoint} makes. */
+export interface RandomCheckpointOptions {
+  /** A name of {@link modelSizes}. */
+  preset: keyof typeof modelSizes;
+  /** Seed of the weights; default 0. */
+  seed?: number;
+  /** Element type in the file; default F32. */
+  dtype?: FloatDtype;
+}
+
+/**
+ * Writes a randomly initialised Qwen2.5-VL: config, weights (normal with deviation 0.02, norms 1, biases 0, as transformers
+ * initialises them), a small byte-level tokenizer, chat template and processor settings.
+ * @param folder - a new or empty folder
+ * @param options - size, seed
+ * @throws UserError `bad-input` for an unknown size or a folder that is not empty
+ */
+export async function createRandomCheckpoint(folder: string, options: RandomCheckpointOptions): Promise<void> {
+  const { preset, seed = 0, dtype = 'F32' } = options;
+  if (!Object.hasOwn(modelSizes, preset)) {
+    const names = Object.entries(modelSizes).map(([name, { about }]) => `${name} (${about})`);
+    throw new UserError('bad-input', `model size: expected ${names.join(', ')}, got ${JSON.stringify(preset)}`);
+  }
+  const size = modelSizes[preset];
+  const tokenizer = byteTokenizer();
+  const text: TextConfig = {
+    ...size.text,
+    vocabSize: size.text.vocabSize === 0 ? tokenizer.size : size.text.vocabSize,
+    headDim: size.text.hiddenSize / size.text.numHeads,
+    ropeTheta: 1e6,
+    rmsNormEps: 1e-6,
+  };
+  const vision: VisionConfig = {
+    ...size.vision,
+    outHiddenSize: text.hiddenSize,
+    inChannels: 3,
+    patchSize: 14,
+    temporalPatchSize: 2,
+    spatialMergeSize: 2,
+  };
+  await writeFolderAtomic(folder, async (temporary) => {
+    await mkdir(temporary, { recursive: true });
+    const json = (name: string, value: unknown): Promise<void> =>
+      writeFile(join(temporary, name), `${JSON.stringify(value, null, 2)}\n`);
+    const id = (token: string): number => tokenizer.ids.get(token)!;
+    await json('config.json', configJson(text, vision, id));
+    await json('generation_config.json', {
+      do_sample: false,
+      eos_token_id: id('<|im_end|>'),
+      pad_token_id: id('<|endoftext|>'),
+    });
+    await json('tokenizer.json', tokenizer.json);
+    await json('tokenizer_config.json', {
+      tokenizer_class: 'Qwen2Tokenizer',
+      chat_template: chatTemplate,
+      eos_token: '<|im_end|>',
+      pad_token: '<|endoftext|>',
+      model_max_length: 32_768,
+      clean_up_tokenization_spaces: false,
+      add_prefix_space: false,
+    });
+    await json('preprocessor_config.json', {
+      image_processor_type: 'Qwen2VLImageProcessor',
+      processor_class: 'Qwen2_5_VLProcessor',
+      min_pixels: 3136,
+      max_pixels: 12_845_056,
+      patch_size: vision.patchSize,
+      temporal_patch_size: vision.temporalPatchSize,
+      merge_size: vision.spatialMergeSize,
+      image_mean: [0.48145466, 0.4578275, 0.40821073],
+      image_std: [0.26862954, 0.26130258, 0.27577711],
+    });
+    const shapes = [...weightShapes(text, vision)];
+    const tensors = new Map(
+      shapes.map(([name, shape], i) => [fileName(name), { data: () => initialValues(name, shape, seed, i), shape }]),
+    );
+    await writeSafetensors(join(temporary, 'model.safetensors'), tensors, { format: 'pt' }, dtype);
+  });
+}
+
+function initialValues(name: string, shape: readonly number[], seed: number, index: number): Float32Array {
+  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  if (name.endsWith('.bias')) return values;
+  if (shape.length === 1) return values.fill(1);
+  const stream = randomStream(seed, index);
+  for (let i = 0; i < values.length; i++) values[i] = 0.02 * stream.normal();
+  return values;
+}
+
+/** config.json in today's layout. */
+function configJson(text: TextConfig, vision: VisionConfig, id: (token: string) => number): unknown {
+  return {
+    architectures: ['Qwen2_5_VLForConditionalGeneration'],
+    model_type: 'qwen2_5_vl',
+    dtype: 'float32',
+    image_token_id: id('<|image_pad|>'),
+    video_token_id: id('<|video_pad|>'),
+    vision_start_token_id: id('<|vision_start|>'),
+    vision_end_token_id: id('<|vision_end|>'),
+    tie_word_embeddings: text.tieWordEmbeddings,
+    text_config: {
+      model_type: 'qwen2_5_vl_text',
+      hidden_size: text.hiddenSize,
+      num_hidden_layers: text.numLayers,
+      num_attention_heads: text.numHeads,
+      num_key_value_heads: text.numKvHeads,
+      intermediate_size: text.intermediateSize,
+      vocab_size: text.vocabSize,
+      hidden_act: 'silu',
+      rms_norm_eps: text.rmsNormEps,
+      max_position_embeddings: 32_768,
+      rope_parameters: { rope_type: 'default', rope_theta: text.ropeTheta, mrope_section: text.mropeSection },
+      tie_word_embeddings: text.tieWordEmbeddings,
+      use_sliding_window: false,
+      bos_token_id: id('<|endoftext|>'),
+      eos_token_id: id('<|im_end|>'),
+      pad_token_id: id('<|endoftext|>'),
+    },
+    vision_config: {
+      model_type: 'qwen2_5_vl',
+      depth: vision.depth,
+      hidden_size: vision.hiddenSize,
+      num_heads: vision.numHeads,
+      intermediate_size: vision.intermediateSize,
+      out_hidden_size: vision.outHiddenSize,
+      hidden_act: 'silu',
+      in_channels: vision.inChannels,
+      patch_size: vision.patchSize,
+      temporal_patch_size: vision.temporalPatchSize,
+      spatial_merge_size: vision.spatialMergeSize,
+      window_size: vision.windowSize,
+      fullatt_block_indexes: vision.fullAttentionLayers,
+      tokens_per_second: vision.tokensPerSecond,
+    },
+  };
+}

@@ -1,0 +1,115 @@
+// From a clip's row to what the model's graph takes: frames, vision features, prompt.
+import type { RunOptions } from '../graph/index.ts';
+import type { ClipVision } from '../example/index.ts';
+import type { Checkpoint, VisionEncoder } from '../model/index.ts';
+import { compileVisionEncoder } from '../model/index.ts';
+import type { EncodedPrompt } from '../prompt/index.ts';
+import { encodePrompt } from '../prompt/index.ts';
+import type { FrameOptions, FramePlan, FrameReader, RgbFrame, VisionPixels } from '../video/index.ts';
+import { cutPatches } from '../video/index.ts';
+import type { FeatureCache } from './feature-cache.ts';
+import type { Questioner } from './settings.ts';
+
+/** A clip to look at. */
+export interface Clip {
+  /** Its file. */
+  path: string;
+  /** Video or still picture. */
+  kind: 'video' | 'image';
+  /** The text that it was generated from. */
+  prompt?: string | undefined;
+}
+
+/** A clip, ready for the model. */
+export interface EncodedClip {
+  /** The question's tokens. */
+  prompt: EncodedPrompt;
+  /** What the model sees. */
+  vision: ClipVision;
+  /** Which frames were taken. */
+  plan: FramePlan;
+}
+
+/** What a {@link ClipEncoder} needs. */
+export interface ClipEncoderOptions {
+  /** The model. */
+  checkpoint: Checkpoint;
+  /** The question. */
+  questioner: Questioner;
+  /** Which frames. */
+  frames: FrameOptions;
+  /** Reads the frames; stays the caller's to dispose of. */
+  reader: FrameReader;
+  /** Where features are kept; null when the tower trains, and clips go in as patches. */
+  cache: FeatureCache | null;
+  /** How the tower is run. */
+  run?: RunOptions;
+}
+
+/** Encodes clips. Dispose of it to free the tower. */
+export interface ClipEncoder {
+  /**
+   * Reads a clip's frames, runs the frozen tower over them unless their features are cached, and tokenizes the question.
+   * @param clip - the clip
+   * @param signal - stops the reading
+   * @throws UserError `unreadable-media` when it cannot be decoded; `bad-input` when the template needs a text prompt it lacks
+   */
+  encode: (clip: Clip, signal?: AbortSignal) => Promise<EncodedClip>;
+  /**
+   * The same for a picture that is in memory, of the size that the model sees; nothing is cached.
+   * @param picture - sides are multiples of a merged patch
+   * @param prompt - the text that it is taken to be generated from
+   */
+  encodePicture: (picture: RgbFrame, prompt: string) => Promise<Omit<EncodedClip, 'plan'>>;
+  /** Frees the tower. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/**
+ * Makes an encoder. The tower is compiled at the first clip that needs it.
+ * @param options - model, question, frames
+ */
+export function createClipEncoder(options: ClipEncoderOptions): ClipEncoder {
+  const { checkpoint, questioner, frames, reader, cache } = options;
+  let tower: Promise<VisionEncoder> | undefined;
+
+  const features = async (visions: readonly VisionPixels[]): Promise<Float32Array> => {
+    tower ??= compileVisionEncoder(checkpoint.vision, checkpoint.stored, options.run);
+    return (await tower).encode(visions);
+  };
+  const cut = (as: FramePlan['as'], rgb: readonly RgbFrame[]): VisionPixels[] =>
+    as === 'video' ? [cutPatches('video', rgb, frames)] : rgb.map((frame) => cutPatches('image', [frame], frames));
+  const ask = (as: FramePlan['as'], visions: readonly VisionPixels[], prompt: string | undefined): EncodedPrompt => {
+    const { tokenizer, chat, template, codec } = questioner;
+    return encodePrompt({
+      tokenizer,
+      chat,
+      question: template.render({ kind: as === 'video' ? 'video' : 'image', prompt, codec }),
+      // Grid and timing alone: the pixels are not kept.
+      visions: visions.map(({ pixels: _pixels, ...vision }) => vision),
+      padTokens: checkpoint.tokens,
+      mergeSize: checkpoint.vision.spatialMergeSize,
+    });
+  };
+
+  return {
+    encode: async (clip, signal) => {
+      const { plan, visions, rgb } = await reader.read(clip, frames, signal);
+      const prompt = ask(plan.as, visions, clip.prompt);
+      if (cache === null) return { prompt, plan, vision: { kind: 'patches', cut: () => cut(plan.as, rgb) } };
+      const key = `${plan.as}-${plan.width}x${plan.height}-${plan.sha256}`;
+      return { prompt, plan, vision: { kind: 'features', features: await cache.get(key, () => features(visions)) } };
+    },
+    encodePicture: async (picture, prompt) => {
+      const visions = cut('image', [picture]);
+      const vision: ClipVision =
+        cache === null
+          ? { kind: 'patches', cut: () => visions }
+          : { kind: 'features', features: await features(visions) };
+      return { prompt: ask('image', visions, prompt), vision };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await (await tower)?.[Symbol.asyncDispose]();
+    },
+  };
+}

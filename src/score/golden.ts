@@ -1,0 +1,91 @@
+// Golden scores: pictures of a fixed formula, scored when an adapter is saved and again when it is loaded. They catch a wrong base
+// model, a damaged file or another reading of the prompt before a single clip is scored.
+import { createHash } from 'node:crypto';
+import { UserError, randomStream } from '../core/index.ts';
+import type { RgbFrame } from '../video/index.ts';
+import type { ClipEncoder } from './clip-encoder.ts';
+import type { Readout } from './readout.ts';
+
+/** A golden score. */
+export interface GoldenScore {
+  /** SHA-256 of the picture's grey levels, in hexadecimal. */
+  inputSha256: string;
+  /** Its score on the user's scale. */
+  score: number;
+}
+
+/** Sides of the pictures, in merged patches. */
+const SIDES = [
+  [3, 3],
+  [2, 4],
+] as const;
+
+/** How far a score may be off, as a share of the scale: rounding on other processors is far below it, any mistake far above. */
+const TOLERANCE = 2e-3;
+
+/**
+ * The golden pictures: a slope with noise on it.
+ * @param patch - side of a merged patch, in pixels
+ */
+export function goldenPictures(patch: number): RgbFrame[] {
+  return SIDES.map(([rows, columns], n) => {
+    const [height, width] = [rows * patch, columns * patch];
+    const stream = randomStream(n, 41);
+    const data = Uint8Array.from({ length: height * width * 3 }, (_, i) => {
+      const x = Math.floor(i / 3) % width;
+      return Math.min(255, Math.floor((x / width) * 192 + stream.uniform() * 64));
+    });
+    return { width, height, data };
+  });
+}
+
+/**
+ * Scores the golden pictures.
+ * @param encoder - encodes them
+ * @param readout - scores them
+ * @param parameters - of the adapter or model
+ * @param patch - side of a merged patch, in pixels
+ * @returns the scores; none when the answers are generated and the model does not answer with a score
+ */
+export async function goldenScores(
+  encoder: ClipEncoder,
+  readout: Readout,
+  parameters: ReadonlyMap<string, Float32Array>,
+  patch: number,
+): Promise<GoldenScore[]> {
+  const scores: GoldenScore[] = [];
+  for (const picture of goldenPictures(patch)) {
+    const clip = await encoder.encodePicture(picture, 'a picture of a fixed formula');
+    const inputSha256 = createHash('sha256').update(picture.data).digest('hex');
+    try {
+      scores.push({ inputSha256, score: (await readout.read(parameters, [clip]))[0]!.score });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+  return scores;
+}
+
+/**
+ * Compares golden scores.
+ * @param where - the adapter or model, for the message
+ * @param saved - from the card
+ * @param computed - from {@link goldenScores}
+ * @param range - width of the score's scale
+ * @throws UserError `bad-checkpoint` when a picture gets another score than when the adapter was saved
+ */
+export function checkGoldenScores(
+  where: string,
+  saved: readonly GoldenScore[],
+  computed: readonly GoldenScore[],
+  range: number,
+): void {
+  for (const { inputSha256, score } of saved) {
+    const now = computed.find((golden) => golden.inputSha256 === inputSha256)?.score;
+    // A picture of another formula than this version's cannot be compared.
+    if (now === undefined || Math.abs(now - score) <= TOLERANCE * range) continue;
+    throw new UserError('bad-checkpoint', `${where}: expected its golden picture to score ${score}, got ${now}`, {
+      hint: 'The base model is another one than it was trained on, or a file is damaged.',
+    });
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Scoring: the distribution over all legal answers from one forward pass, and what is read out of it.
+ * @module score
+ */
+export * from './answer-graph.ts';
+export * from './card.ts';
+export * from './clip-encoder.ts';
+export * from './distribution.ts';
+export * from './feature-cache.ts';
+export * from './generate.ts';
+export * from './golden.ts';
+export * from './readout.ts';
+export * from './scorer.ts';
+export * from './settings.ts';

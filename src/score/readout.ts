@@ -1,0 +1,137 @@
+// One model, one question, many clips: the compiled passes and what they read out. Trainer and scorer share it.
+import { fromUnit5, stdFromUnit5 } from '../dataset/index.ts';
+import type { RunOptions } from '../graph/index.ts';
+import type { PositionOptions } from '../example/index.ts';
+import { buildScoringExample } from '../example/index.ts';
+import type { Checkpoint, LoraOptions } from '../model/index.ts';
+import type { AnswerTrie } from '../prompt/index.ts';
+import { buildAnswerTrie } from '../prompt/index.ts';
+import type { AnswerScorer } from './answer-graph.ts';
+import { compileAnswerScorer } from './answer-graph.ts';
+import type { EncodedClip } from './clip-encoder.ts';
+import type { Generator } from './generate.ts';
+import { compileGenerator } from './generate.ts';
+import type { Questioner, ScorerSettings } from './settings.ts';
+
+/** What is read out for a clip. */
+export interface Reading {
+  /** The score on the user's scale: the mean of the distribution, or the generated answer with `raw`. */
+  score: number;
+  /** The greedy answer's characters: what the paper reads out at temperature 0. */
+  answer: string;
+  /** The greedy answer as an integer, 10 to 50: ten times the score that it stands for on 1–5, rounded. */
+  integer: number;
+  /** Standard deviation of the distribution, on the user's scale; null with `raw`. */
+  std: number | null;
+  /** How much of the full-vocabulary probability lies on legal answers, 0 to 1; null with `raw`. */
+  legalMass: number | null;
+  /** Probability of each legal answer, in rising order of value; null with `raw`. */
+  probabilities: number[] | null;
+}
+
+/** What a {@link Readout} needs. */
+export interface ReadoutOptions {
+  /** The model. */
+  checkpoint: Checkpoint;
+  /** The adapter on top; null for none. */
+  lora: LoraOptions | null;
+  /** Whether the model's own weights are mapped from the checkpoint, or fed as parameters. */
+  frozen: boolean;
+  /** The question. */
+  questioner: Questioner;
+  /** Positions and scale. */
+  settings: Pick<ScorerSettings, 'positions' | 'scale'>;
+  /** How the graphs are run. */
+  run?: RunOptions;
+}
+
+/** Reads scores of encoded clips. Dispose of it to free its memory. */
+export interface Readout {
+  /**
+   * Scores a batch.
+   * @param parameters - values of what is fed: an adapter's factors, or all weights
+   * @param clips - at least one
+   * @returns one reading a clip
+   * @throws UserError `bad-input` when a generated answer is no score (`raw` only)
+   */
+  read: (
+    parameters: ReadonlyMap<string, Float32Array>,
+    clips: readonly Omit<EncodedClip, 'plan'>[],
+  ) => Promise<Reading[]>;
+  /** Frees the sessions. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/**
+ * How a model's rows get their positions.
+ * @param checkpoint - the model
+ * @param rule - the rule of the time axis
+ */
+export function positionOptions(
+  checkpoint: Pick<Checkpoint, 'vision'>,
+  rule: ScorerSettings['positions'],
+): PositionOptions {
+  const { spatialMergeSize, tokensPerSecond } = checkpoint.vision;
+  return { mergeSize: spatialMergeSize, tokensPerSecond, rule };
+}
+
+/**
+ * Makes a readout. Its graph is compiled at the first batch.
+ * @param options - model, adapter, question
+ */
+export function createReadout(options: ReadoutOptions): Readout {
+  const { checkpoint, questioner, settings } = options;
+  const { text, vision, stored } = checkpoint;
+  const { codec, tokenizer } = questioner;
+  const { scale } = settings;
+  const positions = positionOptions(checkpoint, settings.positions);
+  const legal = codec.legalAnswers();
+  const model = { ...options, text, vision, stored };
+  let scorer: Promise<AnswerScorer> | undefined;
+  let generator: Promise<Generator> | undefined;
+  let trie: AnswerTrie | undefined;
+
+  const generated: Readout['read'] = async (parameters, clips) => {
+    generator ??= compileGenerator({ ...model, positions });
+    const readings: Reading[] = [];
+    for (const clip of clips) {
+      const answer = await (await generator).generate(parameters, clip);
+      const value = codec.decode(answer);
+      const integer = Math.round(value * 10);
+      readings.push({
+        score: fromUnit5(scale, value),
+        answer,
+        integer,
+        std: null,
+        legalMass: null,
+        probabilities: null,
+      });
+    }
+    return readings;
+  };
+
+  return {
+    read: async (parameters, clips) => {
+      if (legal === null) return generated(parameters, clips);
+      trie ??= buildAnswerTrie(tokenizer, clips[0]!.prompt.tail, legal);
+      scorer ??= compileAnswerScorer({ ...model, numColumns: trie.columns.length });
+      const items = clips.map((clip) => ({
+        example: buildScoringExample(clip.prompt, trie!, positions),
+        vision: clip.vision,
+      }));
+      const distributions = await (await scorer).score(parameters, items);
+      return distributions.map(({ mean, std, legalMass, greedy, probabilities }) => ({
+        score: fromUnit5(scale, mean),
+        answer: legal[greedy]!.text,
+        integer: Math.round(legal[greedy]!.value * 10),
+        std: stdFromUnit5(scale, std),
+        legalMass,
+        probabilities: [...probabilities],
+      }));
+    },
+    [Symbol.asyncDispose]: async () => {
+      await (await scorer)?.[Symbol.asyncDispose]();
+      await (await generator)?.[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,258 @@
+// A scorer: a model or adapter from disk with the card that says how it is to be asked, and a stream of scores for clips.
+import { access, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Disposer } from '../core/index.ts';
+import { UserError, createDisposer } from '../core/index.ts';
+import type { RunOptions } from '../graph/index.ts';
+import { readPointer } from '../files/index.ts';
+import type { Adapter, Card, Checkpoint } from '../model/index.ts';
+import { openCheckpoint, readAdapter, readAdapterConfig, readCard } from '../model/index.ts';
+import type { FramePlan } from '../video/index.ts';
+import { openFrameReader } from '../video/index.ts';
+import { settingsOf } from './card.ts';
+import type { Clip, EncodedClip } from './clip-encoder.ts';
+import { createClipEncoder } from './clip-encoder.ts';
+import { memoryFeatureCache } from './feature-cache.ts';
+import { checkGoldenScores, goldenScores } from './golden.ts';
+import type { Reading } from './readout.ts';
+import { createReadout } from './readout.ts';
+import type { ScorerSettings } from './settings.ts';
+import { frameOptions, loadQuestioner } from './settings.ts';
+
+/** How a scorer is opened. */
+export interface ScorerOptions {
+  /** The base model's folder, where an adapter does not find it at the place that it names. */
+  model?: string;
+  /** What to ask a model that has no card (one that was not trained for this); each part has its default. */
+  settings?: Partial<ScorerSettings>;
+  /** How graphs are run. */
+  run?: RunOptions;
+  /** Processes that decode clips; default 2. */
+  workers?: number;
+  /** Clips scored by one run of the graph; default 1. The scores do not depend on it. */
+  batchSize?: number;
+}
+
+/** The score of a clip. */
+export interface ClipScore extends Reading {
+  /** The clip, as it was given. */
+  clip: Clip;
+  /** Which frames were looked at. */
+  plan: FramePlan;
+}
+
+/** A clip that could not be scored. */
+export interface FailedClip {
+  /** The clip, as it was given. */
+  clip: Clip;
+  /** Why. */
+  error: UserError;
+}
+
+/** Scores clips. Dispose of it to free its memory and processes. */
+export interface Scorer {
+  /** How clips are asked about. */
+  readonly settings: ScorerSettings;
+  /** What a user should know, such as that the model was never trained for this. */
+  readonly notes: readonly string[];
+  /**
+   * Scores clips in order. One that cannot be read gives its error, and the next ones go on.
+   * @param clips - the clips
+   * @param signal - stops the stream with its reason
+   * @returns one result a clip, in the order given
+   */
+  score: (clips: Iterable<Clip>, signal?: AbortSignal) => AsyncGenerator<ClipScore | FailedClip, void>;
+  /** Frees everything. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/**
+ * Opens a scorer.
+ * @param path - the folder of a run (its best checkpoint), an adapter or a model
+ * @param options - base model, machine
+ * @throws UserError `bad-checkpoint` when it is none of these, does not fit its base model, or scores its golden pictures otherwise
+ */
+export async function loadScorer(path: string, options: ScorerOptions = {}): Promise<Scorer> {
+  const disposer = createDisposer();
+  try {
+    return await openScorer(path, options, disposer);
+  } catch (error) {
+    await disposer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What a path holds. */
+interface Loaded {
+  folder: string;
+  checkpoint: Checkpoint;
+  adapter: Adapter | null;
+  card: Card | null;
+}
+
+async function openScorer(path: string, options: ScorerOptions, disposer: Disposer): Promise<Scorer> {
+  const { run, batchSize = 1 } = options;
+  const { folder, checkpoint, adapter, card } = await load(path, options.model);
+  const settings = {
+    ...defaultSettings(checkpoint),
+    ...options.settings,
+    ...(card === null ? {} : settingsOf(card, folder)),
+  };
+  const questioner = await loadQuestioner(checkpoint, settings);
+  const workers = options.workers ?? 2;
+  const reader = disposer.own(openFrameReader({ workers }));
+  const shared = { checkpoint, questioner, ...(run === undefined ? {} : { run }) };
+  const frames = frameOptions(checkpoint, settings.frames);
+  const encoder = disposer.own(createClipEncoder({ ...shared, frames, reader, cache: memoryFeatureCache() }));
+  const lora = adapter?.lora ?? null;
+  const readout = disposer.own(createReadout({ ...shared, lora, frozen: true, settings }));
+  const parameters = adapter?.tensors ?? new Map<string, Float32Array>();
+  if (card !== null && card.goldenScores.length > 0) {
+    const patch = checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize;
+    const computed = await goldenScores(encoder, readout, parameters, patch);
+    checkGoldenScores(folder, card.goldenScores, computed, settings.scale.max - settings.scale.min);
+  }
+
+  const encode = async (clip: Clip, signal?: AbortSignal): Promise<Encoded> => {
+    try {
+      return { clip, encoded: await encoder.encode(clip, signal) };
+    } catch (error) {
+      if (error instanceof UserError) return { clip, error };
+      throw error;
+    }
+  };
+  return {
+    settings,
+    notes: card === null ? [`${folder} has no card: it is asked as it is, and was never trained for it`] : [],
+    score: async function* (clips, signal) {
+      for await (const group of groups(
+        ahead(clips, 2 * workers + batchSize, (clip) => encode(clip, signal)),
+        batchSize,
+      )) {
+        signal?.throwIfAborted();
+        yield* await readGroup(group);
+      }
+    },
+    [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
+  };
+
+  async function readGroup(group: readonly Encoded[]): Promise<(ClipScore | FailedClip)[]> {
+    const good = group.flatMap((item) => ('encoded' in item ? [item] : []));
+    const readings = new Map<Encoded, Reading | UserError>();
+    // An answer that is no score (`raw`) is an error of its own clip alone.
+    const batches = questioner.codec.legalAnswers() === null ? good.map((item) => [item]) : [good];
+    for (const batch of batches.filter((items) => items.length > 0)) {
+      const read = await readout
+        .read(
+          parameters,
+          batch.map(({ encoded }) => encoded),
+        )
+        .catch((error: unknown) => {
+          if (error instanceof UserError) return batch.map(() => error);
+          throw error;
+        });
+      batch.forEach((item, i) => readings.set(item, read[i]!));
+    }
+    return group.map((item): ClipScore | FailedClip => {
+      if ('error' in item) return item;
+      const reading = readings.get(item)!;
+      if (reading instanceof UserError) return { clip: item.clip, error: reading };
+      return { clip: item.clip, plan: item.encoded.plan, ...reading };
+    });
+  }
+}
+
+type Encoded = { clip: Clip; encoded: EncodedClip } | { clip: Clip; error: UserError };
+
+/** Works on some items ahead of the one that is asked for, and gives results in order. */
+async function* ahead<T, R>(items: Iterable<T>, count: number, work: (item: T) => Promise<R>): AsyncGenerator<R, void> {
+  const running: Promise<R>[] = [];
+  for (const item of items) {
+    const result = work(item);
+    result.catch(() => {}); // it is met when its turn comes
+    running.push(result);
+    if (running.length >= count) yield await running.shift()!;
+  }
+  for (const result of running) yield await result;
+}
+
+async function* groups<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[], void> {
+  let group: T[] = [];
+  for await (const item of items) {
+    group.push(item);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function load(path: string, model: string | undefined): Promise<Loaded> {
+  const info = await stat(path).catch((cause: unknown) => {
+    throw new UserError('bad-checkpoint', `${path}: expected the folder of a run, an adapter or a model, got none`, {
+      cause,
+    });
+  });
+  if (!info.isDirectory()) throw new UserError('bad-checkpoint', `${path}: expected a folder, got a file`);
+  if (await exists(join(path, 'recipe.yaml'))) {
+    const best = await readPointer(join(path, 'checkpoints', 'best'));
+    if (best !== null) return load(join(path, 'checkpoints', best), model);
+    throw new UserError('bad-checkpoint', `${path}: expected a run with a checkpoint, got none yet`);
+  }
+  if (await exists(join(path, 'adapter_config.json'))) return loadAdapter(path, model);
+  if (await exists(join(path, 'config.json'))) {
+    return { folder: path, checkpoint: await openCheckpoint(path), adapter: null, card: await readCard(path) };
+  }
+  throw new UserError(
+    'bad-checkpoint',
+    `${path}: expected recipe.yaml (a run), adapter_config.json (an adapter) or config.json (a model), got none of them`,
+  );
+}
+
+/** An adapter, and its base model: where the caller says, else where the card does, else where adapter_config.json does. */
+async function loadAdapter(folder: string, model: string | undefined): Promise<Loaded> {
+  const card = await readCard(folder);
+  const base = model ?? card?.baseModel ?? (await readAdapterConfig(folder)).baseModel;
+  if (base === null || !(await exists(join(base, 'config.json')))) {
+    const got = base === null ? 'an adapter that names none' : `none at ${base}`;
+    throw new UserError('bad-checkpoint', `${folder}: expected its base model, got ${got}`, {
+      hint: 'Say where it is: --model FOLDER, or the option model.',
+    });
+  }
+  const checkpoint = await openCheckpoint(base);
+  if (card?.baseHash != null && card.baseHash !== (await checkpoint.hash())) {
+    throw new UserError(
+      'bad-checkpoint',
+      `${folder}: expected the base model that it was trained on, got another at ${base}`,
+      {
+        hint: 'The hashes differ; the adapter would score nonsense. Say where the right one is: --model FOLDER.',
+      },
+    );
+  }
+  return { folder, checkpoint, adapter: await readAdapter(folder, checkpoint), card };
+}
+
+/** How a model is asked that was never trained for it. */
+function defaultSettings(checkpoint: Checkpoint): ScorerSettings {
+  const { minPixels, maxPixels } = checkpoint.processor;
+  return {
+    frames: {
+      pick: 'middle',
+      count: 1,
+      as: 'video',
+      minPixels,
+      maxPixels: Math.max(minPixels, Math.min(maxPixels, 448 * 448)),
+      seed: 0,
+    },
+    prompt: { template: 'four-dimensions', source: null },
+    answer: { kind: 'integer', step: null },
+    positions: 'transformers',
+    scale: { min: 1, max: 5, higherIsBetter: true },
+  };
+}

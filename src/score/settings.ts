@@ -1,0 +1,122 @@
+// What a scorer must know besides the model: frames, question, answer code, scale. An adapter's card holds it.
+import type { PositionRule } from '../example/index.ts';
+import type { MosScale } from '../dataset/index.ts';
+import type { Checkpoint } from '../model/index.ts';
+import type {
+  AnswerCodec,
+  AnswerKind,
+  AnswerStep,
+  ChatTemplate,
+  PromptTemplate,
+  TextTokenizer,
+} from '../prompt/index.ts';
+import { createAnswerCodec, loadChatTemplate, loadTokenizer, parseTemplate, resolveTemplate } from '../prompt/index.ts';
+import type { FrameOptions, FramePick } from '../video/index.ts';
+import { UserError } from '../core/index.ts';
+
+/** Which frames of a clip the model sees, and how large. */
+export interface FrameSettings {
+  /** Which frames of a video. */
+  pick: FramePick;
+  /** How many of them. */
+  count: number;
+  /** How two or more go in: as one video or as an image each. */
+  as: 'video' | 'images';
+  /** Smallest width × height, in pixels. */
+  minPixels: number;
+  /** Largest width × height, in pixels. */
+  maxPixels: number;
+  /** Seed of `random`. */
+  seed: number;
+  /** Frames a second to assume for clips that carry no timing; 10 where not given. */
+  assumedFps?: number | undefined;
+}
+
+/** The question. */
+export interface PromptSettings {
+  /** A template's name, or the path of its file. */
+  template: string;
+  /** Its text where it is the user's own; null to look the name up. */
+  source: string | null;
+}
+
+/** How answers are written. */
+export interface AnswerSettings {
+  /** Kind of the answer code. */
+  kind: AnswerKind;
+  /** Its step on 1–5; null for the kind's own. */
+  step: AnswerStep | null;
+}
+
+/** What a scorer must know besides the model. */
+export interface ScorerSettings {
+  /** Which frames. */
+  frames: FrameSettings;
+  /** The question: a template's name, and its text where it is the user's own. */
+  prompt: PromptSettings;
+  /** How answers are written. */
+  answer: AnswerSettings;
+  /** Which positions videos get. */
+  positions: PositionRule;
+  /** The scale that scores are given on. */
+  scale: MosScale;
+}
+
+/** The question and its answers, ready for use with one checkpoint. */
+export interface Questioner {
+  /** The model's tokenizer. */
+  tokenizer: TextTokenizer;
+  /** The model's chat template. */
+  chat: ChatTemplate;
+  /** The question. */
+  template: PromptTemplate;
+  /** How answers are written. */
+  codec: AnswerCodec;
+  /** Id of `<|im_end|>`. */
+  endTokenId: number;
+}
+
+/**
+ * Loads what turns a clip's row into a question.
+ * @param checkpoint - the model
+ * @param settings - template and answer code
+ * @throws UserError `bad-checkpoint` without tokenizer, chat template or `<|im_end|>`; `bad-recipe` for an unknown template
+ */
+export async function loadQuestioner(
+  checkpoint: Pick<Checkpoint, 'folder'>,
+  settings: Pick<ScorerSettings, 'prompt' | 'answer'>,
+): Promise<Questioner> {
+  const { template, source } = settings.prompt;
+  const { kind, step } = settings.answer;
+  const tokenizer = await loadTokenizer(checkpoint.folder);
+  const endTokenId = tokenizer.tokenId('<|im_end|>');
+  if (endTokenId === undefined) {
+    throw new UserError('bad-checkpoint', `${checkpoint.folder}: expected the token <|im_end|>, got none`);
+  }
+  return {
+    tokenizer,
+    chat: await loadChatTemplate(checkpoint.folder),
+    template: source === null ? await resolveTemplate(template) : parseTemplate(source, template),
+    codec: createAnswerCodec(step === null ? { kind } : { kind, step }),
+    endTokenId,
+  };
+}
+
+/**
+ * The frame reader's options for a checkpoint.
+ * @param checkpoint - the model, whose processor gives patch size and pixel statistics
+ * @param frames - which frames
+ */
+export function frameOptions(checkpoint: Pick<Checkpoint, 'processor'>, frames: FrameSettings): FrameOptions {
+  const { assumedFps, ...rest } = frames;
+  const { patchSize, mergeSize, temporalPatchSize, mean, std } = checkpoint.processor;
+  return {
+    ...rest,
+    ...(assumedFps === undefined ? {} : { assumedFps }),
+    patchSize,
+    mergeSize,
+    temporalPatchSize,
+    mean,
+    std,
+  };
+}

@@ -1,0 +1,46 @@
+// The encoded clips of a run: read once, held in memory as far as it goes, read again where it does not.
+import type { ClipEncoder, EncodedClip } from '../score/index.ts';
+import type { ClipRow } from '../dataset/index.ts';
+
+/** Memory for encoded clips, in bytes. */
+const MAX_BYTES = 6 * 1024 ** 3;
+
+/** Gives encoded clips by row. */
+export interface ClipStore {
+  /**
+   * A row's clip, encoded now unless it is held.
+   * @param row - the row
+   * @param signal - stops the reading
+   */
+  get: (row: ClipRow, signal?: AbortSignal) => Promise<EncodedClip>;
+}
+
+/**
+ * Makes a store.
+ * @param encoder - encodes clips
+ * @param maxBytes - memory for what the model sees of them; default 6 GiB
+ */
+export function createClipStore(encoder: ClipEncoder, maxBytes: number = MAX_BYTES): ClipStore {
+  const held = new Map<string, Promise<EncodedClip>>();
+  let bytes = 0;
+  return {
+    get: async (row, signal) => {
+      const known = held.get(row.id);
+      if (known !== undefined) return known;
+      const clip = encoder.encode(row, signal);
+      if (bytes < maxBytes) {
+        held.set(row.id, clip);
+        clip.then(
+          (encoded) => (bytes += sizeBytes(encoded)),
+          () => held.delete(row.id),
+        );
+      }
+      return clip;
+    },
+  };
+}
+
+function sizeBytes({ vision, plan }: EncodedClip): number {
+  if (vision.kind === 'features') return vision.features.byteLength;
+  return plan.width * plan.height * 3 * plan.frames.length;
+}

@@ -1,0 +1,71 @@
+// The rows of a run: which train, which select checkpoints, and what score each is to get.
+import { UserError, show } from '../core/index.ts';
+import type { ClipRow, Dataset } from '../dataset/index.ts';
+import { readManifest, rowsOfSplit, splitByGroup, stdToUnit5, toUnit5 } from '../dataset/index.ts';
+import type { Recipe } from './recipe/index.ts';
+
+/** A row with its score. */
+export interface TrainRow extends ClipRow {
+  /** The score on the manifest's scale. */
+  mos: number;
+  /** The score on 1–5. */
+  unit5: number;
+  /** Standard deviation of the votes on 1–5; undefined where the manifest has none. */
+  unit5Std?: number;
+}
+
+/** The rows of a run. */
+export interface RunData {
+  /** The manifest. */
+  dataset: Dataset;
+  /** Rows to train on. */
+  train: TrainRow[];
+  /** Rows to select checkpoints on; none without validation. */
+  validation: TrainRow[];
+}
+
+/**
+ * Reads the manifest of a recipe and splits its rows.
+ * @param recipe - its `data` and `seed`
+ * @throws UserError `bad-input` that lists every bad row; `bad-recipe` for splits that cannot be
+ */
+export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed'>): Promise<RunData> {
+  const { manifest, preset, scale, target, columns, mediaRoot, train, validation } = recipe.data;
+  const dataset = await readManifest(manifest, {
+    columns: { ...columns, ...(target === null ? {} : { mos: target }) },
+    ...(preset === null ? {} : { preset }),
+    ...(scale === null ? {} : { scale }),
+    ...(mediaRoot === null ? {} : { mediaRoot }),
+  });
+  const rows = dataset.rows.map((row): TrainRow => {
+    const unit5 = toUnit5(dataset.scale, row.mos!);
+    const std = row.std === undefined ? {} : { unit5Std: stdToUnit5(dataset.scale, row.std) };
+    return { ...row, mos: row.mos!, unit5, ...std };
+  });
+  const pool = train === null ? rows : rowsOfSplit(rows, train.split);
+  if (validation === null) return { dataset, train: nonEmpty(pool, manifest), validation: [] };
+  if ('fraction' in validation) {
+    const { train: kept, holdout } = splitByGroup(pool, validation.fraction, recipe.seed);
+    return { dataset, train: nonEmpty(kept, manifest), validation: holdout };
+  }
+  if (train !== null && train.split === validation.split) {
+    throw new UserError('bad-recipe', `data.validation.split: expected another split than data.train's, got the same`, {
+      hint: `use validation: { fraction: 0.1 } to hold a tenth of ${show(train.split)} out`,
+    });
+  }
+  const holdout = rowsOfSplit(rows, validation.split);
+  const held = new Set(holdout.map(({ id }) => id));
+  return {
+    dataset,
+    train: nonEmpty(
+      pool.filter(({ id }) => !held.has(id)),
+      manifest,
+    ),
+    validation: holdout,
+  };
+}
+
+function nonEmpty(rows: TrainRow[], manifest: string): TrainRow[] {
+  if (rows.length > 0) return rows;
+  throw new UserError('bad-input', `${manifest}: expected rows to train on, got none`);
+}

@@ -1,0 +1,218 @@
+// Everything a run works with, opened from its recipe: rows, model, clips, the compiled step and the readout for validation.
+import { join } from 'node:path';
+import { findPreset } from '../dataset/index.ts';
+import type { Disposer } from '../core/index.ts';
+import { createDisposer, packageVersion } from '../core/index.ts';
+import type { Adapter, Checkpoint, LoraOptions } from '../model/index.ts';
+import {
+  initLora,
+  loraShapes,
+  openCheckpoint,
+  readAdapter,
+  writeAdapter,
+  writeCard,
+  writeCheckpoint,
+} from '../model/index.ts';
+import { buildAnswerTrie, encodePrompt } from '../prompt/index.ts';
+import type { Questioner, Readout, ScorerSettings } from '../score/index.ts';
+import {
+  createClipEncoder,
+  createReadout,
+  folderFeatureCache,
+  frameOptions,
+  goldenScores,
+  loadQuestioner,
+  positionOptions,
+  makeCard,
+} from '../score/index.ts';
+import { openFrameReader } from '../video/index.ts';
+import { initAdamW } from './adamw.ts';
+import type { ClipStore } from './clip-store.ts';
+import { createClipStore } from './clip-store.ts';
+import type { RunData } from './data.ts';
+import { readRunData } from './data.ts';
+import type { Recipe } from './recipe/index.ts';
+import { compileStep } from './step.ts';
+import type { Feeder, Learner } from './update.ts';
+
+/** What a run works with. Dispose of it to free sessions and processes. */
+export interface TrainingSetup {
+  /** The recipe. */
+  recipe: Recipe;
+  /** The rows; bad clips leave them. */
+  data: RunData;
+  /** Gives clips. */
+  store: ClipStore;
+  /** How clips become feeds. */
+  feeder: Feeder;
+  /** Step, parameters and optimizer, at the beginning of the run. */
+  learner: Learner;
+  /** Shapes of what trains, by name. */
+  shapes: ReadonlyMap<string, readonly number[]>;
+  /** Scores the validation rows. */
+  readout: Readout;
+  /** Numbers of the whole model. */
+  numModelParameters: number;
+  /** Reads what trains from a checkpoint of the run. */
+  readParameters: (folder: string) => Promise<Map<string, Float32Array>>;
+  /** Writes adapter or model into an empty folder. */
+  writeModel: (folder: string, parameters: ReadonlyMap<string, Float32Array>, step: number) => Promise<void>;
+  /** Frees everything. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/**
+ * Opens what a recipe names: first what is quick to be wrong, then what takes time.
+ * @param recipe - the recipe, with an adapter's own settings in it (`adoptAdapter`)
+ * @throws UserError for mistakes in data, model, adapter or template
+ */
+export async function openTraining(recipe: Recipe): Promise<TrainingSetup> {
+  const disposer = createDisposer();
+  try {
+    return await openWith(recipe, disposer);
+  } catch (error) {
+    await disposer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSetup> {
+  const data = await readRunData(recipe);
+  const checkpoint = await openCheckpoint(recipe.model);
+  const base = recipe.adapter === null ? null : await readAdapter(recipe.adapter, checkpoint);
+  const settings = scorerSettings(recipe, data);
+  const questioner = await loadQuestioner(checkpoint, settings);
+  const lora = recipe.method === 'full' ? null : recipe.lora;
+  const numModelParameters = checkpoint.names.reduce((total, name) => total + sizeOf(checkpoint.stored(name).shape), 0);
+
+  const { run } = recipe;
+  const reader = disposer.own(openFrameReader({ workers: run.workers }));
+  const encoder = disposer.own(
+    createClipEncoder({
+      checkpoint,
+      questioner,
+      frames: frameOptions(checkpoint, settings.frames),
+      reader,
+      cache: lora === null ? null : folderFeatureCache(join(recipe.out, 'features')),
+      run,
+    }),
+  );
+  const { text, vision, stored } = checkpoint;
+  const trie = answerTrie(checkpoint, questioner);
+  const numColumns = trie?.columns.length ?? 0;
+  const step = disposer.own(await compileStep({ text, vision, stored, lora, loss: recipe.loss, numColumns, run }));
+  const readout = disposer.own(createReadout({ checkpoint, lora, frozen: lora !== null, questioner, settings, run }));
+  const parameters = await initialParameters(checkpoint, lora, base, recipe.seed);
+  return {
+    recipe,
+    data,
+    store: createClipStore(encoder),
+    feeder: {
+      loss: recipe.loss,
+      model: checkpoint,
+      dropout: lora !== null && lora.dropout > 0,
+      seed: recipe.seed,
+      questioner,
+      positions: positionOptions(checkpoint, settings.positions),
+      trie,
+      softLabelStd: recipe.softLabelStd,
+      microBatch: recipe.microBatch,
+    },
+    learner: {
+      step,
+      parameters,
+      optimizer: initAdamW(parameters),
+      adamW: recipe.optimizer,
+      clipNorm: recipe.optimizer.clipNorm,
+    },
+    shapes: step.parameters,
+    readout,
+    numModelParameters,
+    readParameters: (folder) => readParameters(folder, checkpoint, lora),
+    writeModel: async (folder, values, step) => {
+      const card = await makeCard(checkpoint, questioner, settings, {
+        training: {
+          manifestSha256: data.dataset.sha256,
+          targetColumn: targetColumn(recipe),
+          numClips: data.train.length,
+          step,
+        },
+        isAdapter: lora !== null,
+        goldenScores: await goldenScores(
+          encoder,
+          readout,
+          values,
+          checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize,
+        ),
+        writtenBy: `iovqa ${packageVersion}`,
+      });
+      if (lora === null) {
+        await writeCheckpoint(folder, checkpoint, values);
+        await writeCard(folder, card);
+      } else await writeAdapter(folder, { lora, tensors: values, card, baseModel: checkpoint.folder });
+    },
+    [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
+  };
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/**
+ * What scoring must know of a recipe.
+ * @param recipe - the recipe
+ * @param data - its rows
+ */
+export function scorerSettings(recipe: Recipe, { dataset }: Pick<RunData, 'dataset'>): ScorerSettings {
+  const { positions, ...frames } = recipe.frames;
+  const assumed = dataset.assumedFps === undefined ? {} : { assumedFps: dataset.assumedFps };
+  return {
+    frames: { ...frames, seed: recipe.seed, ...assumed },
+    prompt: { template: recipe.prompt.template, source: null },
+    answer: recipe.answer,
+    positions,
+    scale: dataset.scale,
+  };
+}
+
+/** The manifest's column of the score. */
+function targetColumn({ data }: Recipe): string {
+  const preset = data.preset === null ? undefined : findPreset(data.preset);
+  return data.target ?? data.columns.mos ?? preset?.columns.mos ?? 'mos';
+}
+
+/** All prompts end alike, so any prompt gives the trie. */
+function answerTrie(checkpoint: Checkpoint, { tokenizer, chat, codec }: Questioner): Feeder['trie'] {
+  const legal = codec.legalAnswers();
+  if (legal === null) return null;
+  const { tail } = encodePrompt({ tokenizer, chat, question: '?', visions: [], padTokens: checkpoint.tokens });
+  return buildAnswerTrie(tokenizer, tail, legal);
+}
+
+async function initialParameters(
+  checkpoint: Checkpoint,
+  lora: LoraOptions | null,
+  base: Adapter | null,
+  seed: number,
+): Promise<Map<string, Float32Array>> {
+  if (lora === null) return readWeights(checkpoint);
+  if (base !== null) return base.tensors;
+  return initLora(
+    loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape),
+    seed,
+  );
+}
+
+async function readWeights(checkpoint: Checkpoint): Promise<Map<string, Float32Array>> {
+  const weights = new Map<string, Float32Array>();
+  for (const name of checkpoint.names) weights.set(name, await checkpoint.read(name));
+  return weights;
+}
+
+async function readParameters(
+  folder: string,
+  checkpoint: Checkpoint,
+  lora: LoraOptions | null,
+): Promise<Map<string, Float32Array>> {
+  if (lora === null) return readWeights(await openCheckpoint(folder));
+  return (await readAdapter(folder, checkpoint)).tensors;
+}

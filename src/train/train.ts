@@ -1,0 +1,224 @@
+// The training run: an async generator of events, from a recipe to checkpoints.
+import { join } from 'node:path';
+import { hashKey, invariant, shuffledIndices } from '../core/index.ts';
+import type { JsonLinesWriter } from '../files/index.ts';
+import { openJsonLines, truncateJsonLines } from '../files/index.ts';
+import { assertMask, buildExample, summarizeMask, maskReport } from '../example/index.ts';
+import { adoptAdapter } from './adopt-adapter.ts';
+import { learningRateFactor } from './schedule.ts';
+import type { TrainEvent } from './events.ts';
+import { prepareClips } from './prepare.ts';
+import type { ResolvedRecipe } from './recipe/index.ts';
+import { openRunFolder } from './run-folder.ts';
+import type { TrainingSetup } from './setup.ts';
+import { openTraining } from './setup.ts';
+import type { RunPosition } from './state.ts';
+import { checkpointFolder, loadLatestState, saveState, settle } from './state.ts';
+import type { BatchClip } from './update.ts';
+import { batchFeeds, update } from './update.ts';
+import { validate } from './validate.ts';
+
+/** How a run is run. */
+export interface TrainOptions {
+  /** Go on with the run that the recipe's folder holds; default false. A folder without a checkpoint starts at the beginning. */
+  resume?: boolean;
+  /** Stops the run after the present update, with a checkpoint. */
+  signal?: AbortSignal;
+}
+
+/** Key of the stream of orders. */
+const ORDER = 3;
+
+/**
+ * Trains by a recipe. Nothing happens until the first event is asked for; leaving the loop early ends the run without a checkpoint.
+ * Checkpoints, `events.jsonl`, `plan.jsonl` and `recipe.yaml` go to the recipe's `out` folder.
+ * @param resolved - from `resolveRecipe`
+ * @param options - resume, signal
+ * @returns the events, in order; the last one is `end`
+ * @throws UserError for mistakes in recipe, data, model or clips, and `non-finite` when the numbers run away
+ */
+export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
+  const adopted = await adoptAdapter(resolved);
+  await openRunFolder(adopted, options.resume ?? false);
+  await using setup = await openTraining(adopted.recipe);
+  const log = await openEventLog(adopted.recipe.out);
+  try {
+    for await (const event of run(setup, log, options.signal)) {
+      if (event.type !== 'prepared') await log.writer().append(event);
+      yield event;
+    }
+  } finally {
+    await log.writer().close();
+  }
+}
+
+/** events.jsonl; cut back when a run goes on from an earlier step. */
+interface EventLog {
+  writer: () => JsonLinesWriter;
+  cutTo: (step: number) => Promise<void>;
+}
+
+async function openEventLog(out: string): Promise<EventLog> {
+  const path = join(out, 'events.jsonl');
+  let writer = await openJsonLines(path);
+  return {
+    writer: () => writer,
+    cutTo: async (step) => {
+      await writer.close();
+      await truncateJsonLines(path, (event) => {
+        const { step: at } = event as { step?: number };
+        return at === undefined || at <= step;
+      });
+      writer = await openJsonLines(path);
+    },
+  };
+}
+
+async function* run(
+  setup: TrainingSetup,
+  log: EventLog,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TrainEvent, void> {
+  const { recipe, data, store, shapes, learner } = setup;
+  const { out, evaluation, checkpoint } = recipe;
+  const keep = checkpoint.keep;
+
+  const saved = await loadLatestState(out, shapes);
+  let position: RunPosition = { step: 0, best: null, stale: 0, ended: false };
+  if (saved !== null) {
+    position = saved.position;
+    learner.optimizer = saved.optimizer;
+    learner.parameters = await setup.readParameters(saved.folder);
+    await settle(out, position, keep);
+  }
+  await log.cutTo(position.step);
+  const concurrency = 2 * recipe.run.workers;
+  yield* prepareClips(data, store, out, { maxBadFraction: recipe.data.maxBadFraction, concurrency, signal });
+
+  const stepsPerEpoch = Math.ceil(data.train.length / recipe.batchSize);
+  const totalSteps = stepsPerEpoch * recipe.epochs;
+  yield {
+    type: 'start',
+    step: position.step,
+    totalSteps,
+    numTrain: data.train.length,
+    numValidation: data.validation.length,
+    numParameters: [...learner.parameters.values()].reduce((total, p) => total + p.length, 0),
+    numModelParameters: setup.numModelParameters,
+  };
+  if (position.step === 0) yield { type: 'mask', text: await firstMask(setup) };
+
+  const due = (every: 'epoch' | number, step: number): boolean =>
+    step % (every === 'epoch' ? stepsPerEpoch : every) === 0 || step === totalSteps;
+  const speed = speedometer();
+  let reason: 'finished' | 'early-stop' | 'aborted' = 'finished';
+
+  while (position.step < totalSteps && !position.ended) {
+    const step = position.step;
+    const epoch = Math.floor(step / stepsPerEpoch);
+    const batch = await batchOf(setup, epoch, step % stepsPerEpoch);
+    const factor = learningRateFactor(
+      recipe.schedule.kind,
+      step,
+      Math.round(recipe.schedule.warmup * totalSteps),
+      totalSteps,
+    );
+    const learningRate = recipe.optimizer.learningRate * factor;
+    const ids = batch.map(({ row }) => row.id);
+    const { loss, gradientNorm } = await update(learner, batchFeeds(setup.feeder, batch, epoch), learningRate, {
+      step: step + 1,
+      ids,
+    });
+    position = { ...position, step: step + 1 };
+    const clipsPerSecond = speed(batch.length);
+    const clipsLeft = (totalSteps - position.step) * recipe.batchSize;
+    yield {
+      type: 'step',
+      step: position.step,
+      totalSteps,
+      epoch: position.step / stepsPerEpoch,
+      loss,
+      learningRate,
+      gradientNorm,
+      clipsPerSecond,
+      secondsLeft: clipsLeft / clipsPerSecond,
+    };
+
+    let improved = false;
+    if (data.validation.length > 0 && due(evaluation.every, position.step)) {
+      const scores = await validate(setup.readout, learner.parameters, data.validation, store);
+      const score = scores[evaluation.metric];
+      improved = score !== null && (position.best === null || score > position.best.score);
+      position = improved
+        ? { ...position, best: { step: position.step, score: score! }, stale: 0 }
+        : { ...position, stale: position.stale + 1 };
+      yield { type: 'evaluation', step: position.step, best: improved, ...scores };
+      if (evaluation.earlyStop !== null && position.stale >= evaluation.earlyStop) {
+        reason = 'early-stop';
+        position = { ...position, ended: true };
+      }
+      speed(0);
+    }
+    const aborted = signal?.aborted === true && position.step < totalSteps && !position.ended;
+    if (improved || aborted || position.ended || due(checkpoint.every, position.step)) {
+      await log.writer().sync();
+      await saveState(
+        out,
+        position,
+        learner.optimizer,
+        shapes,
+        (folder) => setup.writeModel(folder, learner.parameters, position.step),
+        keep,
+      );
+      yield { type: 'checkpoint', step: position.step, path: checkpointFolder(out, position.step) };
+      speed(0);
+    }
+    if (aborted) {
+      reason = 'aborted';
+      break;
+    }
+  }
+  yield { type: 'end', step: position.step, reason, best: checkpointFolder(out, position.best?.step ?? position.step) };
+}
+
+/** The clips of an update: a pure function of seed, epoch and place. */
+async function batchOf({ recipe, data, store }: TrainingSetup, epoch: number, index: number): Promise<BatchClip[]> {
+  const order = shuffledIndices(data.train.length, hashKey(recipe.seed, ORDER), epoch);
+  const samples = order.slice(index * recipe.batchSize, (index + 1) * recipe.batchSize);
+  return Promise.all(
+    samples.map(async (sample): Promise<BatchClip> => {
+      const row = data.train[sample]!;
+      return { row, sample, clip: await store.get(row) };
+    }),
+  );
+}
+
+/** Refuses a wrong mask before any compute is spent, and shows the first example's. */
+async function firstMask({ data, store, feeder }: TrainingSetup): Promise<string> {
+  const row = data.train[0];
+  invariant(row !== undefined, 'no rows to train on');
+  const { questioner, positions, loss } = feeder;
+  const { tokenizer, endTokenId, codec } = questioner;
+  const { prompt } = await store.get(row);
+  const rule = loss === 'response' ? 'response' : 'integer-only';
+  const answer = codec.encode(row.unit5);
+  const example = buildExample({ ...positions, prompt, answer, tokenizer, endTokenId, targets: rule });
+  assertMask(example, tokenizer, endTokenId, rule);
+  return summarizeMask(maskReport(example, tokenizer));
+}
+
+/** Clips a second over about the last twenty updates; called with 0 when time passed that was not training. */
+function speedometer(): (clips: number) => number {
+  let last = performance.now();
+  let rate: number | null = null;
+  return (clips) => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    if (clips > 0 && seconds > 0) {
+      const current = clips / seconds;
+      rate = rate === null ? current : 1 / (0.9 / rate + 0.1 / current);
+    }
+    return rate ?? 0;
+  };
+}

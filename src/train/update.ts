@@ -1,0 +1,150 @@
+// One update: micro-batches through the step, gradients added up, clipped, and applied.
+import { UserError, hashKey, show } from '../core/index.ts';
+import { buildExample, buildScoringExample, trimToTargets } from '../example/index.ts';
+import type { TensorData } from '../graph/index.ts';
+import type { AnswerTrie, LegalAnswer } from '../prompt/index.ts';
+import type { EncodedClip, Questioner } from '../score/index.ts';
+import type { PositionOptions } from '../example/index.ts';
+import type { AdamWOptions, AdamWState } from './adamw.ts';
+import { adamWUpdate, gradientNorm } from './adamw.ts';
+import type { TrainRow } from './data.ts';
+import type { AnswerItem, ModelSizes, TokenItem } from './feeds.ts';
+import { answerFeeds, tokenFeeds, totalWeight } from './feeds.ts';
+import type { Loss } from './objective.ts';
+import { normalLabel } from './soft-label.ts';
+import type { TrainStep } from './step.ts';
+
+/** A clip of a batch. */
+export interface BatchClip {
+  /** Its row. */
+  row: TrainRow;
+  /** Its place in the list of training rows. */
+  sample: number;
+  /** What the model gets. */
+  clip: EncodedClip;
+}
+
+/** How clips become feeds of the step. */
+export interface Feeder {
+  /** Which loss. */
+  loss: Loss;
+  /** The model's sizes. */
+  model: ModelSizes;
+  /** Whether the graph drops. */
+  dropout: boolean;
+  /** Seed of the run. */
+  seed: number;
+  /** Tokenizer and answer code. */
+  questioner: Questioner;
+  /** How rows get their positions. */
+  positions: PositionOptions;
+  /** The trie of legal answers; null with `raw`. */
+  trie: AnswerTrie | null;
+  /** Width of a soft label where the manifest has none. */
+  softLabelStd: number;
+  /** Clips a run of the graph. */
+  microBatch: number;
+}
+
+/**
+ * The feeds of one update, micro-batch by micro-batch. Their losses and gradients add up to the batch's.
+ * @param feeder - how
+ * @param batch - the clips
+ * @param epoch - from 0; changes the dropout
+ */
+export function batchFeeds(
+  feeder: Feeder,
+  batch: readonly BatchClip[],
+  epoch: number,
+): (() => Record<string, TensorData>)[] {
+  const { loss, model, dropout, seed, questioner, positions, trie } = feeder;
+  const key = (sample: number): number => hashKey(seed, epoch, sample);
+  const chunks = <T>(items: readonly T[]): T[][] =>
+    Array.from({ length: Math.ceil(items.length / feeder.microBatch) }, (_, i) =>
+      items.slice(i * feeder.microBatch, (i + 1) * feeder.microBatch),
+    );
+  if (loss === 'integer-only' || loss === 'response') {
+    const items = batch.map(({ row, sample, clip }): TokenItem => {
+      const answer = questioner.codec.encode(row.unit5);
+      const { tokenizer, endTokenId } = questioner;
+      const example = buildExample({ ...positions, prompt: clip.prompt, answer, tokenizer, endTokenId, targets: loss });
+      return { example: trimToTargets(example), vision: clip.vision, dropoutKey: key(sample) };
+    });
+    const weight = items.reduce((total, { example }) => total + totalWeight(example.targets), 0);
+    return chunks(items).map((micro) => () => tokenFeeds(micro, weight, model, dropout));
+  }
+  const legal = questioner.codec.legalAnswers() as readonly LegalAnswer[];
+  const values = legal.map(({ value }) => value);
+  const items = batch.map(({ row, sample, clip }): AnswerItem => {
+    const example = buildScoringExample(clip.prompt, trie!, positions);
+    const label = normalLabel(values, row.unit5, Math.max(row.unit5Std ?? feeder.softLabelStd, 0.05));
+    return { example, vision: clip.vision, dropoutKey: key(sample), score: row.unit5, label };
+  });
+  return chunks(items).map((micro) => () => answerFeeds(micro, batch.length, model, dropout, loss));
+}
+
+/** What trains and how. */
+export interface Learner {
+  /** The compiled step. */
+  step: TrainStep;
+  /** Current values; changed by updates. */
+  parameters: Map<string, Float32Array>;
+  /** Moments; changed by updates. */
+  optimizer: AdamWState;
+  /** AdamW's settings. */
+  adamW: AdamWOptions;
+  /** Gradients are scaled down to this norm; null for never. */
+  clipNorm: number | null;
+}
+
+/** What an update did. */
+export interface UpdateResult {
+  /** Loss of the batch. */
+  loss: number;
+  /** Norm of the gradients before clipping. */
+  gradientNorm: number;
+}
+
+/**
+ * Makes one update, or none when a number is not finite.
+ * @param learner - changed
+ * @param feeds - from {@link batchFeeds}
+ * @param learningRate - of this update
+ * @param where - step and clips, for the message
+ * @throws UserError `non-finite` before anything is changed
+ */
+export async function update(
+  learner: Learner,
+  feeds: readonly (() => Record<string, TensorData>)[],
+  learningRate: number,
+  where: { step: number; ids: readonly string[] },
+): Promise<UpdateResult> {
+  let loss = 0;
+  let gradients: Map<string, Float32Array> | undefined;
+  for (const make of feeds) {
+    const result = await learner.step.run(learner.parameters, make());
+    loss += result.loss;
+    if (gradients === undefined) gradients = result.gradients;
+    else addTo(gradients, result.gradients);
+  }
+  const norm = gradientNorm(gradients!);
+  if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+    const got = Number.isFinite(loss) ? `gradients of norm ${norm}` : `a loss of ${loss}`;
+    throw new UserError(
+      'non-finite',
+      `step ${where.step}, clips ${where.ids.map((id) => show(id)).join(', ')}: expected finite numbers, got ${got}`,
+      { hint: 'Nothing was changed by this step. A smaller optimizer.learningRate, or a longer warm-up, may help.' },
+    );
+  }
+  // As torch.nn.utils.clip_grad_norm_ scales.
+  const scale = learner.clipNorm === null ? 1 : Math.min(1, learner.clipNorm / (norm + 1e-6));
+  adamWUpdate(learner.parameters, gradients!, learner.optimizer, learningRate, learner.adamW, scale);
+  return { loss, gradientNorm: norm };
+}
+
+function addTo(total: Map<string, Float32Array>, more: ReadonlyMap<string, Float32Array>): void {
+  for (const [name, sum] of total) {
+    const part = more.get(name)!;
+    for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!;
+  }
+}

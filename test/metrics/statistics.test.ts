@@ -1,0 +1,137 @@
+// Correlations against direct definitions, with ties, on random and on hand-made numbers.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/index.ts';
+import type { Stat } from '../../src/metrics/index.ts';
+import { krcc, mae, plcc, ranks, rmse, srcc } from '../../src/metrics/index.ts';
+
+const valueOf = (stat: Stat): number => {
+  if (!stat.defined) throw new Error(stat.reason);
+  return stat.value;
+};
+
+/** Tau-b from its definition, pair by pair. */
+function tauB(x: readonly number[], y: readonly number[]): number {
+  let [score, freeX, freeY] = [0, 0, 0];
+  for (let i = 0; i < x.length; i++) {
+    for (let j = 0; j < i; j++) {
+      const [a, b] = [Math.sign(x[i]! - x[j]!), Math.sign(y[i]! - y[j]!)];
+      score += a * b;
+      freeX += a * a;
+      freeY += b * b;
+    }
+  }
+  return score / Math.sqrt(freeX * freeY);
+}
+
+/** A rank from its definition: one plus those below plus half of the other equal ones. */
+function naiveRanks(x: readonly number[]): number[] {
+  return x.map((v) => 1 + x.filter((w) => w < v).length + (x.filter((w) => w === v).length - 1) / 2);
+}
+
+function naivePearson(x: readonly number[], y: readonly number[]): number {
+  const mean = (v: readonly number[]): number => v.reduce((a, b) => a + b, 0) / v.length;
+  const [mx, my] = [mean(x), mean(y)];
+  const sum = (f: (i: number) => number): number => x.reduce((total, _, i) => total + f(i), 0);
+  const xy = sum((i) => (x[i]! - mx) * (y[i]! - my));
+  return xy / Math.sqrt(sum((i) => (x[i]! - mx) ** 2) * sum((i) => (y[i]! - my) ** 2));
+}
+
+/** Pairs with many ties: small integers. */
+const pairs = fc
+  .array(fc.tuple(fc.integer({ min: -4, max: 4 }), fc.integer({ min: -4, max: 4 })), { minLength: 3, maxLength: 40 })
+  .map((list) => ({ x: list.map(([a]) => a), y: list.map(([, b]) => b) }))
+  .filter(({ x, y }) => new Set(x).size > 1 && new Set(y).size > 1);
+
+describe('correlations', () => {
+  test('equal direct definitions, ties included', () => {
+    fc.assert(
+      fc.property(pairs, ({ x, y }) => {
+        expect([...ranks(x)]).toEqual(naiveRanks(x));
+        expect(valueOf(plcc(x, y))).toBeCloseTo(naivePearson(x, y), 12);
+        expect(valueOf(srcc(x, y))).toBeCloseTo(naivePearson(naiveRanks(x), naiveRanks(y)), 12);
+        expect(valueOf(krcc(x, y))).toBeCloseTo(tauB(x, y), 12);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('ranks do not change under rising maps, and turn sign under falling ones', () => {
+    fc.assert(
+      fc.property(pairs, ({ x, y }) => {
+        const [up, down] = [x.map((v) => Math.exp(v / 3)), x.map((v) => -v)];
+        for (const statistic of [srcc, krcc]) {
+          expect(valueOf(statistic(up, y))).toBeCloseTo(valueOf(statistic(x, y)), 12);
+          expect(valueOf(statistic(down, y))).toBeCloseTo(-valueOf(statistic(x, y)), 12);
+          expect(valueOf(statistic(y, x))).toBeCloseTo(valueOf(statistic(x, y)), 12);
+        }
+      }),
+    );
+  });
+
+  test('keep their digits far from zero, and at very large and small numbers', () => {
+    const x = [1, 2, 3, 5];
+    const y = [2, 1, 4, 4];
+    const expected = naivePearson(x, y);
+    expect(
+      valueOf(
+        plcc(
+          x.map((v) => v + 1e8),
+          y,
+        ),
+      ),
+    ).toBeCloseTo(expected, 7);
+    expect(
+      valueOf(
+        plcc(
+          x.map((v) => v * 1e300),
+          y,
+        ),
+      ),
+    ).toBeCloseTo(expected, 12);
+    expect(
+      valueOf(
+        plcc(
+          x.map((v) => v * 1e-300),
+          y,
+        ),
+      ),
+    ).toBeCloseTo(expected, 12);
+  });
+
+  test('of small cases', () => {
+    expect(valueOf(srcc([1, 2, 3], [10, 20, 30]))).toBe(1);
+    expect(valueOf(srcc([3, 2, 1], [10, 20, 30]))).toBe(-1);
+    expect(valueOf(krcc([1, 2, 3, 4], [1, 2, 4, 3]))).toBeCloseTo(4 / 6, 12);
+    expect(valueOf(srcc([0, -0, 1], [1, 1, 2]))).toBeCloseTo(1, 14);
+    expect(valueOf(rmse([1, 2], [2, 4]))).toBeCloseTo(Math.sqrt(2.5), 12);
+    expect(valueOf(mae([1, 2], [2, 4]))).toBe(1.5);
+  });
+
+  test('give a reason where they are undefined, never NaN', () => {
+    for (const statistic of [plcc, srcc, krcc]) {
+      expect(statistic([], [])).toEqual({ defined: false, reason: '0 clips are fewer than 2' });
+      expect(statistic([1], [1])).toEqual({ defined: false, reason: '1 clip is fewer than 2' });
+      expect(statistic([2, 2, 2], [1, 2, 3])).toEqual({ defined: false, reason: 'all predictions are equal' });
+      expect(statistic([1, 2, 3], [2, 2, 2])).toEqual({ defined: false, reason: 'all opinion scores are equal' });
+      expect(statistic([1, NaN], [1, 2])).toEqual({ defined: false, reason: 'a prediction is not a finite number' });
+      expect(statistic([1, 2], [1, Infinity])).toEqual({
+        defined: false,
+        reason: 'an opinion score is not a finite number',
+      });
+      expect(() => statistic([1, 2], [1])).toThrow('2 predictions for 1 opinion scores');
+    }
+    expect(rmse([], [])).toEqual({ defined: false, reason: '0 clips are fewer than 1' });
+  });
+
+  test('of a million pairs take seconds, not minutes', () => {
+    const stream = randomStream(5);
+    const x = Float64Array.from({ length: 1_000_000 }, () => stream.uniform());
+    const y = x.map((v) => Math.round((v + stream.uniform()) * 100));
+    const start = performance.now();
+    const found = [srcc, plcc, krcc].map((statistic) => valueOf(statistic(x, y)));
+    // About 1.5 s alone; the bound leaves room for a busy machine and is far below what quadratic work would take.
+    expect(performance.now() - start).toBeLessThan(15_000);
+    expect(found[0]).toBeCloseTo(0.7, 1);
+  });
+});

@@ -1,0 +1,107 @@
+// One pass over the tree of answers against a pass for each beginning of an answer, and clips alone against clips in a batch.
+import { describe, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/index.ts';
+import type { ClipVision } from '../../src/example/index.ts';
+import { buildScoringExample, clipFeeds, promptRows, textFeeds } from '../../src/example/index.ts';
+import { compile } from '../../src/graph/index.ts';
+import { modelGraph } from '../../src/model/index.ts';
+import { buildAnswerTrie, createAnswerCodec, encodePrompt, type VisionInput } from '../../src/prompt/index.ts';
+import { compileAnswerScorer, type AnswerDistribution } from '../../src/score/index.ts';
+import { setups } from '../prompt/fixtures.ts';
+import { fill, shapesOnly, textConfig, vision, weightShapesOf } from './fixtures.ts';
+
+const image = (h: number, w: number): VisionInput => ({ kind: 'image', grid: { t: 1, h, w } });
+const video: VisionInput = { kind: 'video', grid: { t: 2, h: 4, w: 6 }, secondsPerGrid: 0.5 };
+
+/** Patches of noise. */
+function patches(visions: readonly VisionInput[], key: number): ClipVision {
+  return {
+    kind: 'patches',
+    cut: () =>
+      visions.map(({ grid }, i) => {
+        const stream = randomStream(key, i);
+        const size = grid.t * grid.h * grid.w * 3 * 2 * 14 * 14;
+        return { grid, pixels: Float32Array.from({ length: size }, () => stream.normal()) };
+      }),
+  };
+}
+
+describe.each(setups.slice(1))('$name', (setup) => {
+  const text = textConfig(setup.name === 'tiny' ? 272 : 300);
+  const model = { text, vision, stored: shapesOnly(text), lora: null, frozen: false };
+  const parameters = fill(weightShapesOf(text), 11);
+  const clips = [[image(4, 6)], [image(8, 4)], [video], [image(4, 4), image(4, 8)]].map((visions, i) => ({
+    vision: patches(visions, i),
+    prompt: encodePrompt({ ...setup, question: `Rate this${' clip'.repeat(i * 3)}.`, visions }),
+  }));
+
+  describe.each([{}, { kind: 'decimal' }, { kind: 'level' }] as const)('answers %j', (options) => {
+    const legal = createAnswerCodec(options).legalAnswers()!;
+    const trie = buildAnswerTrie(setup.tokenizer, clips[0]!.prompt.tail, legal);
+    const items = clips.map(({ prompt, vision: seen }) => ({
+      example: buildScoringExample(prompt, trie),
+      vision: seen,
+    }));
+
+    test('the tree gives the probabilities of separate passes, and adds them up to legalMass', async () => {
+      await using scorer = await compileAnswerScorer({ ...model, numColumns: trie.columns.length });
+      await using session = await compile({ logits: modelGraph({ ...model, dropout: false }).logits });
+      const weights = Object.fromEntries(
+        [...weightShapesOf(text)].map(([name, shape]) => [name, { data: parameters.get(name)!, shape }]),
+      );
+      for (const [c, clip] of clips.slice(0, 3).entries()) {
+        const [read] = await scorer.score(parameters, [items[c]!]);
+        const separate: number[] = [];
+        for (const { path } of trie.answers) {
+          // The whole answer as text behind the prompt; its probability from an ordinary causal pass, in float64.
+          const example = promptRows(
+            clip.prompt,
+            {},
+            path.map(({ token }) => token),
+          );
+          const rows = path.map((_, i) => example.promptLength - 1 + i);
+          const { logits } = await session.run({
+            ...weights,
+            ...textFeeds([{ example, rows }], text),
+            ...clipFeeds([clip.vision], text, vision),
+          });
+          const V = text.vocabSize;
+          let log = 0;
+          path.forEach(({ token }, i) => {
+            const row = Float64Array.from(logits.data.subarray(i * V, (i + 1) * V));
+            const top = Math.max(...row);
+            log += row[token]! - top - Math.log(row.reduce((sum, x) => sum + Math.exp(x - top), 0));
+          });
+          separate.push(Math.exp(log));
+        }
+        const mass = separate.reduce((a, b) => a + b, 0);
+        expect(Math.abs(read!.legalMass - mass)).toBeLessThan(1e-5 * mass);
+        expect(separate.length).toBe(legal.length);
+        separate.forEach((p, i) => expect(Math.abs(read!.probabilities[i]! - p / mass)).toBeLessThan(1e-5));
+        expect(read!.probabilities.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 12);
+        expect(Math.max(...read!.probabilities)).toBeGreaterThan(1.2 / legal.length); // not a flat distribution
+      }
+    });
+
+    test('a clip alone and in any batch gives the same score', async () => {
+      await using scorer = await compileAnswerScorer({ ...model, numColumns: trie.columns.length });
+      const alone: AnswerDistribution[] = [];
+      for (const item of items) alone.push((await scorer.score(parameters, [item]))[0]!);
+      for (const order of [
+        [0, 1, 2, 3],
+        [3, 1],
+        [2, 0, 3],
+      ]) {
+        const together = await scorer.score(
+          parameters,
+          order.map((i) => items[i]!),
+        );
+        order.forEach((i, place) => {
+          expect(Math.abs(together[place]!.mean - alone[i]!.mean)).toBeLessThan(1e-6);
+          expect(Math.abs(together[place]!.std - alone[i]!.std)).toBeLessThan(1e-6);
+          expect(together[place]!.greedy).toBe(alone[i]!.greedy);
+        });
+      }
+    });
+  });
+});
