@@ -52,8 +52,7 @@ export function seen(visions: readonly VisionInput[], key: number, frozen: boole
     return { kind: 'features', features: noise(count * text.hiddenSize) };
   }
   const cut = visions.map(({ grid }) => ({ grid, pixels: noise(grid.t * grid.h * grid.w * 24) }));
-  const patches = { kind: 'patches' as const, visions: cut, cut: () => cut };
-  return patches;
+  return { kind: 'patches', cut: () => cut };
 }
 
 /** Key of a clip's dropout, as the loop makes it. */
