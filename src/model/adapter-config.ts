@@ -1,5 +1,6 @@
-// adapter_config.json as PEFT 0.21 writes it, and which of its settings can be served.
+// adapter_config.json as PEFT 0.21 writes it: which modules it trains, and which of its settings can be served.
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
 import { UserError, show } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
@@ -10,10 +11,18 @@ import { loraTargets } from './lora.ts';
 export interface AdapterConfig {
   /** The base model, as the trainer named it; null where it does not say. */
   baseModel: string | null;
-  /** Rank, scale, dropout. The targets follow from the tensors. */
+  /** Rank, scale, dropout. */
   lora: Omit<LoraOptions, 'targets'>;
+  /**
+   * Which of some modules `target_modules` and `exclude_modules` choose, as PEFT reads them.
+   * @param modules - for each module the names that it has in the versions of transformers; one that matches is enough
+   * @returns whether each is chosen, in their order
+   * @throws UserError `not-supported` for a pattern that JavaScript has not, or that takes longer than a second
+   */
+  chosen(modules: readonly (readonly string[])[]): boolean[];
 }
 
+const namesSchema = z.union([z.string(), z.array(z.string())]).nullish();
 const schema = z.looseObject({
   peft_type: z.string(),
   base_model_name_or_path: z.string().nullish(),
@@ -21,26 +30,37 @@ const schema = z.looseObject({
   lora_alpha: z.number().positive(),
   lora_dropout: z.number().min(0).lt(1).nullish(),
   use_rslora: z.boolean().nullish(),
+  bias: z.string().nullish(),
+  init_lora_weights: z.union([z.boolean(), z.string()]).nullish(),
+  target_modules: namesSchema,
+  exclude_modules: namesSchema,
 });
 
-/** Settings that change the computation, with the values under which they do not. */
-const plain: Readonly<Record<string, (value: unknown) => boolean>> = {
-  use_dora: (v) => v === false,
-  bias: (v) => v === 'none',
-  modules_to_save: isEmpty,
-  rank_pattern: isEmpty,
-  alpha_pattern: isEmpty,
-  layer_replication: isEmpty,
-  trainable_token_indices: isEmpty,
-  target_parameters: isEmpty,
-  lora_bias: (v) => v === false,
-  fan_in_fan_out: (v) => v === false,
-  alora_invocation_tokens: isEmpty,
-};
+/** Settings that say nothing about what the finished adapter computes. */
+const harmless: ReadonlySet<string> = new Set([
+  ...Object.keys(schema.shape),
+  'auto_mapping',
+  'corda_config',
+  'ensure_weight_tying',
+  'eva_config',
+  'inference_mode',
+  'loftq_config',
+  'lora_ga_config',
+  'megatron_core',
+  'peft_version',
+  'qalora_group_size',
+  'revision',
+  'task_type',
+]);
 
-function isEmpty(value: unknown): boolean {
+/** Ways of initialising that leave the base weights as they are. The others (PiSSA, OLoRA, …) change them at every load. */
+const plainInits: readonly unknown[] = [undefined, null, true, false, 'gaussian', 'eva', 'orthogonal'];
+
+/** Whether a setting is as if it were not there. */
+function isOff(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === undefined || value === null || value === false;
 }
 
 /**
@@ -61,13 +81,16 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
   if (config.peft_type !== 'LORA') {
     throw new UserError('not-supported', `${path}: expected peft_type "LORA", got ${show(config.peft_type)}`);
   }
-  const odd = Object.entries(plain).filter(([key, isPlain]) => {
-    const value = config[key];
-    return value !== undefined && value !== null && !isPlain(value);
-  });
+  const odd = Object.keys(config).filter((key) => !harmless.has(key) && !isOff(config[key]));
+  if ((config.bias ?? 'none') !== 'none') odd.push('bias');
+  if (!plainInits.includes(config.init_lora_weights)) odd.push('init_lora_weights');
   if (odd.length > 0) {
-    const got = odd.map(([key]) => `${key} ${show(config[key])}`).join(', ');
+    const got = odd.map((key) => `${key} ${show(config[key])}`).join(', ');
     throw new UserError('not-supported', `${path}: expected plain LoRA, got ${got}`);
+  }
+  const { target_modules: targets, exclude_modules: excluded } = config;
+  if (targets === 'all-linear' || isOff(targets)) {
+    throw new UserError('not-supported', `${path}: expected target_modules by name or pattern, got ${show(targets)}`);
   }
   return {
     baseModel: config.base_model_name_or_path ?? null,
@@ -77,12 +100,39 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
       dropout: config.lora_dropout ?? 0,
       rslora: config.use_rslora ?? false,
     },
+    chosen: (modules) => {
+      const names = modules.flat();
+      const isIn = matcher(targets!, names, `${path}: target_modules`);
+      const isOut = isOff(excluded) ? () => false : matcher(excluded!, names, `${path}: exclude_modules`);
+      return modules.map((spellings) => spellings.some((name) => isIn(name) && !isOut(name)));
+    },
   };
 }
 
+/** PEFT's rule: a text is a pattern for the whole name; a list has whole names or their endings behind a dot. */
+function matcher(wanted: string | string[], names: readonly string[], where: string): (name: string) => boolean {
+  if (typeof wanted !== 'string') {
+    return (name) => wanted.some((ending) => name === ending || name.endsWith(`.${ending}`));
+  }
+  let matching: boolean[];
+  try {
+    // The pattern is somebody else's: only a context of its own can be stopped when it backtracks without end.
+    const code =
+      'const regex = new RegExp(`^(?:${pattern})$`, "u"); JSON.stringify(names.map((name) => regex.test(name)))';
+    matching = JSON.parse(
+      runInNewContext(code, { pattern: wanted, names: [...names] }, { timeout: 1000 }) as string,
+    ) as boolean[];
+  } catch (cause) {
+    const got = `${show(wanted)} (${(cause as Error).message})`;
+    throw new UserError('not-supported', `${where}: expected a pattern that can be matched, got ${got}`, { cause });
+  }
+  const found = new Set(names.filter((_, i) => matching[i]));
+  return (name) => found.has(name);
+}
+
 /**
- * adapter_config.json for PEFT. `target_modules` is a pattern anchored at the language model, so that PEFT does not wrap the
- * vision tower's layers of the same names.
+ * adapter_config.json for PEFT, with all that PEFT 0.21 writes. `target_modules` is a pattern anchored at the language model, so
+ * that PEFT does not wrap the vision tower's layers of the same names.
  * @param lora - the adapter's options
  * @param baseModel - folder or name of the base model
  */
@@ -93,21 +143,46 @@ export function adapterConfigJson(lora: LoraOptions, baseModel: string | null): 
   };
   const parts = [...part(loraTargets.slice(0, 4), 'self_attn'), ...part(loraTargets.slice(4), 'mlp')];
   return {
-    peft_type: 'LORA',
+    alora_invocation_tokens: null,
+    alpha_pattern: {},
+    arrow_config: null,
     auto_mapping: null,
     base_model_name_or_path: baseModel,
-    task_type: 'CAUSAL_LM',
-    inference_mode: true,
-    r: lora.rank,
-    lora_alpha: lora.alpha,
-    lora_dropout: lora.dropout,
-    use_rslora: lora.rslora,
-    use_dora: false,
-    fan_in_fan_out: false,
     bias: 'none',
+    corda_config: null,
+    ensure_weight_tying: false,
+    eva_config: null,
+    exclude_modules: null,
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    kasa_config: null,
+    layer_replication: null,
+    layers_pattern: null,
+    layers_to_transform: null,
+    loftq_config: {},
+    lora_alpha: lora.alpha,
+    lora_bias: false,
+    lora_dropout: lora.dropout,
+    lora_ga_config: null,
+    megatron_config: null,
+    megatron_core: 'megatron.core',
     modules_to_save: null,
+    monteclora_config: null,
+    peft_type: 'LORA',
+    peft_version: '0.21.0',
+    qalora_group_size: 16,
+    r: lora.rank,
     rank_pattern: {},
-    alpha_pattern: {},
+    revision: null,
     target_modules: `.*language_model\\.layers\\.\\d+\\.(${parts.join('|')})`,
+    target_parameters: null,
+    task_type: 'CAUSAL_LM',
+    trainable_token_indices: null,
+    use_bdlora: null,
+    use_dora: false,
+    use_qalora: false,
+    use_rslora: lora.rslora,
+    velora_config: null,
   };
 }

@@ -3,12 +3,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, invariant, randomStream, show } from '../core/index.ts';
 import { readSafetensorsHeader, readTensor, writeSafetensors } from '../files/index.ts';
+import type { AdapterConfig } from './adapter-config.ts';
 import { adapterConfigJson, readAdapterConfig } from './adapter-config.ts';
 import type { Card } from './card.ts';
 import { readCard, writeCard } from './card.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { throwProblems } from './checkpoint.ts';
-import type { LoraOptions } from './lora.ts';
+import type { LoraOptions, LoraTarget } from './lora.ts';
 import { loraShapes, loraTargets } from './lora.ts';
 
 /** An adapter. */
@@ -34,7 +35,8 @@ const TENSORS_FILE = 'adapter_model.safetensors';
  *   `not-supported` for other kinds than plain LoRA on the language model
  */
 export async function readAdapter(folder: string, checkpoint: Checkpoint): Promise<Adapter> {
-  const { baseModel, lora: config } = await readAdapterConfig(folder);
+  const config = await readAdapterConfig(folder);
+  const lora: LoraOptions = { ...config.lora, targets: readTargets(config, checkpoint, folder) };
   const header = await readSafetensorsHeader(join(folder, TENSORS_FILE));
   const found = new Map<string, string>();
   const problems: string[] = [];
@@ -44,14 +46,6 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
     else if (found.has(name)) problems.push(`${fileName}: a second ${name}, beside ${found.get(name)}`);
     else found.set(name, fileName);
   }
-  const vision = [...header.tensors.keys()].find((name) => name.includes('visual.') && name.includes('lora_'));
-  if (vision !== undefined) {
-    throw new UserError('not-supported', `${header.file}: expected LoRA on the language model alone, got ${vision}`, {
-      hint: 'Adapters of the vision tower are not served; train with a target_modules pattern anchored at language_model.',
-    });
-  }
-  const targets = loraTargets.filter((target) => [...found.keys()].some((name) => name.includes(`.${target}.`)));
-  const lora: LoraOptions = { ...config, targets };
   const expected = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
   for (const [name, shape] of expected) {
     const fileName = found.get(name);
@@ -60,11 +54,43 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
     else if (got.join() !== shape.join()) problems.push(`${name}: expected shape ${show(shape)}, got ${show(got)}`);
   }
   for (const [name, fileName] of found) if (!expected.has(name)) problems.push(`${fileName}: unexpected`);
-  if (targets.length === 0) problems.push('no factors at all');
   throwProblems(header.file, `LoRA of rank ${lora.rank} that fits ${checkpoint.folder}`, problems);
   const tensors = new Map<string, Float32Array>();
   for (const name of expected.keys()) tensors.set(name, await readTensor(header, found.get(name)!));
-  return { lora, tensors, card: await readCard(folder), baseModel };
+  return { lora, tensors, card: await readCard(folder), baseModel: config.baseModel };
+}
+
+/** The linear layers that the adapter is on: the same in every decoder layer, and none elsewhere. */
+function readTargets(config: AdapterConfig, checkpoint: Checkpoint, folder: string): LoraTarget[] {
+  const { names, stored, text } = checkpoint;
+  const matrices = names.filter((name) => name.endsWith('.weight') && stored(name).shape.length > 1);
+  const modules = [...new Set(['lm_head.weight', ...matrices])].map((name) => name.replace(/\.weight$/, ''));
+  const isChosen = config.chosen(modules.map(spellings));
+  const chosen = modules.filter((_, i) => isChosen[i]);
+  const where = `${join(folder, 'adapter_config.json')}: target_modules`;
+  if (chosen.length === 0) {
+    throw new UserError('bad-checkpoint', `${where}: expected layers of ${checkpoint.folder}, got a choice of none`);
+  }
+  const isTarget = (module: string): boolean => /^layers\.\d+\.(self_attn|mlp)\.\w+$/.test(module);
+  const other = chosen.find((module) => !isTarget(module));
+  if (other !== undefined) {
+    throw new UserError('not-supported', `${where}: expected layers of the language model alone, got ${other} too`, {
+      hint: 'Train with a target_modules pattern anchored at language_model; names such as "up_proj" are also in the vision tower.',
+    });
+  }
+  const targets = loraTargets.filter((target) => chosen.some((module) => module.endsWith(`.${target}`)));
+  if (chosen.length !== targets.length * text.numLayers) {
+    const got = `${chosen.length} for ${targets.join(', ')} in ${text.numLayers} layers`;
+    throw new UserError('not-supported', `${where}: expected the same modules in every layer, got ${got}`);
+  }
+  return targets;
+}
+
+/** What a module is called in the versions of transformers, today's first. */
+function spellings(module: string): string[] {
+  if (module.startsWith('visual.')) return [`model.${module}`, module];
+  if (module === 'lm_head') return [module];
+  return [`model.language_model.${module}`, `model.${module}`, `language_model.model.${module}`];
 }
 
 /**

@@ -7,7 +7,7 @@ import { writeFolderAtomic, writeSafetensors } from '../files/index.ts';
 import { weightShapes } from './checkpoint-config.ts';
 import { byteTokenizer, chatTemplate } from './init-tokenizer.ts';
 import type { TextConfig, VisionConfig } from './qwen2-5-vl/config.ts';
-import { fileName } from './write-checkpoint.ts';
+import { fileName, torchDtype } from './write-checkpoint.ts';
 
 /** Sizes of a randomly initialised model. */
 export interface ModelSize {
@@ -22,7 +22,7 @@ export interface ModelSize {
 /** Sizes by name. */
 export const modelSizes: Readonly<Record<'tiny' | 'small' | 'bench-304m', ModelSize>> = {
   tiny: {
-    about: 'about 200 thousand parameters, for tests',
+    about: 'about 150 thousand parameters, for tests',
     text: {
       hiddenSize: 48,
       numLayers: 2,
@@ -134,7 +134,7 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
     const json = (name: string, value: unknown): Promise<void> =>
       writeFile(join(temporary, name), `${JSON.stringify(value, null, 2)}\n`);
     const id = (token: string): number => tokenizer.ids.get(token)!;
-    await json('config.json', configJson(text, vision, id));
+    await json('config.json', configJson(text, vision, dtype, id));
     await json('generation_config.json', {
       do_sample: false,
       eos_token_id: id('<|im_end|>'),
@@ -143,13 +143,13 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
     await json('tokenizer.json', tokenizer.json);
     await json('tokenizer_config.json', {
       tokenizer_class: 'Qwen2Tokenizer',
-      chat_template: chatTemplate,
       eos_token: '<|im_end|>',
       pad_token: '<|endoftext|>',
       model_max_length: 32_768,
       clean_up_tokenization_spaces: false,
       add_prefix_space: false,
     });
+    await writeFile(join(temporary, 'chat_template.jinja'), chatTemplate);
     await json('preprocessor_config.json', {
       image_processor_type: 'Qwen2VLImageProcessor',
       processor_class: 'Qwen2_5_VLProcessor',
@@ -179,11 +179,11 @@ function initialValues(name: string, shape: readonly number[], seed: number, ind
 }
 
 /** config.json in today's layout. */
-function configJson(text: TextConfig, vision: VisionConfig, id: (token: string) => number): unknown {
+function configJson(text: TextConfig, vision: VisionConfig, dtype: FloatDtype, id: (token: string) => number): unknown {
   return {
     architectures: ['Qwen2_5_VLForConditionalGeneration'],
     model_type: 'qwen2_5_vl',
-    dtype: 'float32',
+    dtype: torchDtype[dtype],
     image_token_id: id('<|image_pad|>'),
     video_token_id: id('<|video_pad|>'),
     vision_start_token_id: id('<|vision_start|>'),

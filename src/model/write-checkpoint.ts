@@ -1,14 +1,17 @@
 // Writes a model folder in the layout of Hugging Face: the weights new, everything else as in the folder it comes from.
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invariant } from '../core/index.ts';
 import type { FloatDtype } from '../files/index.ts';
-import { writeSafetensors } from '../files/index.ts';
+import { readJson, writeSafetensors } from '../files/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
 /** Files that go along: settings, tokenizer, chat template, licence. Weights, cards and states do not. */
 const goesAlong = /^(.*config\.json|tokenizer.*|vocab\.json|merges\.txt|chat_template\..*|LICENSE.*|NOTICE.*)$/;
 const staysBehind = /^adapter_config\.json$/;
+
+/** Names of element types in config.json. */
+export const torchDtype: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
 /**
  * Writes a model folder.
@@ -24,9 +27,13 @@ export async function writeCheckpoint(
   dtype: FloatDtype = 'F32',
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  for (const name of await readdir(from.folder)) {
-    if (goesAlong.test(name) && !staysBehind.test(name)) await copyFile(join(from.folder, name), join(folder, name));
+  for (const entry of await readdir(from.folder, { withFileTypes: true })) {
+    const { name } = entry;
+    if (entry.isDirectory() || !goesAlong.test(name) || staysBehind.test(name)) continue;
+    if (name !== 'config.json') await copyFile(join(from.folder, name), join(folder, name));
   }
+  const config = withDtype(await readJson(join(from.folder, 'config.json')), torchDtype[dtype]);
+  await writeFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
   const stored = new Map(
     from.names.map((name) => {
       const data = tensors.get(name);
@@ -36,6 +43,16 @@ export async function writeCheckpoint(
   );
   invariant(stored.size === tensors.size, `${tensors.size} tensors for ${stored.size} weights`);
   await writeSafetensors(join(folder, 'model.safetensors'), stored, { format: 'pt' }, dtype);
+}
+
+/** transformers loads a model as the type that its config names, whatever the file has. */
+function withDtype(config: unknown, dtype: string): unknown {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) return config;
+  const changed = Object.entries(config).map(([key, value]) => {
+    if (key === 'dtype' || key === 'torch_dtype') return [key, dtype];
+    return [key, key === 'text_config' || key === 'vision_config' ? withDtype(value, dtype) : value];
+  });
+  return Object.fromEntries(changed) as unknown;
 }
 
 /**
