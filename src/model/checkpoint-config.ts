@@ -124,7 +124,8 @@ class Problems {
     if (result.success) return result.data;
     for (const { path, message } of result.error.issues) {
       const got = path.reduce<unknown>((v, k) => (v as Record<PropertyKey, unknown> | undefined)?.[k], value);
-      this.wrong.push(`${[key, ...path].filter((k) => k !== '').join('.')}: ${message}; got ${show(got)}`);
+      const at = [key, ...path].filter((k) => k !== '').join('.');
+      this.wrong.push(`${at === '' ? '' : `${at}: `}${message}; got ${show(got)}`);
     }
     return null;
   }
