@@ -1,0 +1,206 @@
+// Scorers from disk: a model, an adapter with its card, wrong bases, golden scores, clips that cannot be read.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/index.ts';
+import type { LoraOptions } from '../../src/model/index.ts';
+import {
+  createRandomCheckpoint,
+  initLora,
+  loraShapes,
+  loraTargets,
+  openCheckpoint,
+  writeAdapter,
+} from '../../src/model/index.ts';
+import type { Clip, ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
+import {
+  createClipEncoder,
+  createReadout,
+  folderFeatureCache,
+  frameOptions,
+  goldenScores,
+  loadQuestioner,
+  loadScorer,
+  makeCard,
+  memoryFeatureCache,
+} from '../../src/score/index.ts';
+import { openFrameReader } from '../../src/video/index.ts';
+
+let folder: string;
+let clips: Clip[];
+const model = (): string => join(folder, 'model');
+const adapter = (): string => join(folder, 'adapter');
+
+const lora: LoraOptions = { rank: 4, alpha: 8, dropout: 0, rslora: false, targets: loraTargets };
+const settings: ScorerSettings = {
+  frames: { pick: 'middle', count: 1, as: 'video', minPixels: 3136, maxPixels: 12_544, seed: 0 },
+  prompt: { template: 'mine', source: 'How good is it? {answer_format}' },
+  answer: { kind: 'integer', step: null },
+  positions: 'transformers',
+  scale: { min: 0, max: 100, higherIsBetter: true },
+};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'iovqa-scorer-'));
+  await createRandomCheckpoint(model(), { preset: 'tiny', seed: 1 });
+  await createRandomCheckpoint(join(folder, 'other'), { preset: 'tiny', seed: 2 });
+  const stream = randomStream(3);
+  clips = [];
+  for (const [i, [width, height]] of [
+    [60, 60],
+    [90, 64],
+    [64, 120],
+  ].entries()) {
+    const path = join(folder, `${i}.png`);
+    const pixels = Buffer.from(Array.from({ length: width! * height! * 3 }, () => stream.below(256)));
+    await sharp(pixels, { raw: { width: width!, height: height!, channels: 3 } })
+      .png()
+      .toFile(path);
+    clips.push({ path, kind: 'image' });
+  }
+  await saveAdapter();
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** An adapter with factors that matter, and the card that training would write. */
+async function saveAdapter(): Promise<void> {
+  const checkpoint = await openCheckpoint(model());
+  const shapes = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+  const tensors = initLora(shapes, 5);
+  const stream = randomStream(6);
+  for (const [name, values] of tensors) {
+    if (name.endsWith('lora_B.weight')) for (let i = 0; i < values.length; i++) values[i] = 0.3 * stream.normal();
+  }
+  const questioner = await loadQuestioner(checkpoint, settings);
+  await using reader = openFrameReader({ workers: 1 });
+  const frames = frameOptions(checkpoint, settings.frames);
+  await using encoder = createClipEncoder({ checkpoint, questioner, frames, reader, cache: memoryFeatureCache() });
+  await using readout = createReadout({ checkpoint, lora, frozen: true, questioner, settings });
+  const card = await makeCard(checkpoint, questioner, settings, {
+    training: { manifestSha256: '0'.repeat(64), targetColumn: 'mos', numClips: 3, step: 1 },
+    isAdapter: true,
+    goldenScores: await goldenScores(encoder, readout, tensors, 28),
+    writtenBy: 'test',
+  });
+  await writeAdapter(adapter(), { lora, tensors, card, baseModel: model() });
+}
+
+async function scores(path: string, list: readonly Clip[], batchSize = 1): Promise<(ClipScore | FailedClip)[]> {
+  await using scorer = await loadScorer(path, { batchSize, workers: 1 });
+  const results: (ClipScore | FailedClip)[] = [];
+  for await (const result of scorer.score(list)) results.push(result);
+  return results;
+}
+
+const scoreOf = (result: ClipScore | FailedClip): number => {
+  if ('error' in result) throw result.error;
+  return result.score;
+};
+
+describe('loadScorer', () => {
+  test('asks an adapter as its card says, on the card’s scale', async () => {
+    await using scorer = await loadScorer(adapter());
+    expect(scorer.settings).toEqual(settings);
+    expect(scorer.notes).toEqual([]);
+    const found = await scores(adapter(), clips);
+    const numbers = found.map(scoreOf);
+    expect(numbers.every((score) => score > 0 && score < 100)).toBe(true);
+    expect(new Set(numbers).size).toBe(3);
+    for (const result of found as ClipScore[]) {
+      expect(result.probabilities).toHaveLength(41);
+      expect(result.probabilities!.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 12);
+      expect(result.legalMass).toBeGreaterThan(0);
+      expect(result.legalMass).toBeLessThanOrEqual(1);
+      expect(result.answer).toBe(String(result.integer));
+    }
+  });
+
+  test('gives every clip the same score in any batch and order, and other ones without the adapter', async () => {
+    const alone = (await scores(adapter(), clips)).map(scoreOf);
+    const together = (await scores(adapter(), [...clips].reverse(), 3)).map(scoreOf).reverse();
+    together.forEach((score, i) => expect(Math.abs(score - alone[i]!)).toBeLessThan(1e-4)); // of 100: 1e-6 of the scale
+    await using bare = await loadScorer(model(), { settings });
+    const [first] = [await bare.score(clips).next()];
+    expect(Math.abs(scoreOf(first.value as ClipScore) - alone[0]!)).toBeGreaterThan(0.01);
+    expect(bare.notes.join()).toContain('no card');
+  });
+
+  test('goes on behind a clip that cannot be read', async () => {
+    const broken = join(folder, 'broken.png');
+    await writeFile(broken, (await readFile(clips[0]!.path)).subarray(0, 200));
+    const found = await scores(adapter(), [clips[0]!, { path: broken, kind: 'image' }, clips[1]!], 3);
+    expect(found.map((result) => 'error' in result)).toEqual([false, true, false]);
+    expect((found[1] as FailedClip).error.message).toContain('broken.png');
+    const alone = (await scores(adapter(), clips)).map(scoreOf);
+    expect(Math.abs(scoreOf(found[2]!) - alone[1]!)).toBeLessThan(1e-4);
+  });
+
+  test('refuses another base model, and a base or adapter that scores its golden pictures otherwise', async () => {
+    await expect(loadScorer(adapter(), { model: join(folder, 'other') })).rejects.toThrow(
+      'base model that it was trained on',
+    );
+    const cardFile = join(adapter(), 'iovqa.json');
+    const card = await readFile(cardFile, 'utf8');
+    try {
+      const changed = JSON.parse(card) as { goldenScores: { score: number }[] };
+      changed.goldenScores[0]!.score += 5;
+      await writeFile(cardFile, JSON.stringify(changed));
+      await expect(loadScorer(adapter())).rejects.toThrow('golden picture');
+      changed.goldenScores[0]!.score -= 5;
+      await writeFile(cardFile, JSON.stringify({ ...changed, frames: { ...settings.frames, pick: 'last' } }));
+      await expect(loadScorer(adapter())).rejects.toThrow('frames.pick');
+    } finally {
+      await writeFile(cardFile, card);
+    }
+  });
+
+  test('says what it expected where there is nothing', async () => {
+    await expect(loadScorer(join(folder, 'nothing'))).rejects.toThrow(
+      'expected the folder of a run, an adapter or a model',
+    );
+    await expect(loadScorer(folder)).rejects.toThrow('recipe.yaml (a run)');
+    await expect(loadScorer(clips[0]!.path)).rejects.toThrow('expected a folder, got a file');
+  });
+
+  test('generates answers that are no finite set, and says so when they are no scores', async () => {
+    await using scorer = await loadScorer(model(), { settings: { ...settings, answer: { kind: 'raw', step: null } } });
+    const { value } = await scorer.score(clips.slice(0, 1)).next();
+    // An untrained model does not answer with a number.
+    expect((value as FailedClip).error.message).toContain('expected a number of 1–5');
+  });
+
+  test('stops with the reason of its signal', async () => {
+    await using scorer = await loadScorer(adapter());
+    const stop = new AbortController();
+    const stream = scorer.score(clips, stop.signal);
+    await stream.next();
+    stop.abort(new Error('enough'));
+    await expect(stream.next()).rejects.toThrow('enough');
+  });
+});
+
+describe('feature caches', () => {
+  test.each(['memory', 'folder'] as const)(
+    'in %s compute once for a key, also when asked twice at once',
+    async (kind) => {
+      const place = join(folder, 'features');
+      const open = (): ReturnType<typeof memoryFeatureCache> =>
+        kind === 'memory' ? memoryFeatureCache() : folderFeatureCache(place);
+      const cache = open();
+      let runs = 0;
+      const compute = async (): Promise<Float32Array> => {
+        runs++;
+        return Float32Array.of(1.5, -2);
+      };
+      const [a, b] = await Promise.all([cache.get('k', compute), cache.get('k', compute)]);
+      expect([...a, ...b, ...(await cache.get('k', compute))]).toEqual([1.5, -2, 1.5, -2, 1.5, -2]);
+      expect(runs).toBe(1);
+      await open().get('k', compute);
+      expect(runs).toBe(kind === 'memory' ? 2 : 1); // a later run finds the folder's
+      await expect(cache.get('bad', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      expect([...(await cache.get('bad', compute))]).toEqual([1.5, -2]); // an error is not kept
+    },
+  );
+});
