@@ -119,7 +119,7 @@ describe('loadScorer', () => {
 
   test('gives every clip the same score in any batch and order, and other ones without the adapter', async () => {
     const alone = (await scores(adapter(), clips)).map(scoreOf);
-    const together = (await scores(adapter(), [...clips].reverse(), 3)).map(scoreOf).reverse();
+    const together = (await scores(adapter(), clips.toReversed(), 3)).map(scoreOf).toReversed();
     together.forEach((score, i) => expect(Math.abs(score - alone[i]!)).toBeLessThan(1e-4)); // of 100: 1e-6 of the scale
     await using bare = await loadScorer(model(), { settings });
     const [first] = [await bare.score(clips).next()];
