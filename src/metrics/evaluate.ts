@@ -3,8 +3,9 @@ import type { Interval } from './bootstrap.ts';
 import { intervals } from './bootstrap.ts';
 import { krcc } from './kendall.ts';
 import { fitLogistic4, fitLogistic5, type Fit } from './logistic.ts';
-import type { Numbers, Stat } from './statistics.ts';
-import { plcc, rmse, srcc, undefinedBecause } from './statistics.ts';
+import type { Numbers } from './order.ts';
+import type { Stat } from './statistics.ts';
+import { challengeScore, plcc, rmse, srcc, undefinedBecause } from './statistics.ts';
 
 /** What is evaluated. */
 export interface EvaluationInput {
@@ -52,18 +53,6 @@ export interface Evaluation {
   challenge: Stat;
   /** Intervals; null when none were asked for. */
   intervals: EvaluationIntervals | null;
-}
-
-/**
- * The score of the VQualA 2025 challenge.
- * @param rank - SRCC
- * @param linear - PLCC
- * @returns their mean
- */
-export function challengeScore(rank: Stat, linear: Stat): Stat {
-  if (!rank.defined) return rank;
-  if (!linear.defined) return linear;
-  return { defined: true, value: (rank.value + linear.value) / 2 };
 }
 
 /**

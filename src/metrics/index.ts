@@ -6,4 +6,6 @@ export * from './bootstrap.ts';
 export * from './evaluate.ts';
 export * from './kendall.ts';
 export * from './logistic.ts';
+export * from './order.ts';
 export * from './statistics.ts';
+export * from './weighted.ts';

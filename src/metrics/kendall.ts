@@ -1,6 +1,8 @@
 // Kendall's rank correlation with ties, in O(n log n).
-import type { Numbers, Stat } from './statistics.ts';
-import { defined, orderOf, undefinedBecause, whyUndefined } from './statistics.ts';
+import type { Numbers } from './order.ts';
+import { denseRanks, orderOf } from './order.ts';
+import type { Stat } from './statistics.ts';
+import { defined, undefinedBecause, whyUndefined } from './statistics.ts';
 
 /**
  * Kendall's tau-b (Kendall 1945, computed as in Knight 1966): concordant minus discordant pairs over the geometric mean of the
@@ -45,17 +47,6 @@ export function krcc(predictions: Numbers, mos: Numbers): Stat {
   const total = pairs(n);
   const score = total - tiedX - tiedY + tiedBoth - 2 * swaps;
   return defined(score / (Math.sqrt(total - tiedX) * Math.sqrt(total - tiedY)));
-}
-
-/** Ranks from 0 without gaps; equal numbers have equal ranks. */
-function denseRanks(values: Numbers, order: Uint32Array): Uint32Array {
-  const out = new Uint32Array(values.length);
-  let rank = 0;
-  for (let i = 0; i < order.length; i++) {
-    if (i > 0 && values[order[i]!] !== values[order[i - 1]!]) rank++;
-    out[order[i]!] = rank;
-  }
-  return out;
 }
 
 /** Sorts positions by a key of small integers, keeping the given order among equals (counting sort). */

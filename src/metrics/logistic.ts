@@ -1,5 +1,5 @@
 // Monotone maps from scores to opinion scores, fitted before PLCC and RMSE as video quality studies do.
-import type { Numbers } from './statistics.ts';
+import type { Numbers } from './order.ts';
 import { whyUndefined } from './statistics.ts';
 
 /** A fitted map, or why there is none. */

@@ -1,5 +1,7 @@
 // Correlations and errors of scores against opinion scores. An undefined one gives its reason, never NaN.
 import { invariant } from '../core/index.ts';
+import type { Numbers } from './order.ts';
+import { ranks } from './order.ts';
 
 /** A statistic: a number, or why there is none. */
 export type Stat =
@@ -15,9 +17,6 @@ export type Stat =
       /** Why, in a line. */
       reason: string;
     };
-
-/** Numbers to compare. */
-export type Numbers = readonly number[] | Float64Array;
 
 /**
  * A defined statistic.
@@ -123,7 +122,7 @@ function meanError(a: Numbers, b: Numbers, cost: (d: number) => number, finish: 
   return Number.isFinite(value) ? defined(value) : undefinedBecause('the numbers are too large to square');
 }
 
-/** Pearson's correlation in two passes. Numbers are divided by their largest first, so that no square over- or underflows. */
+/** Pearson's correlation of numbers known to be finite and not all equal. */
 function correlation(x: Numbers, y: Numbers): Stat {
   const [a, b] = [centred(x), centred(y)];
   if (a === null || b === null) return undefinedBecause('the numbers differ by less than rounding');
@@ -135,73 +134,53 @@ function correlation(x: Numbers, y: Numbers): Stat {
     xx += a[i]! * a[i]!;
     yy += b[i]! * b[i]!;
   }
-  return defined(Math.max(-1, Math.min(1, xy / (Math.sqrt(xx) * Math.sqrt(yy)))));
-}
-
-/** Values minus their mean, divided by the largest of them; null when nothing but rounding is left. */
-function centred(values: Numbers): Float64Array | null {
-  let top = 0;
-  for (let i = 0; i < values.length; i++) top = Math.max(top, Math.abs(values[i]!));
-  let mean = 0;
-  for (let i = 0; i < values.length; i++) mean += values[i]! / top / values.length;
-  const out = new Float64Array(values.length);
-  let spread = 0;
-  for (let i = 0; i < values.length; i++) {
-    out[i] = values[i]! / top - mean;
-    spread = Math.max(spread, Math.abs(out[i]!));
-  }
-  if (!(spread > 1e-15)) return null;
-  for (let i = 0; i < out.length; i++) out[i]! /= spread;
-  return out;
+  return defined(Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy))));
 }
 
 /**
- * Ranks from 1, ties sharing their mean rank.
+ * Values minus their mean, divided by the largest of them: a correlation's input, safe to square.
  * @param values - finite numbers
+ * @returns numbers of -1 to 1 with mean 0; null when the values differ by no more than rounding (1e-15 of the largest)
  */
-export function ranks(values: Numbers): Float64Array {
-  const order = orderOf(values);
-  const out = new Float64Array(values.length);
-  for (let start = 0; start < order.length;) {
-    let end = start + 1;
-    while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
-    for (let i = start; i < end; i++) out[order[i]!] = (start + 1 + end) / 2;
-    start = end;
-  }
-  return out;
-}
-
-/** Below so many numbers, sorting by comparison beats the fixed cost of counting. */
-const FEW = 4096;
-
-/**
- * The order that sorts numbers: positions of the smallest to the largest, equal ones in their own order.
- * @param values - finite numbers
- */
-export function orderOf(values: Numbers): Uint32Array {
+export function centred(values: Numbers): Float64Array | null {
   const n = values.length;
-  let order = new Uint32Array(n);
-  for (let i = 0; i < n; i++) order[i] = i;
-  if (n < FEW) return order.sort((a, b) => values[a]! - values[b]! || a - b);
-  // Radix sort by 16 bits at a time. As integers, bit patterns of doubles rise with the number once the sign is turned.
-  const bits = new Uint16Array(4 * n);
-  const doubles = new Float64Array(bits.buffer);
-  for (let i = 0; i < n; i++) doubles[i] = values[i]! + 0; // −0 + 0 is 0
-  for (let i = 0; i < n; i++) {
-    const top = bits[4 * i + 3]!;
-    if (top < 0x8000) bits[4 * i + 3] = top | 0x8000;
-    else for (let k = 0; k < 4; k++) bits[4 * i + k] = ~bits[4 * i + k]!;
-  }
-  let next = new Uint32Array(n);
-  for (let digit = 0; digit < 4; digit++) {
-    const starts = new Uint32Array(65_537);
-    for (let i = 0; i < n; i++) starts[bits[4 * i + digit]! + 1]!++;
-    for (let d = 1; d <= 65_536; d++) starts[d]! += starts[d - 1]!;
-    for (let i = 0; i < n; i++) {
-      const item = order[i]!;
-      next[starts[bits[4 * item + digit]!]!++] = item;
-    }
-    [order, next] = [next, order];
-  }
-  return order;
+  let top = 0;
+  for (let i = 0; i < n; i++) top = Math.max(top, Math.abs(values[i]!));
+  // A power of two, so that scaling rounds nothing; clamped, so that the smallest numbers do not make it infinite.
+  const scale = 2 ** -Math.max(-1000, Math.floor(Math.log2(top)));
+  const out = new Float64Array(n);
+  let mean = 0;
+  for (let i = 0; i < n; i++) mean += out[i] = values[i]! * scale;
+  mean /= n;
+  // The mean of what is left mends the rounding of the first mean: it matters where all values are far from zero.
+  let rest = 0;
+  for (let i = 0; i < n; i++) rest += out[i]! -= mean;
+  rest /= n;
+  let spread = 0;
+  for (let i = 0; i < n; i++) spread = Math.max(spread, Math.abs((out[i]! -= rest)));
+  if (!(spread > 1e-15 * top * scale)) return null;
+  for (let i = 0; i < n; i++) out[i]! /= spread;
+  return out;
+}
+
+/**
+ * The score of the VQualA 2025 challenge: the mean of Spearman's and Pearson's correlation of the raw scores.
+ * @param rank - SRCC
+ * @param linear - PLCC
+ * @returns (SRCC + PLCC) / 2, of -1 to 1; undefined where either is, with its reason
+ */
+export function challengeScore(rank: Stat, linear: Stat): Stat {
+  if (!rank.defined) return rank;
+  if (!linear.defined) return linear;
+  return { defined: true, value: (rank.value + linear.value) / 2 };
+}
+
+/**
+ * The challenge score straight from the numbers, for `intervals` and `comparePaired`.
+ * @param predictions - scores
+ * @param mos - opinion scores, as many
+ * @returns see {@link challengeScore}
+ */
+export function challenge(predictions: Numbers, mos: Numbers): Stat {
+  return challengeScore(srcc(predictions, mos), plcc(predictions, mos));
 }
