@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -33,34 +34,40 @@ async function runAndKill(folder: string, first: number): Promise<void> {
   await ended;
 }
 
+/** Kills writers of one folder, and checks after each kill what is there. Returns how many steps and leftovers there were. */
+async function killWriters(kills: number): Promise<{ numSteps: number; numLeftovers: number }> {
+  const folder = temporaryFolder();
+  let next = 1;
+  let numLeftovers = 0;
+  for (let kill = 0; kill < kills; kill++) {
+    await runAndKill(folder, next);
+    numLeftovers += (await removeLeftovers(folder)).length;
+    const names = readdirSync(folder);
+    expect(names.filter((name) => !/^(step-\d+|best|state\.json|events\.jsonl)$/.test(name))).toEqual([]);
+    const steps = names.filter((name) => name.startsWith('step-')).map((name) => Number(name.slice(5)));
+    for (const step of steps.filter((step) => step >= next)) {
+      const inside = join(folder, `step-${step}`);
+      expect(readFileSync(join(inside, 'a.txt'), 'utf8')).toBe(`${step}\n`.repeat(5000));
+      const x = await readTensor(await readSafetensorsHeader(join(inside, 'b.safetensors')), 'x');
+      expect(x.every((value) => value === step)).toBe(true);
+    }
+    const last = Math.max(...steps);
+    const state = JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8')) as { step: number };
+    expect(last - state.step).toBeLessThanOrEqual(1);
+    expect(existsSync(join(folder, (await readPointer(join(folder, 'best')))!))).toBe(true);
+    const lines = (await readJsonLines(join(folder, 'events.jsonl'))) as { step: number }[];
+    expect(state.step - lines.at(-1)!.step).toBeLessThanOrEqual(1);
+    next = last + 1;
+  }
+  return { numSteps: next - 1, numLeftovers };
+}
+
 describe('a writer that is killed', () => {
   it('leaves whole folders, files, pointers and lines, and recognisable leftovers', { timeout: 120_000 }, async () => {
-    const folder = temporaryFolder();
-    let next = 1;
-    let numLeftovers = 0;
-    for (let kill = 0; kill < 10; kill++) {
-      await runAndKill(folder, next);
-      numLeftovers += (await removeLeftovers(folder)).length;
-      const names = readdirSync(folder);
-      expect(names.filter((name) => !/^(step-\d+|best|state\.json|events\.jsonl)$/.test(name))).toEqual([]);
-      const steps = names.filter((name) => name.startsWith('step-')).map((name) => Number(name.slice(5)));
-      for (const step of steps.filter((step) => step >= next)) {
-        const inside = join(folder, `step-${step}`);
-        expect(readFileSync(join(inside, 'a.txt'), 'utf8')).toBe(`${step}\n`.repeat(5000));
-        const x = await readTensor(await readSafetensorsHeader(join(inside, 'b.safetensors')), 'x');
-        expect(x.every((value) => value === step)).toBe(true);
-      }
-      const last = Math.max(...steps);
-      const state = JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8')) as { step: number };
-      expect(last - state.step).toBeLessThanOrEqual(1);
-      expect(existsSync(join(folder, (await readPointer(join(folder, 'best')))!))).toBe(true);
-      const lines = (await readJsonLines(join(folder, 'events.jsonl'))) as { step: number }[];
-      expect(state.step - lines.at(-1)!.step).toBeLessThanOrEqual(1);
-      next = last + 1;
-    }
-    expect(next).toBeGreaterThan(10);
+    const results = await Promise.all([killWriters(10), killWriters(10)]);
+    for (const { numSteps } of results) expect(numSteps).toBeGreaterThanOrEqual(10);
     // The kills do hit writes: were it never so, this test would show nothing.
-    expect(numLeftovers).toBeGreaterThan(0);
+    expect(results[0].numLeftovers + results[1].numLeftovers).toBeGreaterThan(0);
   });
 });
 
@@ -79,6 +86,26 @@ describe('writeFileAtomic', () => {
     expect(readFileSync(path, 'utf8')).toBe('new');
     expect(readdirSync(folder)).toEqual(['a.txt']);
     expect(await sha256File(path)).toBe('11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437');
+  });
+});
+
+describe('readers beside a writer', () => {
+  it('never see half a file, nor none', async () => {
+    const path = join(temporaryFolder(), 'a.bin');
+    const contents = ['a', 'b'].map((letter) => Buffer.alloc(8 << 20, letter));
+    await writeFileAtomic(path, contents[0]!);
+    const done = new AbortController();
+    const writer = (async () => {
+      for (let i = 1; i < 12; i++) await writeFileAtomic(path, contents[i % 2]!);
+      done.abort();
+    })();
+    const seen = new Set<string>();
+    while (!done.signal.aborted) {
+      const got = await readFile(path);
+      seen.add(contents.findIndex((content) => content.equals(got)) >= 0 ? String.fromCharCode(got[0]!) : 'torn');
+    }
+    await writer;
+    expect([...seen].sort()).toEqual(['a', 'b']);
   });
 });
 
