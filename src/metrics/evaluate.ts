@@ -1,4 +1,5 @@
 // All statistics of a set of scores at once.
+import { invariant } from '../core/index.ts';
 import type { Interval } from './bootstrap.ts';
 import { intervals } from './bootstrap.ts';
 import { krcc } from './kendall.ts';
@@ -39,15 +40,18 @@ export interface Evaluation {
   srcc: Stat;
   /** Pearson's correlation of the raw scores. */
   plcc: Stat;
-  /** Pearson's correlation after the 4-parameter logistic. */
+  /**
+   * Pearson's correlation after the 4-parameter logistic. Fitted to the same clips, so a little flattering; negative where the
+   * fitted map falls, so that scores the wrong way round do not look right.
+   */
   plccLogistic4: Stat;
-  /** Pearson's correlation after the 5-parameter logistic. */
+  /** Pearson's correlation after the 5-parameter logistic, with the sign of the map's own correlation with the scores. */
   plccLogistic5: Stat;
   /** Kendall's tau-b. */
   krcc: Stat;
   /** Root mean squared error of the raw scores. */
   rmse: Stat;
-  /** Root mean squared error after the 4-parameter logistic. */
+  /** Root mean squared error after the 4-parameter logistic, which may rise or fall. */
   rmseLogistic4: Stat;
   /** (SRCC + PLCC) / 2, the score of the VQualA 2025 challenge. */
   challenge: Stat;
@@ -67,17 +71,72 @@ export function evaluate(input: EvaluationInput): Evaluation {
     n: mos.length,
     srcc: rank,
     plcc: linear,
-    plccLogistic4: after(fitted4, predictions, mos, plcc),
-    plccLogistic5: after(fitted5, predictions, mos, plcc),
+    plccLogistic4: mappedPlcc(fitted4, predictions, mos),
+    plccLogistic5: mappedPlcc(fitted5, predictions, mos),
     krcc: krcc(predictions, mos),
     rmse: rmse(predictions, mos),
-    rmseLogistic4: after(fitted4, predictions, mos, rmse),
+    rmseLogistic4: fitted4.defined ? rmse(mapped(fitted4, predictions), mos) : undefinedBecause(fitted4.reason),
     challenge: challengeScore(rank, linear),
     intervals: resamples === 0 ? null : intervals(predictions, mos, { srcc, plcc, krcc }, { groups, resamples, seed }),
   };
 }
 
-function after(fit: Fit, predictions: Numbers, mos: Numbers, statistic: typeof plcc): Stat {
+type Fitted = Extract<Fit, { defined: true }>;
+
+function mapped(fit: Fitted, predictions: Numbers): Float64Array {
+  return Float64Array.from(predictions, (score) => fit.map(score));
+}
+
+function mappedPlcc(fit: Fit, predictions: Numbers, mos: Numbers): Stat {
   if (!fit.defined) return undefinedBecause(fit.reason);
-  return statistic(Float64Array.from(predictions, fit.map), mos);
+  const values = mapped(fit, predictions);
+  const direction = plcc(predictions, values);
+  const agreement = plcc(values, mos);
+  if (!direction.defined || !agreement.defined) return undefinedBecause('the fitted map is flat');
+  return { defined: true, value: Math.sign(direction.value) * agreement.value };
+}
+
+/** The clips of one key, evaluated. */
+export interface EvaluationPart {
+  /** Their key. */
+  key: string;
+  /** Their evaluation. */
+  evaluation: Evaluation;
+}
+
+/** An evaluation and its parts. */
+export interface EvaluationBy {
+  /** Of all clips. */
+  overall: Evaluation;
+  /** Of the clips of each key, by key in the order of its code units. */
+  parts: EvaluationPart[];
+}
+
+/**
+ * Evaluates scores as a whole and by key: by generator, split, codec, ….
+ * @param input - scores and opinion scores
+ * @param keys - the key of each clip
+ */
+export function evaluateBy(input: EvaluationInput, keys: readonly string[]): EvaluationBy {
+  const { predictions, mos, groups } = input;
+  invariant(keys.length === mos.length, `${keys.length} keys for ${mos.length} clips`);
+  const overall = evaluate(input);
+  const clips = new Map<string, number[]>();
+  keys.forEach((key, i) => {
+    const list = clips.get(key);
+    if (list === undefined) clips.set(key, [i]);
+    else list.push(i);
+  });
+  const parts = [...clips]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, list]) => ({
+      key,
+      evaluation: evaluate({
+        ...input,
+        predictions: list.map((i) => predictions[i]!),
+        mos: list.map((i) => mos[i]!),
+        ...(groups === undefined ? {} : { groups: list.map((i) => groups[i]!) }),
+      }),
+    }));
+  return { overall, parts };
 }

@@ -46,7 +46,8 @@ export function krcc(predictions: Numbers, mos: Numbers): Stat {
   const swaps = countSwaps(inOrder);
   const total = pairs(n);
   const score = total - tiedX - tiedY + tiedBoth - 2 * swaps;
-  return defined(score / (Math.sqrt(total - tiedX) * Math.sqrt(total - tiedY)));
+  // Rounding of the roots may lead past the ends.
+  return defined(Math.max(-1, Math.min(1, score / (Math.sqrt(total - tiedX) * Math.sqrt(total - tiedY)))));
 }
 
 /** Sorts positions by a key of small integers, keeping the given order among equals (counting sort). */

@@ -1,4 +1,6 @@
-// Monotone maps from scores to opinion scores, fitted before PLCC and RMSE as video quality studies do.
+// Maps from scores to opinion scores, fitted before PLCC and RMSE as many video quality studies do.
+import type { Curve } from './levenberg-marquardt.ts';
+import { leastSquares } from './levenberg-marquardt.ts';
 import type { Numbers } from './order.ts';
 import { whyUndefined } from './statistics.ts';
 
@@ -9,7 +11,7 @@ export type Fit =
       defined: true;
       /** From a score to the opinion score that it stands for. */
       map: (score: number) => number;
-      /** Its parameters, of numbers with mean 0 and deviation 1. */
+      /** β1, β2, … of the formula, for scores and opinion scores as given. */
       parameters: number[];
     }
   | {
@@ -19,171 +21,119 @@ export type Fit =
       reason: string;
     };
 
-/** A family of maps: its value and derivatives at a score. */
-interface Family {
-  value: (p: readonly number[], x: number) => number;
-  gradient: (p: readonly number[], x: number) => number[];
-  starts: (x: Summary, y: Summary, falls: boolean) => number[][];
-}
-
-interface Summary {
-  min: number;
-  max: number;
-  mean: number;
-  std: number;
-}
-
 const sigmoid = (t: number): number => 1 / (1 + Math.exp(-t));
 
 /** β2 + (β1 − β2) / (1 + exp(−(x − β3) / |β4|)). */
-const four: Family = {
-  value: ([a, b, c, d], x) => b! + (a! - b!) * sigmoid((x - c!) / Math.abs(d!)),
-  gradient: ([a, b, c, d], x) => {
-    const w = Math.abs(d!);
-    const s = sigmoid((x - c!) / w);
-    const slope = (a! - b!) * s * (1 - s);
-    return [s, 1 - s, -slope / w, (-slope * (x - c!) * Math.sign(d!)) / (w * w)];
-  },
-  starts: (x, y, falls) => {
-    const [top, bottom] = falls ? [y.min, y.max] : [y.max, y.min];
-    return [0.25, 0.5, 1, 2].map((width) => [top, bottom, x.mean, x.std * width]);
+const four: Curve = {
+  numParameters: 4,
+  linear: [0, 1],
+  value: (p, x) => p[1]! + (p[0]! - p[1]!) * sigmoid((x - p[2]!) / Math.abs(p[3]!)),
+  gradient: (p, x, out) => {
+    const t = (x - p[2]!) / Math.abs(p[3]!);
+    const s = sigmoid(t);
+    const slope = (p[0]! - p[1]!) * s * (1 - s);
+    out[0] = s;
+    out[1] = 1 - s;
+    out[2] = -slope / Math.abs(p[3]!);
+    out[3] = (-slope * t) / p[3]!;
   },
 };
 
 /** β1 (½ − 1 / (1 + exp(β2 (x − β3)))) + β4 x + β5. */
-const five: Family = {
-  value: ([a, b, c, d, e], x) => a! * (0.5 - sigmoid(-b! * (x - c!))) + d! * x + e!,
-  gradient: ([a, b, c], x) => {
-    const s = sigmoid(-b! * (x - c!));
-    const slope = a! * s * (1 - s);
-    return [0.5 - s, slope * (x - c!), -slope * b!, x, 1];
-  },
-  starts: (x, y, falls) => {
-    const sign = falls ? -1 : 1;
-    const line = (sign * y.std) / x.std;
-    return [
-      [sign * (y.max - y.min), 1 / x.std, x.mean, 0, y.mean],
-      [sign * (y.max - y.min), 4 / x.std, x.mean, 0, y.mean],
-      [sign * 0.1 * (y.max - y.min), 1 / x.std, x.mean, line, y.mean - line * x.mean],
-    ];
+const five: Curve = {
+  numParameters: 5,
+  linear: [0, 3, 4],
+  value: (p, x) => p[0]! * (sigmoid(p[1]! * (x - p[2]!)) - 0.5) + p[3]! * x + p[4]!,
+  gradient: (p, x, out) => {
+    const s = sigmoid(p[1]! * (x - p[2]!));
+    const slope = p[0]! * s * (1 - s);
+    out[0] = s - 0.5;
+    out[1] = slope * (x - p[2]!);
+    out[2] = -slope * p[1]!;
+    out[3] = x;
+    out[4] = 1;
   },
 };
 
+/** Where the bend of a standardised curve may be, and how wide. */
+const bends = [-1, 0, 1].flatMap((middle) => [0.2, 0.6, 2].map((width) => ({ middle, width })));
+
 /**
- * Fits the 4-parameter logistic of VQEG (FR-TV phase I): β2 + (β1 − β2) / (1 + exp(−(x − β3) / |β4|)).
+ * Fits the 4-parameter logistic of VQEG (FR-TV phase I, 2000; the form of BVQA's and pyiqa's evaluation code):
+ * β2 + (β1 − β2) / (1 + exp(−(x − β3) / |β4|)). It rises or falls, whichever fits better: where β1 < β2 it turns the sign of a
+ * correlation.
  * @param predictions - scores
  * @param mos - opinion scores, as many
+ * @returns the map with the least squared error; a reason for four clips or fewer, for equal and for infinite numbers
  */
 export function fitLogistic4(predictions: Numbers, mos: Numbers): Fit {
-  return fit(four, 4, predictions, mos);
+  const starts = bends.map(({ middle, width }) => [0, 0, middle, width]);
+  return fit(four, starts, predictions, mos, ([b1, b2, b3, b4], x, y) => [
+    y.mean + y.std * b1!,
+    y.mean + y.std * b2!,
+    x.mean + x.std * b3!,
+    x.std * Math.abs(b4!),
+  ]);
 }
 
 /**
- * Fits the 5-parameter logistic of Sheikh et al. 2006: β1 (½ − 1 / (1 + exp(β2 (x − β3)))) + β4 x + β5.
+ * Fits the 5-parameter logistic of Sheikh, Sabir and Bovik (2006): β1 (½ − 1 / (1 + exp(β2 (x − β3)))) + β4 x + β5, with β2 of at
+ * least 0 (the other sign is the same curve with −β1). Its linear part lets it bend back, so it need not be monotone.
  * @param predictions - scores
  * @param mos - opinion scores, as many
+ * @returns the map with the least squared error; a reason for five clips or fewer, for equal and for infinite numbers
  */
 export function fitLogistic5(predictions: Numbers, mos: Numbers): Fit {
-  return fit(five, 5, predictions, mos);
+  const starts = bends.map(({ middle, width }) => [0, 1 / width, middle, 0, 0]);
+  return fit(five, starts, predictions, mos, ([b1, b2, b3, b4, b5], x, y) => {
+    const slope = (y.std * b4!) / x.std;
+    return [
+      y.std * b1! * (b2! < 0 ? -1 : 1),
+      Math.abs(b2!) / x.std,
+      x.mean + x.std * b3!,
+      slope,
+      y.mean + y.std * b5! - slope * x.mean,
+    ];
+  });
 }
 
-/** Levenberg–Marquardt from several starts; the best end counts. */
-function fit(family: Family, least: number, predictions: Numbers, mos: Numbers): Fit {
+function fit(
+  curve: Curve,
+  starts: readonly number[][],
+  predictions: Numbers,
+  mos: Numbers,
+  inGivenUnits: (p: Float64Array, x: Moments, y: Moments) => number[],
+): Fit {
   const reason = whyUndefined(predictions, mos);
   if (reason !== null) return { defined: false, reason };
-  if (mos.length < least) return { defined: false, reason: `${mos.length} clips are fewer than ${least} parameters` };
-  // On standardised numbers, so that one set of starts and tolerances serves every scale.
-  const [sx, sy] = [summary(predictions), summary(mos)];
-  const x = Float64Array.from(predictions, (v) => (v - sx.mean) / sx.std);
-  const y = Float64Array.from(mos, (v) => (v - sy.mean) / sy.std);
-  let covariance = 0;
-  for (let i = 0; i < x.length; i++) covariance += x[i]! * y[i]!;
-  let best: { p: number[]; error: number } | null = null;
-  for (const start of family.starts(summary(x), summary(y), covariance < 0)) {
-    const end = levenbergMarquardt(family, start, x, y);
-    if (Number.isFinite(end.error) && (best === null || end.error < best.error)) best = end;
+  if (mos.length <= curve.numParameters) {
+    return { defined: false, reason: `${mos.length} clips are too few to fit ${curve.numParameters} parameters` };
   }
-  if (best === null) return { defined: false, reason: 'the logistic could not be fitted' };
-  const { p } = best;
+  // On standardised numbers, so that one set of starts and tolerances serves every scale.
+  const [ofX, ofY] = [moments(predictions), moments(mos)];
+  if (ofX === null || ofY === null) return { defined: false, reason: 'the numbers are too large or too close to fit' };
+  const x = Float64Array.from(predictions, (v) => (v - ofX.mean) / ofX.std);
+  const y = Float64Array.from(mos, (v) => (v - ofY.mean) / ofY.std);
+  const p = leastSquares(curve, starts, x, y);
+  if (p === null) return { defined: false, reason: 'the logistic map could not be fitted' };
   return {
     defined: true,
-    map: (score) => sy.mean + sy.std * family.value(p, (score - sx.mean) / sx.std),
-    parameters: p,
+    map: (score) => ofY.mean + ofY.std * curve.value(p, (score - ofX.mean) / ofX.std),
+    parameters: inGivenUnits(p, ofX, ofY),
   };
 }
 
-function summary(values: Numbers): Summary {
-  let [min, max, mean] = [Infinity, -Infinity, 0];
-  for (let i = 0; i < values.length; i++) {
-    min = Math.min(min, values[i]!);
-    max = Math.max(max, values[i]!);
-    mean += values[i]! / values.length;
-  }
+interface Moments {
+  mean: number;
+  std: number;
+}
+
+/** Mean and deviation; null where the deviation is no number to divide by. */
+function moments(values: Numbers): Moments | null {
+  let mean = 0;
+  for (let i = 0; i < values.length; i++) mean += values[i]! / values.length;
   let variance = 0;
   for (let i = 0; i < values.length; i++) variance += (values[i]! - mean) ** 2 / values.length;
-  return { min, max, mean, std: Math.sqrt(variance) };
-}
-
-function levenbergMarquardt(
-  family: Family,
-  start: readonly number[],
-  x: Float64Array,
-  y: Float64Array,
-): { p: number[]; error: number } {
-  const errorOf = (p: readonly number[]): number => {
-    let total = 0;
-    for (let i = 0; i < x.length; i++) total += (y[i]! - family.value(p, x[i]!)) ** 2;
-    return total;
-  };
-  let p = [...start];
-  let error = errorOf(p);
-  let damping = 1e-3;
-  for (let iteration = 0; iteration < 200 && damping < 1e12; iteration++) {
-    const k = p.length;
-    const normal = Array.from({ length: k }, () => Array.from({ length: k + 1 }, () => 0));
-    for (let i = 0; i < x.length; i++) {
-      const gradient = family.gradient(p, x[i]!);
-      const residual = y[i]! - family.value(p, x[i]!);
-      for (let a = 0; a < k; a++) {
-        for (let b = 0; b < k; b++) normal[a]![b]! += gradient[a]! * gradient[b]!;
-        normal[a]![k]! += gradient[a]! * residual;
-      }
-    }
-    let improved = false;
-    while (damping < 1e12) {
-      const step = solve(normal.map((row, a) => row.map((v, b) => (a === b ? v * (1 + damping) + 1e-12 : v))));
-      const next = p.map((v, i) => v + step[i]!);
-      const nextError = errorOf(next);
-      if (nextError < error) {
-        improved = error - nextError > 1e-12 * error;
-        [p, error] = [next, nextError];
-        damping = Math.max(damping / 10, 1e-12);
-        break;
-      }
-      damping *= 10;
-    }
-    if (!improved) break;
-  }
-  return { p, error };
-}
-
-/** Gauss elimination with pivots of an augmented matrix. */
-function solve(rows: number[][]): number[] {
-  const n = rows.length;
-  for (let c = 0; c < n; c++) {
-    let pivot = c;
-    for (let r = c + 1; r < n; r++) if (Math.abs(rows[r]![c]!) > Math.abs(rows[pivot]![c]!)) pivot = r;
-    [rows[c], rows[pivot]] = [rows[pivot]!, rows[c]!];
-    for (let r = c + 1; r < n; r++) {
-      const factor = rows[r]![c]! / rows[c]![c]!;
-      for (let k = c; k <= n; k++) rows[r]![k]! -= factor * rows[c]![k]!;
-    }
-  }
-  const out = Array.from({ length: n }, () => 0);
-  for (let r = n - 1; r >= 0; r--) {
-    let value = rows[r]![n]!;
-    for (let k = r + 1; k < n; k++) value -= rows[r]![k]! * out[k]!;
-    out[r] = value / rows[r]![r]!;
-  }
-  return out;
+  const std = Math.sqrt(variance);
+  return std > 1e-14 * Math.abs(mean) && std > 1e-150 && std < 1e150 ? { mean, std } : null;
 }
