@@ -92,7 +92,8 @@ describe.each(['lora', 'full'] as const)('%s', (method) => {
       }
       const got = await state(out);
       expect(Object.keys(got).sort()).toEqual(Object.keys(expected).sort());
-      for (const [name, content] of Object.entries(expected)) expect(got[name] === content, name).toBe(true);
+      for (const [name, content] of Object.entries(expected))
+        expect(got[name] === content ? 'same' : name).toBe('same');
       const names = await readdir(out, { recursive: true });
       expect(names.filter((name) => name.includes('.tmp-') || name.includes('.removed'))).toEqual([]);
       await rm(out, { recursive: true });
