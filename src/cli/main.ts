@@ -72,6 +72,7 @@ function program(): Command {
     .option('--preset <name>', "the manifest's data set")
     .option('--target <column>', 'column of the opinion score')
     .option('--scale <scale>', 'scale of the opinion scores, such as 0-100')
+    .option('--split <name>', 'only these rows of the manifest')
     .option('--by <column>', 'break results down by a column of the manifest or table; can be repeated', collect)
     .option('--resamples <n>', 'resamples of the bootstrap intervals', integer)
     .option('--seed <n>', 'seed of the bootstrap', integer)
