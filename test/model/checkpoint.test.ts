@@ -132,6 +132,11 @@ describe('openCheckpoint', () => {
     writeFileSync(preprocessor, JSON.stringify({ image_mean: [0.5, 0.5, 0.5] }));
     hashes.add(await hashOf(join(folder, 'base')));
     expect(hashes.size).toBe(6);
+    const zeros = new Map([...baseWeights()].map(([name, { data, shape }]) => [name, { data: data.fill(0), shape }]));
+    for (const dtype of ['F16', 'BF16'] as const) {
+      hashes.add(await hashOf(await writeBase(join(folder, dtype), { tensors: zeros, dtype }))); // the same bytes
+    }
+    expect(hashes.size).toBe(8);
     writeFileSync(preprocessor, JSON.stringify({ max_pixels: 50_176, image_processor_type: 'x' }));
     expect(await hashOf(join(folder, 'base'))).toBe(base);
   });
@@ -186,6 +191,23 @@ describe('folders that are no such checkpoint', () => {
       openCheckpoint(await writeBase(join(folder, 'c'), { tensors: twice, rename: firstNames })),
     );
     expect(doubled.message).toContain('a second norm.weight');
+  });
+
+  it('are told of layers too many, and of numbers that are no floats', async () => {
+    const folder = temporaryFolder();
+    const tensors = baseWeights();
+    tensors.set('layers.2.mlp.up_proj.weight', tensors.get('layers.1.mlp.up_proj.weight')!);
+    const path = await writeBase(folder, { tensors });
+    expect((await problem(openCheckpoint(path))).message).toMatch(
+      /got: model\.language_model\.layers\.2\.mlp\.up_proj\.weight: unexpected$/,
+    );
+    const file = join(await writeBase(path), 'model.safetensors');
+    const bytes = readFileSync(file);
+    bytes.set(Buffer.from('I32'), bytes.indexOf('F32', bytes.indexOf('language_model.norm.weight')));
+    writeFileSync(file, bytes);
+    expect((await problem(openCheckpoint(path))).message).toMatch(
+      /got: norm\.weight: expected F32, F16 or BF16, got I32$/,
+    );
   });
 
   it('are told what they lack', async () => {
@@ -285,6 +307,9 @@ describe('config.json', () => {
     // Saves before transformers 5 had the tie in text_config alone.
     expect(parsed.text).toMatchObject({ rmsNormEps: 1e-5, numKvHeads: 4, tieWordEmbeddings: true });
     expect(parsed.vision).toMatchObject({ tokensPerSecond: 4, windowSize: 112, patchSize: 14 });
+    const outer = text({ tie_word_embeddings: null });
+    expect(parseModelConfig({ ...outer, tie_word_embeddings: true }, '').text.tieWordEmbeddings).toBe(true);
+    expect(parseModelConfig({ ...outer, tie_word_embeddings: false }, '').text.tieWordEmbeddings).toBe(false);
   });
 });
 
@@ -342,6 +367,8 @@ describe('settings of the picture processor', () => {
     const size = { size: { shortest_edge: 784, longest_edge: 1568 }, rescale_factor: 1 / 255, resample: 3 };
     const now = await read({ 'processor_config.json': { image_processor: size }, 'preprocessor_config.json': first });
     expect(now).toEqual({ ...defaults, minPixels: 784, maxPixels: 1568 });
+    const both = { min_pixels: 3136, max_pixels: 6272, size: { shortest_edge: 784, longest_edge: 1568 } };
+    expect(await read({ 'preprocessor_config.json': both })).toEqual({ ...defaults, maxPixels: 6272 });
   });
 
   it.each<[string, unknown, string]>([

@@ -204,6 +204,9 @@ describe('createRandomCheckpoint', () => {
       const { numLayers, hiddenSize, mropeSection } = modelSizes[preset].text;
       expect(checkpoint.text).toMatchObject({ numLayers, hiddenSize, mropeSection, rmsNormEps: 1e-6, ropeTheta: 1e6 });
       expect(checkpoint.vision).toMatchObject(modelSizes[preset].vision);
+      // transformers ties by the outer key.
+      const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
+      expect(config['tie_word_embeddings']).toBe(true);
       expect(checkpoint.text.vocabSize).toBe(byteTokenizer().size);
       const { min, max } = { min: checkpoint.processor.minPixels, max: checkpoint.processor.maxPixels };
       expect([min, max]).toEqual([3136, 12_845_056]);
