@@ -74,6 +74,21 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
   await syncFolder(parent);
 }
 
+/**
+ * Removes a folder whole or not at all: what a kill leaves of it has a temporary name, which {@link removeLeftovers} finds.
+ * @param path - the folder; nothing happens when it is missing
+ */
+export async function removeFolderAtomic(path: string): Promise<void> {
+  const doomed = temporaryFor(path);
+  try {
+    await rename(path, doomed);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return;
+    throw error;
+  }
+  await rm(doomed, { recursive: true, force: true });
+}
+
 async function requireFree(path: string): Promise<void> {
   let entries: string[];
   try {

@@ -9,16 +9,26 @@ import { isCode, writeFileAtomic } from './atomic.ts';
  * @param path - the file
  * @param code - code of the error when it cannot be read
  * @returns the parsed value; undefined when there is no such file
- * @throws UserError when it is there but not JSON in UTF-8
+ * @throws UserError when it is there but not JSON in UTF-8, of at most 100 levels
  */
 export async function readJson(path: string, code: UserErrorCode = 'bad-input'): Promise<unknown> {
   try {
     const bytes = await readFile(path);
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    if (!isWithin(value, MAX_DEPTH)) throw new Error(`more than ${MAX_DEPTH} levels`);
+    return value;
   } catch (cause) {
     if (isCode(cause, 'ENOENT')) return undefined;
     throw new UserError(code, `${path}: expected JSON, got ${show((cause as Error).message)}`, { cause });
   }
+}
+
+/** Deeper ones exhaust the stack of whatever walks them; no file of ours or of a model's has ten. */
+const MAX_DEPTH = 100;
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((item) => isWithin(item, levels - 1));
 }
 
 /** A file of JSON lines that is open for appending. */

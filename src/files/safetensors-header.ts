@@ -55,6 +55,9 @@ export interface SafetensorsHeader {
 /** Largest header of the reference library, in bytes. */
 const MAX_HEADER_BYTES = 100_000_000;
 
+/** Levels of a header: itself, a tensor, its shape. */
+const MAX_DEPTH = 3;
+
 /**
  * Reads a header: at most 100 MB, never more than the file holds.
  * @param file - path of the file
@@ -105,8 +108,8 @@ function parseHeader(file: string, bytes: Buffer, fileSize: number): Safetensors
     });
   }
   if (!text.startsWith('{') || !isRecord(json)) throw wrong(file, 'a header that begins with {', show(text));
-  const twice = repeatedKey(text);
-  if (twice !== null) throw wrong(file, 'every name once in the header', `${show(twice)} twice`);
+  const found = scan(text);
+  if (found !== null) throw wrong(file, ...found);
   const { __metadata__: given = {}, ...entries } = json;
   if (!isRecord(given) || !Object.values(given).every((value) => typeof value === 'string')) {
     throw wrong(file, '__metadata__ of texts', show(given));
@@ -164,22 +167,35 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
-/** The first key that an object of the (valid) JSON text has twice; JSON.parse keeps the last one without a word. */
-function repeatedKey(text: string): string | null {
-  const open: Set<string>[] = [];
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+
+/**
+ * What is wrong with (valid) JSON beyond what JSON.parse says: a key that an object has twice, of which it keeps the last without a
+ * word, or nesting deeper than a header has, which could exhaust the stack of whoever shows it.
+ * @returns what was expected and what came; null where all is well
+ */
+function scan(text: string): [string, string] | null {
+  const open: (Set<string> | null)[] = [];
   for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (character === '{') open.push(new Set());
-    else if (character === '}') open.pop();
-    if (character !== '"') continue;
+    const code = text.charCodeAt(i);
+    if (code === OPEN || code === OPEN_LIST) {
+      if (open.push(code === OPEN ? new Set() : null) > MAX_DEPTH) return [`${MAX_DEPTH} levels in the header`, 'more'];
+    } else if (code === CLOSE || code === CLOSE_LIST) open.pop();
+    if (code !== QUOTE) continue;
     const start = i;
-    for (i++; text[i] !== '"'; i++) if (text[i] === '\\') i++;
+    for (i++; text.charCodeAt(i) !== QUOTE; i++) if (text.charCodeAt(i) === BACKSLASH) i++;
     let next = i + 1;
-    while (/\s/.test(text[next] ?? 'x')) next++;
-    if (text[next] !== ':') continue;
+    while (text.charCodeAt(next) <= 0x20) next++;
+    if (text.charCodeAt(next) !== COLON) continue;
     const key = JSON.parse(text.slice(start, i + 1)) as string;
     const keys = open.at(-1)!;
-    if (keys.has(key)) return key;
+    if (keys.has(key)) return ['every name once in the header', `${show(key)} twice`];
     keys.add(key);
   }
   return null;

@@ -31,11 +31,19 @@ const TENSORS_FILE = 'adapter_model.safetensors';
  * Reads an adapter.
  * @param folder - its folder
  * @param checkpoint - the base model
- * @throws UserError `bad-checkpoint` that names every tensor that is missing, unexpected or of another shape;
+ * @throws UserError `bad-checkpoint` for another base model than its card's, and naming every tensor that is missing, unexpected or
+ *   of another shape;
  *   `not-supported` for other kinds than plain LoRA on the language model
  */
 export async function readAdapter(folder: string, checkpoint: Checkpoint): Promise<Adapter> {
   const config = await readAdapterConfig(folder);
+  const card = await readCard(folder);
+  if (card?.baseHash != null && card.baseHash !== (await checkpoint.hash())) {
+    const got = `another at ${checkpoint.folder}`;
+    throw new UserError('bad-checkpoint', `${folder}: expected the base model that it was trained on, got ${got}`, {
+      hint: 'The hashes differ; its numbers would mean nothing there. Say where the right one is.',
+    });
+  }
   const lora: LoraOptions = { ...config.lora, targets: readTargets(config, checkpoint, folder) };
   const header = await readSafetensorsHeader(join(folder, TENSORS_FILE));
   const found = new Map<string, string>();
@@ -57,7 +65,7 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
   throwProblems(header.file, `LoRA of rank ${lora.rank} that fits ${checkpoint.folder}`, problems);
   const tensors = new Map<string, Float32Array>();
   for (const name of expected.keys()) tensors.set(name, await readTensor(header, found.get(name)!));
-  return { lora, tensors, card: await readCard(folder), baseModel: config.baseModel };
+  return { lora, tensors, card, baseModel: config.baseModel };
 }
 
 /** The linear layers that the adapter is on: the same in every decoder layer, and none elsewhere. */

@@ -1,7 +1,7 @@
 // Vision features kept by content: the tower runs once for a clip, however often the clip is used.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSafetensorsHeader, readTensor, writeSafetensors } from '../files/index.ts';
+import { readSafetensorsHeader, readTensor, removeLeftovers, writeSafetensors } from '../files/index.ts';
 
 /** Keeps features. */
 export interface FeatureCache {
@@ -34,7 +34,9 @@ export function memoryFeatureCache(): FeatureCache {
  */
 export function folderFeatureCache(folder: string): FeatureCache {
   const running = new Map<string, Promise<Float32Array>>();
+  let opened: Promise<unknown> | undefined;
   const load = async (key: string, compute: () => Promise<Float32Array>): Promise<Float32Array> => {
+    await (opened ??= removeLeftovers(folder));
     const file = join(folder, `${key}.safetensors`);
     try {
       return await readTensor(await readSafetensorsHeader(file), 'features');

@@ -226,15 +226,6 @@ async function loadAdapter(folder: string, model: string | undefined): Promise<L
     });
   }
   const checkpoint = await openCheckpoint(base);
-  if (card?.baseHash != null && card.baseHash !== (await checkpoint.hash())) {
-    throw new UserError(
-      'bad-checkpoint',
-      `${folder}: expected the base model that it was trained on, got another at ${base}`,
-      {
-        hint: 'The hashes differ; the adapter would score nonsense. Say where the right one is: --model FOLDER.',
-      },
-    );
-  }
   return { folder, checkpoint, adapter: await readAdapter(folder, checkpoint), card };
 }
 

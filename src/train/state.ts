@@ -1,5 +1,5 @@
 // Checkpoints of a run: what trains, the optimizer and the place in the run, written whole or not at all.
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, invariant, show } from '../core/index.ts';
 import {
@@ -7,6 +7,7 @@ import {
   readJson,
   readSafetensorsHeader,
   readTensor,
+  removeFolderAtomic,
   removeLeftovers,
   writeFileAtomic,
   writeFolderAtomic,
@@ -79,8 +80,6 @@ export async function saveState(
 ): Promise<void> {
   invariant(position.step === optimizer.step, `step ${position.step} with an optimizer at ${optimizer.step}`);
   const path = checkpointFolder(out, position.step);
-  // A folder of this step can be there when an ended run is written again; it holds the same.
-  await discard(path);
   await writeFolderAtomic(path, async (folder) => {
     await writeModel(folder);
     const moments = [...shapes].flatMap(([name, shape]) => [
@@ -105,21 +104,9 @@ export async function settle(out: string, position: RunPosition, keep: number): 
   await pointTo(join(folder, 'best'), `step-${best}`);
   const steps = await checkpointSteps(out);
   const latest = steps.filter((step) => step <= position.step).slice(-keep);
-  for (const step of steps) if (step !== best && !latest.includes(step)) await discard(checkpointFolder(out, step));
+  for (const step of steps)
+    if (step !== best && !latest.includes(step)) await removeFolderAtomic(checkpointFolder(out, step));
   await removeLeftovers(folder);
-}
-
-/** Renames first: a folder that is removed in pieces never looks like a checkpoint. */
-async function discard(path: string): Promise<void> {
-  const doomed = `${path}.removed`;
-  await rm(doomed, { recursive: true, force: true });
-  try {
-    await rename(path, doomed);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  await rm(doomed, { recursive: true, force: true });
 }
 
 /** A checkpoint that was read. */

@@ -111,7 +111,8 @@ async function* run(
   const due = (every: 'epoch' | number, step: number): boolean =>
     step % (every === 'epoch' ? stepsPerEpoch : every) === 0 || step === totalSteps;
   const speed = speedometer();
-  let reason: 'finished' | 'early-stop' | 'aborted' = 'finished';
+  // A run that early stopping ended, and that is resumed, has nothing to do.
+  let reason: 'finished' | 'early-stop' | 'aborted' = position.ended ? 'early-stop' : 'finished';
 
   while (position.step < totalSteps && !position.ended) {
     const step = position.step;

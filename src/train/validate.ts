@@ -14,19 +14,16 @@ const BATCH = 4;
  * @param parameters - current values
  * @param rows - at least one
  * @param store - gives their clips
- * @param signal - stops between batches
  */
 export async function validate(
   readout: Readout,
   parameters: ReadonlyMap<string, Float32Array>,
   rows: readonly TrainRow[],
   store: ClipStore,
-  signal?: AbortSignal,
 ): Promise<ValidationScores> {
   const predictions: number[] = [];
   for (let i = 0; i < rows.length; i += BATCH) {
-    signal?.throwIfAborted();
-    const clips = await Promise.all(rows.slice(i, i + BATCH).map((row) => store.get(row, signal)));
+    const clips = await Promise.all(rows.slice(i, i + BATCH).map((row) => store.get(row)));
     for (const { score } of await readout.read(parameters, clips)) predictions.push(score);
   }
   return compareScores(

@@ -62,6 +62,8 @@ describe('readJson', () => {
     expect(await readJson(path)).toEqual({ a: 1 });
     writeFileSync(path, '{"a": ');
     await expect(readJson(path, 'bad-recipe')).rejects.toMatchObject({ code: 'bad-recipe' });
+    writeFileSync(path, '['.repeat(200_000) + ']'.repeat(200_000));
+    await expect(readJson(path)).rejects.toThrow('got "more than 100 levels"');
     writeFileSync(path, Buffer.from([0x22, 0xff, 0x22]));
     await expect(readJson(path)).rejects.toMatchObject({ code: 'bad-input' });
   });

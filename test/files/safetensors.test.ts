@@ -169,6 +169,8 @@ describe('hostile headers', () => {
       'dtype, shape and data_offsets',
     ],
     ['a tensor that is none', '{"a":null}', 0, 'dtype, shape and data_offsets'],
+    ['lists without end', `{"a":${'['.repeat(2e5)}${']'.repeat(2e5)}}`, 0, '3 levels in the header, got more'],
+    ['objects without end', `{"a":${'{"a":'.repeat(2e5)}1${'}'.repeat(2e5)}}`, 0, '3 levels in the header, got more'],
     ['metadata of numbers', '{"__metadata__":{"a":1}}', 0, '__metadata__ of texts'],
   ])('%s: is refused in one line', async (_, header, data, message, announced) => {
     const file = fileWith(header, data, announced);
