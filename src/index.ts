@@ -1,5 +1,84 @@
 /**
- * iovqa: integer-only fine-tuning of vision-language models for video quality, in Node.js.
+ * The library: train, score and evaluate from a program.
  * @module iovqa
  */
-export * from './core/index.ts';
+export type { UserErrorCode, UserErrorDetails } from './core/index.ts';
+export { UserError } from './core/index.ts';
+export type {
+  BootstrapOptions,
+  Comparison,
+  Evaluation,
+  EvaluationBy,
+  EvaluationInput,
+  EvaluationIntervals,
+  EvaluationPart,
+  Interval,
+  Numbers,
+  Stat,
+  Statistic,
+} from './metrics/index.ts';
+export {
+  challenge,
+  challengeScore,
+  comparePaired,
+  evaluate,
+  evaluateBy,
+  krcc,
+  mae,
+  plcc,
+  rmse,
+  srcc,
+} from './metrics/index.ts';
+export type {
+  ClipRow,
+  ColumnMap,
+  ColumnRole,
+  Dataset,
+  Grouped,
+  ManifestOptions,
+  MosScale,
+  Problem,
+  ProblemKind,
+  Split,
+} from './dataset/index.ts';
+export { kFold, readManifest, rowsOfSplit, splitByGroup } from './dataset/index.ts';
+export type { FloatDtype } from './files/index.ts';
+export type { ExternalSource, Provider, RunOptions } from './graph/index.ts';
+export { providers } from './graph/index.ts';
+export type {
+  Checkpoint,
+  ModelSize,
+  ProcessorConfig,
+  RandomCheckpointOptions,
+  StoredTensor,
+  TextConfig,
+  VisionConfig,
+  VisionTokens,
+} from './model/index.ts';
+export { createRandomCheckpoint, modelSizes, openCheckpoint } from './model/index.ts';
+export type { FrameOptions, FramePick, FramePlan, FrameTime } from './video/index.ts';
+export type { AnswerKind, AnswerStep } from './prompt/index.ts';
+export type { PositionRule } from './example/index.ts';
+export type {
+  AnswerSettings,
+  Clip,
+  ClipScore,
+  FailedClip,
+  FrameSettings,
+  PromptSettings,
+  Scorer,
+  ScorerOptions,
+  ScorerSettings,
+} from './score/index.ts';
+export { loadScorer } from './score/index.ts';
+export type {
+  Recipe,
+  RecipeFile,
+  RecipeInput,
+  RecipeSources,
+  ResolvedRecipe,
+  TrainEvent,
+  TrainOptions,
+  ValidationScores,
+} from './train/index.ts';
+export { readRunRecipe, resolveRecipe, train } from './train/index.ts';

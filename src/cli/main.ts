@@ -1,8 +1,14 @@
 #!/usr/bin/env node
 // The command line: which commands there are, and what becomes of errors. Each command's code is loaded when it is called.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { UserError } from '../core/index.ts';
-import { packageVersion as version } from '../core/index.ts';
+import { UserError, packageVersion as version } from '../core/index.ts';
+import type { DataCheckFlags } from './commands/data-check.ts';
+import type { DoctorFlags } from './commands/doctor.ts';
+import type { EvaluateFlags } from './commands/evaluate.ts';
+import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from './commands/inspect.ts';
+import type { ModelsNewFlags } from './commands/models.ts';
+import type { ScoreFlags } from './commands/score.ts';
+import type { TrainFlags } from './commands/train.ts';
 
 /** Exit statuses. */
 const status = { done: 0, someFailed: 1, userMistake: 2, bug: 3 } as const;
@@ -39,8 +45,8 @@ function program(): Command {
     .option('--resume', 'go on with the run in the out folder; without a recipe, with the one it was begun with')
     .option('--dry-run', 'check recipe, data and model, show them, and stop')
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/train.ts')).train(...(args as Parameters<typeof import('./commands/train.ts').train>)),
+    .action(async (path: string | undefined, flags: TrainFlags) =>
+      (await import('./commands/train.ts')).train(path, flags),
     );
 
   root
@@ -60,9 +66,7 @@ function program(): Command {
     .option('--provider <name>', 'what ONNX Runtime runs the graph on')
     .option('--csv', 'write CSV to stdout')
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/score.ts')).score(...(args as Parameters<typeof import('./commands/score.ts').score>)),
-    );
+    .action(async (inputs: string[], flags: ScoreFlags) => (await import('./commands/score.ts')).score(inputs, flags));
 
   root
     .command('evaluate')
@@ -78,10 +82,8 @@ function program(): Command {
     .option('--seed <n>', 'seed of the bootstrap', integer)
     .option('--csv', 'write CSV to stdout')
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/evaluate.ts')).evaluateCommand(
-        ...(args as Parameters<typeof import('./commands/evaluate.ts').evaluateCommand>),
-      ),
+    .action(async (path: string, flags: EvaluateFlags) =>
+      (await import('./commands/evaluate.ts')).evaluateCommand(path, flags),
     );
 
   const data = root.command('data').description('Look at a data set.');
@@ -96,10 +98,8 @@ function program(): Command {
     .option('--no-decode', 'do not open the clips')
     .option('--workers <n>', 'processes that decode clips', integer)
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/data-check.ts')).dataCheck(
-        ...(args as Parameters<typeof import('./commands/data-check.ts').dataCheck>),
-      ),
+    .action(async (path: string, flags: DataCheckFlags) =>
+      (await import('./commands/data-check.ts')).dataCheck(path, flags),
     );
 
   const inspect = root.command('inspect').description('Look at what the model gets.');
@@ -110,10 +110,8 @@ function program(): Command {
     .addOption(set())
     .option('--clip <name>', 'a clip of the manifest; default: the first')
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/inspect.ts')).inspectMask(
-        ...(args as Parameters<typeof import('./commands/inspect.ts').inspectMask>),
-      ),
+    .action(async (path: string | undefined, flags: InspectMaskFlags) =>
+      (await import('./commands/inspect.ts')).inspectMask(path, flags),
     );
   inspect
     .command('frames')
@@ -123,20 +121,16 @@ function program(): Command {
     .addOption(set())
     .option('--clip <name>', 'a clip of the manifest; can be repeated; default: all', collect)
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/inspect.ts')).inspectFrames(
-        ...(args as Parameters<typeof import('./commands/inspect.ts').inspectFrames>),
-      ),
+    .action(async (path: string | undefined, flags: InspectFramesFlags) =>
+      (await import('./commands/inspect.ts')).inspectFrames(path, flags),
     );
   inspect
     .command('model')
     .description("Show a model folder's sizes, settings and hash.")
     .argument('<folder>', 'model folder, adapter or run')
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/inspect.ts')).inspectModel(
-        ...(args as Parameters<typeof import('./commands/inspect.ts').inspectModel>),
-      ),
+    .action(async (folder: string, flags: InspectModelFlags) =>
+      (await import('./commands/inspect.ts')).inspectModel(folder, flags),
     );
 
   const models = root.command('models').description('Models to start from.');
@@ -147,21 +141,15 @@ function program(): Command {
     .option('--preset <name>', 'its size', 'small')
     .option('--seed <n>', 'seed of the weights', integer, 0)
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/models.ts')).modelsNew(
-        ...(args as Parameters<typeof import('./commands/models.ts').modelsNew>),
-      ),
+    .action(async (folder: string, flags: ModelsNewFlags) =>
+      (await import('./commands/models.ts')).modelsNew(folder, flags),
     );
 
   root
     .command('doctor')
     .description('Say what this machine has: runtime, providers, decoders, memory.')
     .addOption(json())
-    .action(async (...args) =>
-      (await import('./commands/doctor.ts')).doctor(
-        ...(args as Parameters<typeof import('./commands/doctor.ts').doctor>),
-      ),
-    );
+    .action(async (flags: DoctorFlags) => (await import('./commands/doctor.ts')).doctor(flags));
 
   return root;
 }

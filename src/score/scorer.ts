@@ -62,7 +62,9 @@ export interface Scorer {
    * @returns one result a clip, in the order given
    */
   score: (clips: Iterable<Clip>, signal?: AbortSignal) => AsyncGenerator<ClipScore | FailedClip, void>;
-  /** Frees everything. */
+  /** Ends the decoding processes and frees the sessions. */
+  close: () => Promise<void>;
+  /** `close`, for `await using` (TypeScript, or Node 24). */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
 
@@ -133,6 +135,7 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
         yield* await readGroup(group);
       }
     },
+    close: disposer[Symbol.asyncDispose],
     [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
   };
 

@@ -1,11 +1,11 @@
 // The child processes: killed, stopped, closed, left alone, and run from compiled code.
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFrameReader } from '../../src/video/index.ts';
 import { options } from './fixtures.ts';
@@ -121,15 +121,15 @@ describe.skipIf(process.platform !== 'linux')('child processes (skipped off Linu
 });
 
 describe.skipIf(process.platform !== 'linux')('programs that read clips (skipped off Linux: needs /proc)', () => {
-  const program = (index: string, then: string): string => `
-    import { openFrameReader } from ${JSON.stringify(index)};
+  const source = new URL('../../src/video/index.ts', import.meta.url).href;
+  const program = (then: string): string => `
+    import { openFrameReader } from ${JSON.stringify(source)};
     const reader = openFrameReader({ workers: 1 });
     const { plan } = await reader.read(${JSON.stringify(clip(good))}, ${JSON.stringify(options)});
     console.log(plan.numFrames);
     ${then}`;
-  const source = new URL('../../src/video/index.ts', import.meta.url).href;
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const fromSource = (then: string): string[] => ['--import', tsx, '--input-type=module', '-e', program(source, then)];
+  const fromSource = (then: string): string[] => ['--import', tsx, '--input-type=module', '-e', program(then)];
   const run = (args: string[]): string =>
     execFileSync(process.execPath, args, { cwd: folder, timeout: 30_000, encoding: 'utf8' });
 
@@ -145,31 +145,5 @@ describe.skipIf(process.platform !== 'linux')('programs that read clips (skipped
     expect(children.length).toBe(1);
     parent.kill('SIGKILL');
     expect(await gone(children)).toBe(true);
-  });
-
-  it('work compiled', () => {
-    const root = fileURLToPath(new URL('../..', import.meta.url));
-    const home = join(root, 'node_modules', '.iovqa-video-test'); // where the packages are found
-    const out = join(home, 'dist');
-    const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-    const files = ['index.ts', 'decode-child.ts'].map((name) => join(root, 'src', 'video', name));
-    const language = [
-      '--target',
-      'es2023',
-      '--module',
-      'nodenext',
-      '--rewriteRelativeImportExtensions',
-      '--types',
-      'node',
-    ];
-    const output = ['--rootDir', 'src', '--outDir', out, '--noCheck', '--skipLibCheck'];
-    try {
-      execFileSync(process.execPath, [tsc, '--ignoreConfig', ...files, ...language, ...output], { cwd: root });
-      copyFileSync(join(root, 'package.json'), join(home, 'package.json'));
-      const index = pathToFileURL(join(out, 'video', 'index.js')).href;
-      expect(run(['--input-type=module', '-e', program(index, 'await reader[Symbol.asyncDispose]();')])).toBe('6\n');
-    } finally {
-      rmSync(home, { recursive: true, force: true });
-    }
   });
 });
