@@ -1,7 +1,7 @@
 // What `score` is given: clips, folders of clips, or one manifest.
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { UserError } from '../core/index.ts';
+import { UserError, oneLine } from '../core/index.ts';
 import { formatProblem, loadManifest, rowsOfSplit } from '../dataset/index.ts';
 import type { Clip } from '../score/index.ts';
 
@@ -52,7 +52,7 @@ export async function findClips(inputs: readonly string[], flags: InputFlags): P
   const clips: NamedClip[] = [];
   for (const path of inputs) {
     const info = await stat(path).catch((cause: unknown) => {
-      throw new UserError('bad-input', `${path}: expected a clip or a folder, got none`, { cause });
+      throw new UserError('bad-input', `${oneLine(path)}: expected a clip or a folder, got none`, { cause });
     });
     if (!info.isDirectory()) {
       clips.push(clipAt(path, flags.prompt));
@@ -60,7 +60,8 @@ export async function findClips(inputs: readonly string[], flags: InputFlags): P
     }
     const names = await readdir(path, { recursive: true });
     const media = names.filter((name) => images.has(ending(name)) || videos.has(ending(name))).sort();
-    if (media.length === 0) throw new UserError('bad-input', `${path}: expected clips in the folder, got none`);
+    if (media.length === 0)
+      throw new UserError('bad-input', `${oneLine(path)}: expected clips in the folder, got none`);
     clips.push(...media.map((name) => clipAt(join(path, name), flags.prompt)));
   }
   return { clips, failed: [] };

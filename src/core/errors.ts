@@ -63,6 +63,17 @@ export function show(value: unknown): string {
 }
 
 /**
+ * A name or message as a line of output shows it, also where a file's name holds line ends or a terminal's control sequences.
+ * @param text - any text
+ * @returns the text itself, or quoted and escaped where it holds control characters
+ */
+export function oneLine(text: string): string {
+  const control = /[\p{Cc}\u2028\u2029]/gu;
+  if (text.search(control) < 0) return text;
+  return JSON.stringify(text).replace(control, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/**
  * The nearest of `known` to a misspelt word, for "did you mean".
  * @param word - what was written
  * @param known - what is allowed

@@ -1,5 +1,5 @@
 // What is wrong with a manifest: one record per problem, and the one error that lists them all.
-import { UserError, show } from '../core/index.ts';
+import { UserError, oneLine, show } from '../core/index.ts';
 
 /**
  * What is wrong.
@@ -60,7 +60,7 @@ export interface Problem {
 export function formatProblem(problem: Problem): string {
   const line = problem.line === undefined ? '' : `:${problem.line}`;
   const column = problem.column === undefined ? '' : ` column ${show(problem.column)}:`;
-  return `${problem.file}${line}:${column} expected ${problem.expected}, got ${problem.got}`;
+  return `${oneLine(problem.file)}${line}:${column} expected ${problem.expected}, got ${problem.got}`;
 }
 
 const listedProblems = 20;

@@ -102,7 +102,8 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
     const index = format.findBestStream(AVMEDIA_TYPE_VIDEO);
     const stream = format.streams[index];
     if (!stream || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0) {
-      throw unreadable(file.path, expectedVideo, 'a file without a video stream');
+      const got = format.streams.length > 0 ? 'a file without a video stream' : 'one without any stream (cut short?)';
+      throw unreadable(file.path, expectedVideo, got);
     }
     for (const other of format.streams) if (other.index !== index) other.discard = AVDISCARD_ALL;
     const notes: string[] = [];

@@ -1,7 +1,7 @@
 // A media file before any decoder touches it: is it a plain file of a sane size, and what does its head say it is.
 import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { show, UserError } from '../core/index.ts';
+import { oneLine, UserError } from '../core/index.ts';
 import type { UserErrorDetails } from '../core/index.ts';
 
 /** Still-picture formats that are decoded. */
@@ -30,7 +30,7 @@ export interface MediaFile {
  * @returns the error; its message is one line
  */
 export function unreadable(path: string, expected: string, got: string, details?: UserErrorDetails): UserError {
-  return new UserError('unreadable-media', `${pathText(path)}: expected ${expected}, got ${oneLine(got)}`, details);
+  return new UserError('unreadable-media', `${oneLine(path)}: expected ${expected}, got ${oneLine(got)}`, details);
 }
 
 /**
@@ -59,7 +59,7 @@ export async function inspectFile(path: string, maxBytes: number): Promise<Media
   });
   const still = stillFormat(head);
   const cutShort = info.size < claimedBytes(head);
-  return { path: absolute, name: pathText(path), still, looksLike: looksLike(head, still), cutShort };
+  return { path: absolute, name: oneLine(path), still, looksLike: looksLike(head, still), cutShort };
 }
 
 async function readHead(path: string): Promise<Buffer> {
@@ -110,21 +110,4 @@ function looksLike(head: Buffer, still: StillFormat | undefined): string {
   if (/^(?:ID3|fLaC|RIFF....WAVE|\xff[\xf2\xf3\xfb])/s.test(text)) return 'an audio file';
   // A control character other than tab, line feed and carriage return tells binary data from text.
   return /^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(text) ? 'text' : 'data of another kind';
-}
-
-/**
- * A path as a message shows it.
- * @param path - any text
- * @returns the path itself, or quoted and escaped where it holds control characters
- */
-export function pathText(path: string): string {
-  return hasControl(path) ? JSON.stringify(path) : path;
-}
-
-function oneLine(text: string): string {
-  return hasControl(text) ? show(text) : text;
-}
-
-function hasControl(text: string): boolean {
-  return /[\p{Cc}\u2028\u2029]/u.test(text);
 }

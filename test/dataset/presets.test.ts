@@ -86,7 +86,7 @@ describe('presets', () => {
 });
 
 const data = new URL('../../../shared/data/', import.meta.url).pathname;
-const absent = existsSync(data) ? false : 'the folder of real data is not on this machine';
+const absent = existsSync(join(data, 'README.md')) ? false : 'the folder of real data is not on this machine';
 
 describe.skipIf(absent)(`real manifests${absent ? ` (skipped: ${absent})` : ''}`, () => {
   it('fetv: 65 clips of 13 prompts, every file there, both scores', async () => {

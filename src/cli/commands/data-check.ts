@@ -1,6 +1,6 @@
 // `iovqa data check`: everything that can be wrong with a data set before a run finds out.
 import pMap from 'p-map';
-import { UserError } from '../../core/index.ts';
+import { UserError, oneLine } from '../../core/index.ts';
 import type { ClipRow } from '../../dataset/index.ts';
 import { formatProblem, leakingGroups, loadManifest, scaleName } from '../../dataset/index.ts';
 import type { FrameReader } from '../../video/index.ts';
@@ -149,7 +149,7 @@ function duplicatesOf(seen: readonly Seen[]): Duplicates {
     const [a, b] = [hashed[first]!.row, hashed[second]!.row];
     // Clips of one group may look alike: no split tears them apart.
     if (a.group !== undefined && a.group === b.group) continue;
-    const text = `${a.id} and ${b.id} (${distance} of 64 bits differ)`;
+    const text = `${oneLine(a.id)} and ${oneLine(b.id)} (${distance} of 64 bits differ)`;
     (a.split === b.split ? found.withinSplits : found.acrossSplits).push(text);
   }
   return found;

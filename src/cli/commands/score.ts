@@ -1,5 +1,5 @@
 // `iovqa score`: a score for each clip, in order, as they come.
-import { UserError } from '../../core/index.ts';
+import { UserError, oneLine } from '../../core/index.ts';
 import { formatCsv } from '../../dataset/index.ts';
 import { openJsonLines, readJsonLines, writeFileAtomic } from '../../files/index.ts';
 import type { JsonLinesWriter } from '../../files/index.ts';
@@ -139,7 +139,7 @@ async function present(lines: readonly ScoreLine[], flags: ScoreFlags, file: Jso
       line.std === null ? '–' : decimals(line.std, 3),
       line.integer === null ? '–' : String(line.integer),
       line.legalMass === null ? '–' : decimals(line.legalMass, 3),
-      line.clip,
+      oneLine(line.clip),
     ]);
     printLines(formatTable(['score', 'std', 'integer', 'legalMass', 'clip'], rows));
   }
