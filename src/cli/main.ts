@@ -34,13 +34,16 @@ function program(): Command {
       collect,
     );
 
+  const manifest = ['--manifest <file>', 'same as --set data.manifest=FILE'] as const;
+  const model = ['--model <folder>', 'same as --set model=FOLDER'] as const;
+
   root
     .command('train')
     .description('Train by a recipe: a YAML file, flags, or both.')
     .argument('[recipe]', 'recipe file')
     .addOption(set())
-    .option('--manifest <file>', 'same as --set data.manifest=FILE')
-    .option('--model <folder>', 'same as --set model=FOLDER')
+    .option(...manifest)
+    .option(...model)
     .option('--out <folder>', 'same as --set out=FOLDER')
     .option('--resume', 'go on with the run in the out folder; without a recipe, with the one it was begun with')
     .option('--dry-run', 'check recipe, data and model, show them, and stop')
@@ -108,6 +111,8 @@ function program(): Command {
     .description('Show each token of an example with trained or ignored.')
     .argument('[recipe]', 'recipe file')
     .addOption(set())
+    .option(...manifest)
+    .option(...model)
     .option('--clip <name>', 'a clip of the manifest; default: the first')
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectMaskFlags) =>
@@ -119,6 +124,8 @@ function program(): Command {
     .argument('[recipe]', 'recipe file')
     .requiredOption('--to <folder>', 'where the PNG files go')
     .addOption(set())
+    .option(...manifest)
+    .option(...model)
     .option('--clip <name>', 'a clip of the manifest; can be repeated; default: all', collect)
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectFramesFlags) =>
@@ -175,4 +182,9 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+// Whoever reads the output may stop early, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(status.done);
+});
 process.exitCode = await main(process.argv.slice(2));

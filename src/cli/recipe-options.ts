@@ -27,11 +27,7 @@ export async function recipeOf(
   flags: RecipeFlags,
   fallback: Readonly<Record<string, string>> = {},
 ): Promise<ResolvedRecipe> {
-  const named = { 'data.manifest': flags.manifest, model: flags.model, out: flags.out };
-  const given = Object.entries(named).flatMap(([key, value]) =>
-    value === undefined ? [] : [`${key}=${JSON.stringify(value)}`],
-  );
-  const sets = [...given, ...(flags.set ?? [])];
+  const sets = setsOf(flags);
   if (path === undefined) return resolveRecipe({ base: fallback, sets });
   let text: string;
   try {
@@ -51,7 +47,14 @@ export async function recipeOf(
  */
 export async function recipeToResume(path: string | undefined, flags: RecipeFlags): Promise<ResolvedRecipe> {
   if (path !== undefined || flags.out === undefined) return recipeOf(path, flags);
-  const { recipe } = await readRunRecipe(flags.out);
-  const sets = flags.set ?? [];
-  return resolveRecipe({ base: { ...recipe, out: flags.out }, sets });
+  return readRunRecipe(flags.out, setsOf(flags));
+}
+
+/** All that the command line sets, as `KEY=VALUE`. */
+function setsOf(flags: RecipeFlags): string[] {
+  const named = { 'data.manifest': flags.manifest, model: flags.model, out: flags.out };
+  const given = Object.entries(named).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key}=${JSON.stringify(value)}`],
+  );
+  return [...given, ...(flags.set ?? [])];
 }

@@ -91,6 +91,7 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
   }
   if (nameColumn === undefined) throw missing(path, names.join(' or '), table.columns);
   const known = await manifestRows(flags.manifest, flags);
+  requireOnce(path, records, nameOf);
   const strangers = records.filter((record) => !known.has(nameOf(record)));
   if (strangers.length > 0) {
     notes.push(
@@ -100,7 +101,7 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
   const rows = records.flatMap((record): ScoredRow[] => {
     const row = known.get(nameOf(record));
     if (row === undefined) return [];
-    known.delete(nameOf(record));
+    known.delete(row.id);
     const column = (name: string): string | undefined => columnValue(row, name) ?? record.cells.get(name);
     return [{ id: row.id, prediction: number(record, predicted), mos: row.mos!, group: row.group, column }];
   });
@@ -112,6 +113,19 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
   const unscored = known.size - failed.length;
   if (unscored > 0) notes.push(`${unscored} clips of the manifest are not in ${path}`);
   return { rows, notes };
+}
+
+function requireOnce(path: string, records: readonly TableRecord[], nameOf: (record: TableRecord) => string): void {
+  const lines = new Map<string, number>();
+  for (const record of records) {
+    const name = nameOf(record);
+    const before = lines.get(name);
+    if (before !== undefined) {
+      const got = `${show(name)}, which line ${before} has too`;
+      throw new UserError('bad-input', `${path}:${record.line}: expected one score a clip, got a second of ${got}`);
+    }
+    lines.set(name, record.line);
+  }
 }
 
 async function manifestRows(path: string, flags: ScoreTableFlags): Promise<Map<string, ClipRow>> {

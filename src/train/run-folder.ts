@@ -53,9 +53,10 @@ export async function openRunFolder(resolved: ResolvedRecipe, resume: boolean): 
 /**
  * The recipe of a run.
  * @param out - the run folder
+ * @param sets - `KEY=VALUE` each, which go before the run's own; default none
  * @throws UserError `bad-input` when there is none
  */
-export async function readRunRecipe(out: string): Promise<ResolvedRecipe> {
+export async function readRunRecipe(out: string, sets: readonly string[] = []): Promise<ResolvedRecipe> {
   const path = join(out, 'recipe.yaml');
   let text: string;
   try {
@@ -63,7 +64,7 @@ export async function readRunRecipe(out: string): Promise<ResolvedRecipe> {
   } catch (cause) {
     throw new UserError('bad-input', `${out}: expected the folder of a run, got no recipe.yaml in it`, { cause });
   }
-  return resolveRecipe({ file: { path, text } });
+  return resolveRecipe({ file: { path, text }, sets });
 }
 
 /** Keys, joined by dots, at which two recipes differ. */

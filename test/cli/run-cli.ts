@@ -1,5 +1,6 @@
 // Runs the command line as a user does, in a process of its own.
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -15,12 +16,15 @@ export interface CliResult {
 
 export interface CliOptions {
   cwd?: string;
+  /** Sees the process before it has done anything. */
+  onStart?: (child: ChildProcess) => void;
   /** Sees stderr as it grows, and may signal the process. */
   onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
-export async function runCli(args: readonly string[], { cwd, onStderr }: CliOptions = {}): Promise<CliResult> {
+export async function runCli(args: readonly string[], { cwd, onStart, onStderr }: CliOptions = {}): Promise<CliResult> {
   const child = spawn(process.execPath, ['--import', tsx, main, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  onStart?.(child);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

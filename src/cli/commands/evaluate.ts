@@ -105,7 +105,9 @@ function partsBy(rows: readonly ScoredRow[], column: string, flags: EvaluateFlag
     if (value === undefined) {
       throw new UserError('bad-input', `--by: expected a column of manifest or table, got ${JSON.stringify(column)}`);
     }
-    parts.set(value, [...(parts.get(value) ?? []), row]);
+    const part = parts.get(value);
+    if (part === undefined) parts.set(value, [row]);
+    else part.push(row);
   }
   return [...parts]
     .sort(([a], [b]) => (a < b ? -1 : 1))

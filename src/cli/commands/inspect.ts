@@ -8,6 +8,7 @@ import { encodePrompt } from '../../prompt/index.ts';
 import { frameOptions, loadQuestioner, positionOptions } from '../../score/index.ts';
 import type { TrainRow } from '../../train/index.ts';
 import { readRunData, scorerSettings } from '../../train/index.ts';
+import type { FramePlan } from '../../video/index.ts';
 import { openFrameReader, writePng } from '../../video/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
@@ -96,19 +97,32 @@ export async function inspectFrames(path: string | undefined, flags: InspectFram
   const options = frameOptions(checkpoint, scorerSettings(recipe, data).frames);
   await using reader = openFrameReader({ workers: recipe.run.workers });
   await mkdir(flags.to, { recursive: true });
-  const written: { clip: string; files: string[]; plan: unknown }[] = [];
+  const written: { clip: string; files: string[]; plan: FramePlan }[] = [];
+  const stems = new Set<string>();
   for (const row of rows) {
-    const { plan, rgb } = await reader.read(row, options);
-    const files: string[] = [];
-    for (const [i, frame] of rgb.entries()) {
-      const file = join(flags.to, `${row.id.replaceAll(/[^\w.-]/g, '_')}-${plan.frames[i]?.index ?? i}.png`);
-      await writePng(file, frame);
-      files.push(file);
+    try {
+      const { plan, rgb } = await reader.read(row, options);
+      const stem = freshStem(row.id, stems);
+      const files = rgb.map((_, i) => join(flags.to, `${stem}-${plan.frames[i]?.index ?? i}.png`));
+      for (const [i, frame] of rgb.entries()) await writePng(files[i]!, frame);
+      written.push({ clip: row.id, files, plan });
+      if (flags.json !== true) printLines(files);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = 1;
     }
-    written.push({ clip: row.id, files, plan });
-    if (flags.json !== true) printLines(files);
   }
   if (flags.json === true) printJson(written);
+}
+
+/** A clip's name as part of a file's name, another one for each clip. */
+function freshStem(id: string, taken: Set<string>): string {
+  const plain = id.replaceAll(/[^\w.-]/g, '_');
+  let stem = plain;
+  for (let i = 2; taken.has(stem); i++) stem = `${plain}-${i}`;
+  taken.add(stem);
+  return stem;
 }
 
 /** Flags of `inspect model`. */

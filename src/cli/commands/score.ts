@@ -1,7 +1,8 @@
 // `iovqa score`: a score for each clip, in order, as they come.
+import { stat } from 'node:fs/promises';
 import { UserError, oneLine } from '../../core/index.ts';
 import { formatCsv } from '../../dataset/index.ts';
-import { openJsonLines, readJsonLines, writeFileAtomic } from '../../files/index.ts';
+import { openJsonLines, readJsonLines, truncateJsonLines, writeFileAtomic } from '../../files/index.ts';
 import type { JsonLinesWriter } from '../../files/index.ts';
 import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
@@ -98,24 +99,30 @@ function scoreLine(result: ClipScore | FailedClip): ScoreLine {
   return { clip: id, score: value, integer, std, legalMass };
 }
 
-/** Clips that a file begun before has scores for; those that failed are tried again. */
-async function linesToKeep(flags: ScoreFlags): Promise<Map<string, ScoreLine>> {
-  if (flags.out === undefined) {
-    if (flags.resume === true)
-      throw new UserError('bad-input', '--resume: expected --out FILE.jsonl beside it, got none');
+/** Scores that a file begun before has, by clip. Lines of clips that failed leave the file: they are tried again. */
+async function linesToKeep({ out, resume = false }: ScoreFlags): Promise<Map<string, ScoreLine>> {
+  if (out === undefined) {
+    if (resume) throw new UserError('bad-input', '--resume: expected --out FILE.jsonl beside it, got none');
     return new Map();
   }
-  if (!/\.(jsonl|csv)$/.test(flags.out)) {
-    throw new UserError('bad-input', `--out: expected a name that ends in .jsonl or .csv, got ${flags.out}`);
+  if (!/\.(jsonl|csv)$/.test(out)) {
+    throw new UserError('bad-input', `--out: expected a name that ends in .jsonl or .csv, got ${out}`);
   }
-  const before = (flags.out.endsWith('.jsonl') ? await readJsonLines(flags.out) : []) as ScoreLine[];
-  if (flags.resume !== true) {
-    if (before.length === 0) return new Map();
-    throw new UserError('bad-input', `${flags.out}: expected a new file, got one with ${before.length} scores`, {
-      hint: 'Add --resume to go on with it.',
-    });
+  if (resume && out.endsWith('.csv')) {
+    throw new UserError('bad-input', `--resume: expected --out FILE.jsonl beside it, got ${out}`);
   }
-  return new Map(before.filter(({ error }) => error === undefined).map((line) => [line.clip, line]));
+  const exists = await stat(out).then(
+    ({ size }) => size > 0,
+    () => false,
+  );
+  if (!exists) return new Map();
+  if (!resume) {
+    const hint = out.endsWith('.csv') ? 'Remove it, or choose another name.' : 'Add --resume to go on with it.';
+    throw new UserError('bad-input', `${out}: expected a new file, got one that holds something`, { hint });
+  }
+  await truncateJsonLines(out, (line) => (line as ScoreLine).error === undefined);
+  const kept = (await readJsonLines(out)) as ScoreLine[];
+  return new Map(kept.map((line) => [line.clip, line]));
 }
 
 async function present(lines: readonly ScoreLine[], flags: ScoreFlags, file: JsonLinesWriter | null): Promise<void> {
