@@ -7,7 +7,7 @@
  * - `bad-checkpoint`: a model folder or adapter is wrong, or does not fit;
  * - `unreadable-media`: a clip or picture cannot be decoded;
  * - `not-supported`: a legal request that this version or machine cannot serve;
- * - `non-finite`: training met an infinite or undefined number and stopped.
+ * - `non-finite`: a model gave an infinite or undefined number.
  */
 export type UserErrorCode =
   'bad-input' | 'bad-recipe' | 'bad-checkpoint' | 'unreadable-media' | 'not-supported' | 'non-finite';

@@ -1,4 +1,5 @@
 // From the log-probabilities of the trie's edges to what is read out of them.
+import { UserError } from '../core/index.ts';
 import type { TrieAnswer } from '../prompt/index.ts';
 
 /** The distribution over the legal answers for one clip. Scores are on 1–5. */
@@ -21,6 +22,7 @@ export interface AnswerDistribution {
  * @param edges - float32 [Q, K] log-probabilities of token `columns[k]` at node q
  * @param numColumns - K
  * @param answers - the legal answers and their paths
+ * @throws UserError `non-finite` when the model's numbers are infinite or undefined
  */
 export function answerDistribution(
   edges: Float32Array,
@@ -30,6 +32,11 @@ export function answerDistribution(
   const edge = (node: number, column: number): number => edges[node * numColumns + column]!;
   const logs = answers.map(({ path }) => path.reduce((total, { node, column }) => total + edge(node, column), 0));
   const top = logs.reduce((a, b) => Math.max(a, b), -Infinity);
+  if (!Number.isFinite(top)) {
+    throw new UserError('non-finite', `expected finite logits from the model, got ${top}`, {
+      hint: 'Its weights are damaged, or too large for these clips.',
+    });
+  }
   const weights = Float64Array.from(logs, (log) => Math.exp(log - top));
   const total = weights.reduce((a, b) => a + b, 0);
   const probabilities = weights.map((w) => w / total);

@@ -2,7 +2,7 @@
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disposer } from '../core/index.ts';
-import { UserError, createDisposer } from '../core/index.ts';
+import { UserError, createDisposer, oneLine } from '../core/index.ts';
 import type { RunOptions } from '../graph/index.ts';
 import { readPointer } from '../files/index.ts';
 import type { Adapter, Card, Checkpoint } from '../model/index.ts';
@@ -142,20 +142,7 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
   async function readGroup(group: readonly Encoded[]): Promise<(ClipScore | FailedClip)[]> {
     const good = group.flatMap((item) => ('encoded' in item ? [item] : []));
     const readings = new Map<Encoded, Reading | UserError>();
-    // An answer that is no score (`raw`) is an error of its own clip alone.
-    const batches = questioner.codec.legalAnswers() === null ? good.map((item) => [item]) : [good];
-    for (const batch of batches.filter((items) => items.length > 0)) {
-      const read = await readout
-        .read(
-          parameters,
-          batch.map(({ encoded }) => encoded),
-        )
-        .catch((error: unknown) => {
-          if (error instanceof UserError) return batch.map(() => error);
-          throw error;
-        });
-      batch.forEach((item, i) => readings.set(item, read[i]!));
-    }
+    await readBatch(good, readings);
     return group.map((item): ClipScore | FailedClip => {
       if ('error' in item) return item;
       const reading = readings.get(item)!;
@@ -163,9 +150,31 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
       return { clip: item.clip, plan: item.encoded.plan, ...reading };
     });
   }
+
+  /** Reads a batch; where that fails, clip by clip, so that an error is its own clip's alone. */
+  async function readBatch(batch: readonly EncodedItem[], readings: Map<Encoded, Reading | UserError>): Promise<void> {
+    if (batch.length === 0) return;
+    const clips = batch.map(({ encoded }) => encoded);
+    try {
+      const read = await readout.read(parameters, clips);
+      batch.forEach((item, i) => readings.set(item, read[i]!));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (batch.length > 1) for (const item of batch) await readBatch([item], readings);
+      else readings.set(batch[0]!, ofClip(batch[0]!.clip, error));
+    }
+  }
 }
 
-type Encoded = { clip: Clip; encoded: EncodedClip } | { clip: Clip; error: UserError };
+function ofClip({ path }: Clip, { code, message, hint, cause }: UserError): UserError {
+  return new UserError(code, `${oneLine(path)}: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
+}
+
+interface EncodedItem {
+  clip: Clip;
+  encoded: EncodedClip;
+}
+type Encoded = EncodedItem | { clip: Clip; error: UserError };
 
 /** Works on some items ahead of the one that is asked for, and gives results in order. */
 async function* ahead<T, R>(items: Iterable<T>, count: number, work: (item: T) => Promise<R>): AsyncGenerator<R, void> {

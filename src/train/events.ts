@@ -8,8 +8,8 @@ export interface ValidationScores {
   plcc: number | null;
   /** (SRCC + PLCC) / 2; null where one of them is undefined. */
   challenge: number | null;
-  /** Root mean squared error on the user's scale. */
-  rmse: number;
+  /** Root mean squared error on the user's scale; null where an answer is no score. */
+  rmse: number | null;
   /** Why something is undefined; empty when nothing is. */
   undefinedBecause: string;
 }

@@ -1,4 +1,5 @@
 // Scores the validation rows with the present parameters.
+import { UserError, show } from '../core/index.ts';
 import { plcc, rmse, srcc } from '../metrics/index.ts';
 import type { Readout } from '../score/index.ts';
 import type { ClipStore } from './clip-store.ts';
@@ -9,11 +10,13 @@ import type { ValidationScores } from './events.ts';
 const BATCH = 4;
 
 /**
- * Scores rows and compares with their opinion scores, both on the manifest's scale.
+ * Scores rows and compares with their opinion scores, both on the manifest's scale. Where an answer is no score (`raw` only),
+ * nothing is defined, and the reason says how many there are.
  * @param readout - the compiled pass
  * @param parameters - current values
  * @param rows - at least one
  * @param store - gives their clips
+ * @throws UserError `non-finite` that names the clips whose scores are infinite or undefined
  */
 export async function validate(
   readout: Readout,
@@ -22,9 +25,24 @@ export async function validate(
   store: ClipStore,
 ): Promise<ValidationScores> {
   const predictions: number[] = [];
+  const failures: string[] = [];
   for (let i = 0; i < rows.length; i += BATCH) {
-    const clips = await Promise.all(rows.slice(i, i + BATCH).map((row) => store.get(row)));
-    for (const { score } of await readout.read(parameters, clips)) predictions.push(score);
+    const batch = rows.slice(i, i + BATCH);
+    const clips = await Promise.all(batch.map((row) => store.get(row)));
+    try {
+      for (const { score } of await readout.read(parameters, clips)) predictions.push(score);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const ids = batch.map(({ id }) => show(id)).join(', ');
+      if (error.code === 'non-finite') {
+        throw new UserError('non-finite', `validation, clips ${ids}: ${error.message}`, { cause: error });
+      }
+      failures.push(`${ids}: ${error.message}`);
+    }
+  }
+  if (failures.length > 0) {
+    const undefinedBecause = `answers that are no scores, the first of ${failures[0]}`;
+    return { srcc: null, plcc: null, challenge: null, rmse: null, undefinedBecause };
   }
   return compareScores(
     predictions,
@@ -45,7 +63,7 @@ export function compareScores(predictions: readonly number[], mos: readonly numb
     srcc: rank,
     plcc: linear,
     challenge: rank === null || linear === null ? null : (rank + linear) / 2,
-    rmse: value(r)!,
+    rmse: value(r),
     undefinedBecause: s.defined ? '' : s.reason,
   };
 }
