@@ -58,11 +58,14 @@ export async function findClips(inputs: readonly string[], flags: InputFlags): P
       clips.push(clipAt(path, flags.prompt));
       continue;
     }
-    const names = await readdir(path, { recursive: true });
-    const media = names.filter((name) => images.has(ending(name)) || videos.has(ending(name))).sort();
+    const entries = await readdir(path, { recursive: true, withFileTypes: true });
+    const media = entries
+      .filter((entry) => !entry.isDirectory() && (images.has(ending(entry.name)) || videos.has(ending(entry.name))))
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .sort();
     if (media.length === 0)
       throw new UserError('bad-input', `${oneLine(path)}: expected clips in the folder, got none`);
-    clips.push(...media.map((name) => clipAt(join(path, name), flags.prompt)));
+    clips.push(...media.map((file) => clipAt(file, flags.prompt)));
   }
   return { clips, failed: [] };
 }

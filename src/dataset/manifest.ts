@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
-import { UserError, show } from '../core/index.ts';
+import { UserError, oneLine, show } from '../core/index.ts';
 import { resolveColumns } from './columns.ts';
 import { checkMedia } from './media.ts';
 import type { ColumnMap } from './presets.ts';
@@ -154,7 +154,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const got = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : String(code ?? cause);
-    throw new UserError('bad-input', `${path}: expected a manifest (CSV or JSONL), got ${got}`, { cause });
+    throw new UserError('bad-input', `${oneLine(path)}: expected a manifest (CSV or JSONL), got ${got}`, { cause });
   }
 }
 
@@ -162,7 +162,10 @@ function formatOfName(path: string): TableFormat {
   const ending = extname(path).toLowerCase();
   if (ending === '.csv') return { kind: 'csv' };
   if (ending === '.jsonl' || ending === '.ndjson') return { kind: 'jsonl' };
-  throw new UserError('bad-input', `${path}: expected a manifest named .csv, .jsonl or .ndjson, got ${show(ending)}`);
+  throw new UserError(
+    'bad-input',
+    `${oneLine(path)}: expected a manifest named .csv, .jsonl or .ndjson, got ${show(ending)}`,
+  );
 }
 
 function noRows(file: string, got: string): Problem {

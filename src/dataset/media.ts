@@ -1,6 +1,6 @@
 // Whether the media files that a manifest names are there, and each named once.
 import { stat } from 'node:fs/promises';
-import { show } from '../core/index.ts';
+import { oneLine, show } from '../core/index.ts';
 import type { Problem } from './problem.ts';
 import type { ClipRow } from './row.ts';
 
@@ -52,11 +52,14 @@ export async function checkMedia(
 
 async function whyNoFile(path: string): Promise<string | undefined> {
   if (path.includes('\0')) return 'no path can hold a NUL character';
+  const name = oneLine(path);
   try {
     const info = await stat(path);
-    return info.isFile() ? undefined : `${path} is ${info.isDirectory() ? 'a folder' : 'no plain file'}`;
+    return info.isFile() ? undefined : `${name} is ${info.isDirectory() ? 'a folder' : 'no plain file'}`;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    return code === 'ENOENT' || code === 'ENOTDIR' ? `nothing at ${path}` : `${path}: ${code ?? String(error)}`;
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? `nothing at ${name}`
+      : `${name}: ${code ?? oneLine(String(error))}`;
   }
 }

@@ -74,7 +74,8 @@ const listedProblems = 20;
 export function problemsError(file: string, problems: readonly Problem[]): UserError {
   const lines = problems.slice(0, listedProblems).map(formatProblem);
   if (problems.length > listedProblems) lines.push(`… and ${problems.length - listedProblems} more`);
-  const message = problems.length === 1 ? lines[0]! : [`${file}: ${problems.length} problems`, ...lines].join('\n  ');
+  const message =
+    problems.length === 1 ? lines[0]! : [`${oneLine(file)}: ${problems.length} problems`, ...lines].join('\n  ');
   const hint = problems.find((problem) => problem.hint !== undefined)?.hint;
   return new UserError('bad-input', message, hint === undefined ? {} : { hint });
 }

@@ -108,6 +108,9 @@ function looksLike(head: Buffer, still: StillFormat | undefined): string {
   if (/^\s*ffconcat/.test(text)) return 'a list of files for FFmpeg';
   if (/^\s*<\?xml|^\s*<(?:svg|html|!doctype|MPD)/i.test(text)) return 'an XML or HTML file';
   if (/^(?:ID3|fLaC|RIFF....WAVE|\xff[\xf2\xf3\xfb])/s.test(text)) return 'an audio file';
+  if (/^\0...(?:ftyp|moov|mdat|wide|free|skip)/s.test(text)) return 'an MP4 or MOV file';
+  if (text.startsWith('YUV4MPEG2')) return 'a Y4M file';
+  if (text.startsWith('\x1a\x45\xdf\xa3')) return 'a Matroska or WebM file';
   // A control character other than tab, line feed and carriage return tells binary data from text.
   return /^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(text) ? 'text' : 'data of another kind';
 }

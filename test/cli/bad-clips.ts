@@ -1,6 +1,7 @@
 // A folder of clips that real collections have, good and bad, each with what the user is told about it.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
 import { AV_PIX_FMT_YUV420P10LE } from 'node-av';
 import sharp from 'sharp';
 import { makeClip, makeSound } from '../video/make-clip.ts';
@@ -59,6 +60,9 @@ export async function writeClips(folder: string): Promise<TestClip[]> {
     'new\nline.mp4',
     '映像 🎞.mp4',
     'a;b|c.mp4',
+    String.raw`back\slash.mp4`,
+    'frame%03d.mp4',
+    'http:x.mp4',
   ];
   for (const name of strange) await writeFile(at(name), bytes);
 
@@ -75,6 +79,10 @@ export async function writeClips(folder: string): Promise<TestClip[]> {
     await put('list.mp4', "ffconcat version 1.0\nfile 'plain.mp4'\n", `${video} a list of files for FFmpeg`),
     await put('bad\nname.mp4', 'text', `${video} text`),
     await put('huge.gif', await hugeGif(), 'expected at most'),
+    await put('huge.y4m', 'YUV4MPEG2 W65535 H65535 F25:1 Ip C420\nFRAME\n', `${video} a Y4M file`),
+    await put('huge-picture.mp4', hugePng(), `${video} a PNG file`),
+    await put('huge-box.mp4', claim(bytes, 'mdat', -4, 0xfffffff0), `${video} an MP4 or MOV file`),
+    await put('huge-table.mp4', claim(bytes, 'stsz', 12, 0x7fffffff), `${video} an MP4 or MOV file`),
   ];
 }
 
@@ -83,6 +91,28 @@ function fillTenBit(planes: Buffer[], _: number[], k: number): void {
   planes.forEach((plane, i) =>
     new Uint16Array(plane.buffer, plane.byteOffset, plane.length >> 1).fill(i === 0 ? 200 + 20 * k : 512),
   );
+}
+
+/** The file with another number `offset` bytes behind the start of a box's name. */
+function claim(file: Buffer, box: string, offset: number, value: number): Buffer {
+  const changed = Buffer.from(file);
+  changed.writeUInt32BE(value, changed.indexOf(box) + offset);
+  return changed;
+}
+
+/** A PNG of a few bytes that claims 65,535 × 65,535 pixels. */
+export function hugePng(): Buffer {
+  const chunk = (name: string, data: Buffer): Buffer => {
+    const body = Buffer.concat([Buffer.from(name), data]);
+    const ends = Buffer.alloc(8);
+    ends.writeUInt32BE(data.length, 0);
+    ends.writeUInt32BE(crc32(body), 4);
+    return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+  };
+  const header = Buffer.from('0000ffff0000ffff0802000000', 'hex');
+  const rows = deflateSync(Buffer.alloc(1000));
+  const parts = [chunk('IHDR', header), chunk('IDAT', rows), chunk('IEND', Buffer.alloc(0))];
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...parts]);
 }
 
 /** A GIF of a few bytes that claims 65,535 × 65,535 pixels. */

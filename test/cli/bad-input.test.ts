@@ -1,6 +1,6 @@
 // Bad clips and bad rows through the command line: each has one line that names it, nothing hangs, no other clip is affected.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { oneLine } from '../../src/core/index.ts';
 import { formatCsv } from '../../src/dataset/index.ts';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
 import type { TestClip } from './bad-clips.ts';
-import { writeClips } from './bad-clips.ts';
+import { hugePng, writeClips } from './bad-clips.ts';
 import { runCli } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-bad-input-'));
@@ -34,7 +34,7 @@ beforeAll(async () => {
     join(folder, 'all.jsonl'),
     clips.map(({ name }) => `${JSON.stringify({ video: name, mos: 3 })}\n`).join(''),
   );
-});
+}, 60_000);
 
 const media = ['--media-root', 'clips'];
 const training = [
@@ -64,7 +64,7 @@ describe('bad clips', () => {
   let alone: ScoreLine[];
   beforeAll(async () => {
     alone = JSON.parse((await run('score', 'good.csv', ...media, '--with', 'model', '--json')).stdout) as ScoreLine[];
-  });
+  }, 60_000);
 
   test.each(['all.csv', 'all.jsonl'])(
     'score %s: good ones as without the bad ones, the exit status is 1',
@@ -73,7 +73,10 @@ describe('bad clips', () => {
       const lines = JSON.parse(stdout) as ScoreLine[];
       expect(lines.map(({ clip }) => clip)).toEqual(clips.map((clip) => clip.name));
       expect(lines.slice(0, good.length)).toEqual(alone);
-      for (const line of lines.slice(good.length)) expect([line.clip, line.score]).toEqual([line.clip, null]);
+      for (const { clip, score, error } of lines.slice(good.length)) {
+        expect([clip, score]).toEqual([clip, null]);
+        expect(error).toMatch(/^[^\n]+: expected [^\n]+$/);
+      }
       expectOneLineEach(stderr);
       expect(stderr.trim().split('\n')).toHaveLength(1 + bad.length); // the note that the model has no card
       expect(code).toBe(1);
@@ -88,6 +91,40 @@ describe('bad clips', () => {
     expect(scores).toEqual(alone.map(({ score }) => score));
     expect(scores.every((score) => Number.isFinite(score))).toBe(true);
     expect(code).toBe(0);
+  });
+
+  test('score clips whose names begin with a dash, from their own folder', async () => {
+    const args = ['score', '--with', '../model', '--json', '--', '-dash.mp4', '$(touch pwned).mp4'];
+    const { code, stdout } = await runCli(args, { cwd: join(folder, 'clips') });
+    const lines = JSON.parse(stdout) as ScoreLine[];
+    const expected = (name: string): ScoreLine => alone.find(({ clip }) => clip === name)!;
+    expect(lines).toEqual([expected('-dash.mp4'), expected('$(touch pwned).mp4')]);
+    expect(code).toBe(0);
+    expect(existsSync(join(folder, 'clips', 'pwned'))).toBe(false);
+  });
+
+  test('score a folder: what is no plain file has a line, folders are walked, whatever their names', async () => {
+    await mkdir(join(folder, 'mixed', 'inner.mp4'), { recursive: true });
+    const at = (name: string): string => join('mixed', name);
+    const plain = join(folder, 'clips', 'plain.mp4');
+    for (const name of ['a.mp4', 'inner.mp4/b.mp4']) await copyFile(plain, join(folder, at(name)));
+    await writeFile(join(folder, at('huge.png')), hugePng());
+    await writeFile(join(folder, at('notes.txt')), 'no clip');
+    await symlink('nowhere', join(folder, at('dangling.mp4')));
+    await symlink('/dev/zero', join(folder, at('endless.mp4')));
+    const { code, stdout, stderr } = await run('score', 'mixed', '--with', 'model', '--json');
+    const lines = JSON.parse(stdout) as ScoreLine[];
+    expect(lines.map(({ clip, score }) => [clip, score])).toEqual([
+      [at('a.mp4'), alone[0]!.score],
+      [at('dangling.mp4'), null],
+      [at('endless.mp4'), null],
+      [at('huge.png'), null],
+      [at('inner.mp4/b.mp4'), alone[0]!.score],
+    ]);
+    expect(stderr).toContain('dangling.mp4: expected a file, got nothing at that path');
+    expect(stderr).toContain('endless.mp4: expected a file, got a device, pipe or socket');
+    expect(stderr).toMatch(/huge\.png: expected at most \d+ pixels, got a larger picture/);
+    expect(code).toBe(1);
   });
 
   test('a table for people has one line a clip', async () => {
@@ -105,10 +142,11 @@ describe('bad clips', () => {
 
   const short = ['epochs=1', 'lora.rank=2', 'batchSize=7'].flatMap((set) => ['--set', set]);
 
-  test('train refuses them, all in one message', async () => {
+  test('train refuses them, each named once', async () => {
     const { code, stderr } = await run('train', '--manifest', 'all.csv', '--out', 'refused', ...training, ...short);
     expect(stderr).toContain(`expected at most 0 bad ones of ${clips.length}, got ${bad.length}`);
-    expectOneLineEach(stderr.slice(stderr.indexOf('iovqa: ')));
+    expectOneLineEach(stderr);
+    expect(stderr.trim().split('\n')).toHaveLength(bad.length + 2); // the sum and the hint
     expect(code).toBe(2);
   });
 
@@ -125,7 +163,7 @@ describe('bad clips', () => {
       ...some,
     );
     expectOneLineEach(stderr);
-    expect(stderr).toContain(`${good.length} clips to train on`);
+    expect(stderr).toContain(`${good.length} clips to train on, 0 for validation, ${bad.length} bad ones left out;`);
     expect(code).toBe(0);
     const plan = (await readFile(join(folder, 'run', 'plan.jsonl'), 'utf8')).trim().split('\n');
     expect(plan.map((line) => (JSON.parse(line) as { id: string }).id).sort()).toEqual(
@@ -144,21 +182,29 @@ describe('bad rows', () => {
     ['variable.mp4', '', `${number}, got nothing`],
     ['ten-bit.mp4', '5.5', `${number} (scale 1-5), got "5.5"`],
     ['plain.mp4', '4', 'column "video": expected each file once, got "plain.mp4", which line 2 has too'],
+    ['"gone\nline.mp4"', '4', 'column "video": expected a file, got "gone\\nline.mp4" (nothing at "'],
     ['', '4', 'column "video": expected the name of a media file, got nothing'],
     ['one-frame.mp4', '2,extra', 'expected 2 fields as in the header, got 3'],
+    ['no-duration.mkv', null, 'expected 2 fields as in the header, got 1'],
   ] as const;
-  const wrong = rows.slice(1);
+  /** Of the rows that are wrong, in the order of the file: the line, and the message. */
+  const wrong: { line: number; message: string }[] = [];
+  let next = 2;
+  for (const [name, , message] of rows) {
+    if (message !== '') wrong.push({ line: next, message });
+    next += name.split('\n').length;
+  }
   beforeAll(() =>
-    writeFile(join(folder, 'rows.csv'), `video,mos\n${rows.map(([name, mos]) => `${name},${mos}\n`).join('')}`),
+    writeFile(
+      join(folder, 'rows.csv'),
+      `video,mos\n${rows.map(([name, mos]) => (mos === null ? `${name}\n` : `${name},${mos}\n`)).join('')}`,
+    ),
   );
 
-  const expectAll = (text: string): void => {
-    wrong.forEach(([name, , message], i) => {
-      const start = `rows.csv:${i + 3}:`;
-      const own = text.split('\n').filter((line) => line.includes(start));
-      expect([name, own.length]).toEqual([name, 1]);
-      expect(own[0]).toContain(message);
-    });
+  const expectAll = (text: string, those = wrong): void => {
+    const told = text.split('\n').filter((line) => line.includes('expected'));
+    expect(text).not.toMatch(/^line\.mp4/m); // the rest of a name, on a line of its own
+    expect(told).toEqual(those.map(({ line, message }) => expect.stringContaining(`rows.csv:${line}: ${message}`)));
   };
 
   test('data check tells all of them, each with its line', async () => {
@@ -167,20 +213,100 @@ describe('bad rows', () => {
     expect(code).toBe(1);
   });
 
-  test('train tells all of them and does not begin', async () => {
-    const { code, stderr } = await run('train', '--manifest', 'rows.csv', '--out', 'none', ...training);
+  test.each(['train', 'train --dry-run'])('%s tells all of them and does not begin', async (command) => {
+    const { code, stderr } = await run(...command.split(' '), '--manifest', 'rows.csv', '--out', 'none', ...training);
     expectAll(stderr);
     expect(stderr).not.toContain('    at ');
     expect(code).toBe(2);
     expect(existsSync(join(folder, 'none', 'checkpoints'))).toBe(false);
   });
 
-  test('score tells those that keep it from a clip, and scores the others', async () => {
+  test('data check lists more of them than fit a screen', async () => {
+    const lines = Array.from({ length: 50 }, (_, i) => `absent-${i}.mp4,3\n`);
+    await writeFile(join(folder, 'long.csv'), `video,mos\n${lines.join('')}`);
+    const { stdout } = await run('data', 'check', 'long.csv', ...media);
+    expect(stdout.match(/long\.csv:\d+: column "video": expected a file/g)).toHaveLength(50);
+  });
+
+  test('a manifest whose name has a line end', async () => {
+    const { code, stderr } = await run('data', 'check', 'no\nsuch.csv');
+    expect(stderr).toBe('iovqa: "no\\nsuch.csv": expected a manifest (CSV or JSONL), got no such file\n');
+    expect(code).toBe(2);
+  });
+
+  test('score tells all of them but a score that is not there, which it does not need', async () => {
     const { code, stdout, stderr } = await run('score', 'rows.csv', ...media, '--with', 'model', '--json');
     const lines = JSON.parse(stdout) as ScoreLine[];
     const scored = lines.filter(({ score }) => score !== null).map(({ clip }) => clip);
-    expect(scored).toContain('plain.mp4');
-    expect(stderr).toContain('rows.csv:3: column "video": expected');
+    expect(scored).toEqual(['plain.mp4', 'variable.mp4']);
+    const told = wrong.filter(({ message }) => message !== `${number}, got nothing`);
+    expectAll(stderr, told);
+    expect(lines.slice(0, -2).map(({ clip, error }) => [clip, error?.includes('expected')])).toEqual(
+      told.map(({ line }) => [`rows.csv:${line}`, true]),
+    );
     expect(code).toBe(1);
+  });
+});
+
+describe('signals', () => {
+  beforeAll(async () => {
+    await mkdir(join(folder, 'many'));
+    const names = Array.from({ length: 60 }, (_, i) => `many/${i}.mp4`);
+    for (const name of names) await copyFile(join(folder, 'clips', 'plain.mp4'), join(folder, name));
+    await writeFile(
+      join(folder, 'many.csv'),
+      `video,mos\n${names.map((n, i) => `${n},${1 + (i % 9) / 2}\n`).join('')}`,
+    );
+  });
+  const long = (out: string): string[] => [
+    'train',
+    '--manifest',
+    'many.csv',
+    '--model',
+    'model',
+    '--out',
+    out,
+    ...['epochs=3', 'batchSize=10', 'lora.rank=1', 'data.validation=null'].flatMap((set) => ['--set', set]),
+  ];
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s while training: a checkpoint, and an exit status that stops a script', async (signal, status) => {
+    let sent = false;
+    const { code, stdout, stderr } = await runCli(long(signal), {
+      cwd: folder,
+      onStderr: (text, kill) => {
+        if (!sent && text.includes('the first example')) kill(signal);
+        sent ||= text.includes('the first example');
+      },
+    });
+    expect(stderr).toContain('stopping after this update, with a checkpoint');
+    const step = Number(/^stopped at step (\d+); --resume goes on/.exec(stdout)![1]);
+    expect(step).toBeLessThan(18);
+    expect(existsSync(join(folder, signal, 'checkpoints', `step-${step}`))).toBe(true);
+    expect(code).toBe(status);
+    const resumed = await run('train', '--out', signal, '--resume', '--json');
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ step: 18, reason: 'finished' });
+    expect(resumed.code).toBe(0);
+  });
+
+  test('SIGINT while clips are read is no bug, and the run can be gone on with', async () => {
+    let watch: NodeJS.Timeout | undefined;
+    const { code, stderr } = await runCli(long('early'), {
+      cwd: folder,
+      onStart: (child) => {
+        watch = setInterval(() => {
+          if (!existsSync(join(folder, 'early', 'events.jsonl'))) return;
+          clearInterval(watch);
+          child.kill('SIGINT');
+        }, 2);
+      },
+    });
+    clearInterval(watch);
+    expect(stderr).toMatch(/^stopping .*\nstopped while reading clips; --resume goes on\n$/);
+    expect(code).toBe(130);
+    const resumed = await run('train', '--out', 'early', '--resume', '--json');
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ step: 18, reason: 'finished' });
   });
 });

@@ -106,22 +106,6 @@ describe('train', () => {
     expect(code).toBe(0);
     expect(await readFile(at('flags', 'recipe.yaml'), 'utf8')).toContain('--set');
   });
-
-  test('Ctrl-C stops behind the update with a checkpoint; --resume ends as if nothing had been', async () => {
-    let asked = false;
-    const interrupted = await run('train recipe.yaml --out stopped --set epochs=40', {
-      onStderr: (text, kill) => {
-        if (asked || !text.includes('step 2:')) return;
-        asked = true;
-        kill('SIGINT');
-      },
-    });
-    expect(interrupted.stderr).toContain('stopping after this update');
-    expect(interrupted.stdout).toContain('--resume goes on');
-    const steps = (await readdir(at('stopped', 'checkpoints'))).filter((name) => name.startsWith('step-'));
-    expect(steps.length).toBeGreaterThan(0);
-    expect(await json('train --out stopped --resume --json')).toMatchObject({ step: 80, reason: 'finished' });
-  });
 });
 
 describe('score', () => {

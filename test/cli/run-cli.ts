@@ -23,7 +23,12 @@ export interface CliOptions {
 }
 
 export async function runCli(args: readonly string[], { cwd, onStart, onStderr }: CliOptions = {}): Promise<CliResult> {
-  const child = spawn(process.execPath, ['--import', tsx, main, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000, // a command that hangs fails its test, and is gone
+    killSignal: 'SIGKILL',
+  });
   onStart?.(child);
   let stdout = '';
   let stderr = '';

@@ -92,7 +92,7 @@ export async function dataCheck(path: string, flags: DataCheckFlags): Promise<vo
           typeof value === 'object' ? JSON.stringify(value) : String(value),
         ]),
       ).slice(1),
-      ...section('problems', problems),
+      ...section('problems', problems, problems.length),
       ...section('groups torn apart by splits', leaks),
       ...section('near-duplicate pictures across splits', duplicates.acrossSplits),
       ...section('near-duplicate pictures within a split', duplicates.withinSplits),
@@ -188,13 +188,14 @@ function summary(values: readonly number[]): Summary {
   };
 }
 
-function section(title: string, lines: readonly string[]): string[] {
+/** A list below its title, cut after `limit` lines. */
+function section(title: string, lines: readonly string[], limit = 20): string[] {
   if (lines.length === 0) return [];
-  const shown = lines.slice(0, 20).map((line) => `  ${line}`);
+  const shown = lines.slice(0, limit).map((line) => `  ${line}`);
   return [
     '',
     `${title}: ${lines.length}`,
     ...shown,
-    ...(lines.length > 20 ? [`  … and ${lines.length - 20} more`] : []),
+    ...(lines.length > limit ? [`  … and ${lines.length - limit} more; --json lists them all`] : []),
   ];
 }

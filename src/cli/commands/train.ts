@@ -1,4 +1,5 @@
 // `iovqa train`: runs the training and shows how it goes.
+import { UserError } from '../../core/index.ts';
 import type { Recipe, ResolvedRecipe, TrainEvent } from '../../train/index.ts';
 import { adoptAdapter, formatRecipe, openTraining, train as trainEvents } from '../../train/index.ts';
 import { decimals, printJson, printLines } from '../output.ts';
@@ -17,8 +18,12 @@ export interface TrainFlags extends RecipeFlags {
   json?: boolean;
 }
 
+/** Exit statuses of a run that was stopped, as shells give them: 128 and the signal's number. */
+const stoppedBy = { SIGINT: 130, SIGTERM: 143 } as const;
+type StopSignal = keyof typeof stoppedBy;
+
 /**
- * Runs `iovqa train`.
+ * Runs `iovqa train`. A run that a signal stopped has that signal's exit status, so that what a script does next does not begin.
  * @param path - recipe file
  * @param flags - flags
  */
@@ -29,27 +34,39 @@ export async function train(path: string | undefined, flags: TrainFlags): Promis
     return;
   }
   const stop = new AbortController();
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130);
+  let status = 0;
+  const onSignal = (signal: StopSignal): void => {
+    status = stoppedBy[signal];
+    if (stop.signal.aborted) process.exit(status);
     process.stderr.write('stopping after this update, with a checkpoint; once more stops at once\n');
     stop.abort();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
-    await show(
+    const reason = await show(
       trainEvents(resolved, { resume: flags.resume === true, signal: stop.signal }),
       resolved.recipe,
       flags.json === true,
     );
+    if (reason === 'aborted') process.exitCode = status;
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    process.stderr.write('stopped while reading clips; --resume goes on\n');
+    process.exitCode = status;
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
   }
 }
 
-async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boolean): Promise<void> {
+/** Why a run ended. */
+type EndReason = (TrainEvent & { type: 'end' })['reason'];
+
+async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boolean): Promise<EndReason | null> {
   let bar: Progress | null = null;
+  let numBad = 0;
+  let ended: EndReason | null = null;
   const note = (line: string): void => {
     if (bar === null) process.stderr.write(`${line}\n`);
     else bar.note(line);
@@ -63,12 +80,14 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           bar.update(event.done);
           break;
         case 'bad-clip':
-          note(`skipped ${event.reason}`);
+          numBad++;
+          note(event.reason);
           break;
         case 'start':
           bar?.stop();
           note(
-            `${event.numTrain} clips to train on, ${event.numValidation} for validation; ` +
+            `${event.numTrain} clips to train on, ${event.numValidation} for validation` +
+              `${numBad > 0 ? `, ${numBad} bad ones left out` : ''}; ` +
               `${event.numParameters.toLocaleString('en')} of ${event.numModelParameters.toLocaleString('en')} parameters train; ` +
               `${event.totalSteps} updates${event.step > 0 ? `, ${event.step} done before` : ''}`,
           );
@@ -97,12 +116,19 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           bar?.stop();
           bar = null;
           const { step, reason, best: folder } = event;
+          ended = reason;
           if (json) printJson({ out: recipe.out, step, reason, best: folder, validation: best });
           else printLines([...(reason === 'aborted' ? [`stopped at step ${step}; --resume goes on`] : []), folder]);
           break;
         }
       }
     }
+    return ended;
+  } catch (error) {
+    // The clips that it lists have been named already, as they were read.
+    if (!(error instanceof UserError) || error.code !== 'unreadable-media' || numBad === 0) throw error;
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    throw new UserError(error.code, error.message.split(':\n', 1)[0]!, { ...hint, cause: error });
   } finally {
     bar?.stop();
   }
