@@ -6,6 +6,11 @@ import { writeOnnx } from './onnx.ts';
 import type { Data, DType, Value } from './value.ts';
 import { showValue } from './value.ts';
 
+// Since 1.29 the official builds for Linux and macOS report sessions and models to their maker over the network and
+// keep an identifier of the device in the home folder (https://github.com/microsoft/onnxruntime/pull/27379). Whose
+// clips and models these are is nobody else's business. Read once, when the first session is made; 0 turns it on.
+process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
+
 /** Execution providers of ONNX Runtime that graphs can be run on. */
 export const providers = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
 /** One of {@link providers}. */

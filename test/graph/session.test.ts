@@ -1,0 +1,32 @@
+// Running graphs: what a session does besides computing.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+
+test('running a graph leaves nothing at home: the telemetry of the runtime is off', () => {
+  const home = mkdtempSync(join(tmpdir(), 'iovqa-home-'));
+  try {
+    const script = join(home, 'run.mts');
+    const graph = new URL('../../src/graph/index.ts', import.meta.url).href;
+    writeFileSync(
+      script,
+      `import { compile, input, mul } from ${JSON.stringify(graph)};
+       const x = input('x', 'float32', [1]);
+       const session = await compile({ y: mul(x, x) });
+       const { y } = await session.run({ x: { data: Float32Array.of(3), shape: [1] } });
+       await session[Symbol.asyncDispose]();
+       console.log(y.data[0]);`,
+    );
+    const env: Record<string, string | undefined> = { ...process.env, HOME: home, TMPDIR: home, XDG_CACHE_HOME: home };
+    for (const name of ['ORT_DISABLE_TELEMETRY', 'CI', 'VITEST', 'GITHUB_ACTIONS', 'TF_BUILD']) delete env[name];
+    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    expect(execFileSync(process.execPath, ['--import', tsx, script], { env, encoding: 'utf8' })).toBe('9\n');
+    expect(readdirSync(home).filter((name) => !name.startsWith('tsx-'))).toEqual(['run.mts']);
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
