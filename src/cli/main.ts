@@ -147,6 +147,7 @@ function program(): Command {
     .argument('<folder>', 'new folder')
     .option('--preset <name>', 'its size', 'small')
     .option('--seed <n>', 'seed of the weights', integer, 0)
+    .addOption(new Option('--dtype <type>', 'element type of the weights').choices(['f32', 'bf16']).default('f32'))
     .addOption(json())
     .action(async (folder: string, flags: ModelsNewFlags) =>
       (await import('./commands/models.ts')).modelsNew(folder, flags),

@@ -11,7 +11,7 @@ import type { SafetensorsHeader } from './safetensors-header.ts';
 const CHUNK = 1 << 20;
 
 /** Bytes of an element. */
-const bytesOf: Record<FloatDtype, number> = { F32: 4, F16: 2, BF16: 2 };
+export const bytesOf: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 /**
  * Reads one tensor, and no other bytes.

@@ -10,6 +10,7 @@ export * from './checkpoint.ts';
 export * from './init.ts';
 export * from './lora.ts';
 export * from './model-graph.ts';
+export * from './model-sizes.ts';
 export * from './qwen2-5-vl/config.ts';
 export * from './qwen2-5-vl/feeds.ts';
 export * from './qwen2-5-vl/layers.ts';

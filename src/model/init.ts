@@ -2,92 +2,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, randomStream } from '../core/index.ts';
-import type { FloatDtype } from '../files/index.ts';
-import { writeFolderAtomic, writeSafetensors } from '../files/index.ts';
+import type { FloatDtype, TensorToWrite } from '../files/index.ts';
+import { writeFolderAtomic } from '../files/index.ts';
 import { weightShapes } from './checkpoint-config.ts';
 import { byteTokenizer, chatTemplate } from './init-tokenizer.ts';
+import { modelSizes } from './model-sizes.ts';
 import type { TextConfig, VisionConfig } from './qwen2-5-vl/config.ts';
-import { fileName, torchDtype } from './write-checkpoint.ts';
-
-/** Sizes of a randomly initialised model. */
-export interface ModelSize {
-  /** What it is for. */
-  about: string;
-  /** The text model; its vocabulary is the tokenizer's where it is 0. */
-  text: Omit<TextConfig, 'headDim' | 'ropeTheta' | 'rmsNormEps'>;
-  /** The vision tower. */
-  vision: Omit<VisionConfig, 'outHiddenSize' | 'inChannels' | 'patchSize' | 'temporalPatchSize' | 'spatialMergeSize'>;
-}
-
-/** Sizes by name. */
-export const modelSizes: Readonly<Record<'tiny' | 'small' | 'bench-304m', ModelSize>> = {
-  tiny: {
-    about: 'about 150 thousand parameters, for tests',
-    text: {
-      hiddenSize: 48,
-      numLayers: 2,
-      numHeads: 4,
-      numKvHeads: 2,
-      intermediateSize: 96,
-      vocabSize: 0,
-      mropeSection: [2, 2, 2],
-      tieWordEmbeddings: true,
-    },
-    vision: {
-      depth: 2,
-      hiddenSize: 32,
-      numHeads: 2,
-      intermediateSize: 64,
-      windowSize: 56,
-      fullAttentionLayers: [1],
-      tokensPerSecond: 2,
-    },
-  },
-  small: {
-    about: 'about 5 million parameters, to train from scratch on a CPU',
-    text: {
-      hiddenSize: 192,
-      numLayers: 4,
-      numHeads: 6,
-      numKvHeads: 2,
-      intermediateSize: 512,
-      vocabSize: 0,
-      mropeSection: [4, 6, 6],
-      tieWordEmbeddings: true,
-    },
-    vision: {
-      depth: 6,
-      hiddenSize: 192,
-      numHeads: 6,
-      intermediateSize: 512,
-      windowSize: 112,
-      fullAttentionLayers: [2, 5],
-      tokensPerSecond: 2,
-    },
-  },
-  'bench-304m': {
-    about: '304 million parameters, the model that speed is measured with',
-    text: {
-      hiddenSize: 896,
-      numLayers: 8,
-      numHeads: 14,
-      numKvHeads: 2,
-      intermediateSize: 4864,
-      vocabSize: 151_936,
-      mropeSection: [8, 12, 12],
-      tieWordEmbeddings: true,
-    },
-    vision: {
-      depth: 8,
-      hiddenSize: 640,
-      numHeads: 8,
-      intermediateSize: 1708,
-      windowSize: 112,
-      fullAttentionLayers: [3, 7],
-      tokensPerSecond: 2,
-    },
-  },
-};
+import { fileName, torchDtype, writeWeights } from './write-checkpoint.ts';
 
 /** What {@link createRandomCheckpoint} makes. */
 export interface RandomCheckpointOptions {
@@ -97,6 +18,8 @@ export interface RandomCheckpointOptions {
   seed?: number;
   /** Element type in the file; default F32. */
   dtype?: FloatDtype;
+  /** Is told how many of how many parameters are written. */
+  onProgress?: (done: number, total: number) => void;
 }
 
 /**
@@ -107,7 +30,7 @@ export interface RandomCheckpointOptions {
  * @throws UserError `bad-input` for an unknown size or a folder that is not empty
  */
 export async function createRandomCheckpoint(folder: string, options: RandomCheckpointOptions): Promise<void> {
-  const { preset, seed = 0, dtype = 'F32' } = options;
+  const { preset, seed = 0, dtype = 'F32', onProgress } = options;
   if (!Object.hasOwn(modelSizes, preset)) {
     const names = Object.entries(modelSizes).map(([name, { about }]) => `${name} (${about})`);
     throw new UserError('bad-input', `model size: expected ${names.join(', ')}, got ${JSON.stringify(preset)}`);
@@ -162,15 +85,24 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
       image_std: [0.26862954, 0.26130258, 0.27577711],
     });
     const shapes = [...weightShapes(text, vision)];
-    const tensors = new Map(
-      shapes.map(([name, shape], i) => [fileName(name), { data: () => initialValues(name, shape, seed, i), shape }]),
-    );
-    await writeSafetensors(join(temporary, 'model.safetensors'), tensors, { format: 'pt' }, dtype);
+    const total = shapes.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
+    let done = 0;
+    const tensors = shapes.map(([name, shape], i): [string, TensorToWrite] => {
+      const data = (): Float32Array => {
+        onProgress?.(done, total);
+        done += sizeOf(shape);
+        return initialValues(name, shape, seed, i);
+      };
+      return [fileName(name), { data, shape }];
+    });
+    await writeWeights(temporary, new Map(tensors), dtype);
   });
 }
 
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
 function initialValues(name: string, shape: readonly number[], seed: number, index: number): Float32Array {
-  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const values = new Float32Array(sizeOf(shape));
   if (name.endsWith('.bias')) return values;
   if (shape.length === 1) return values.fill(1);
   const stream = randomStream(seed, index);

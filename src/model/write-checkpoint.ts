@@ -2,8 +2,8 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invariant } from '../core/index.ts';
-import type { FloatDtype } from '../files/index.ts';
-import { readJson, writeSafetensors } from '../files/index.ts';
+import type { FloatDtype, TensorToWrite } from '../files/index.ts';
+import { bytesOf, readJson, writeSafetensors } from '../files/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
 /** Files that go along: settings, tokenizer, chat template, licence. Weights, cards and states do not. */
@@ -17,13 +17,13 @@ export const torchDtype: Readonly<Record<FloatDtype, string>> = { F32: 'float32'
  * Writes a model folder.
  * @param folder - an empty folder, or a new one; the caller sees to it that it becomes whole or nothing
  * @param from - the model whose settings and tokenizer it has
- * @param tensors - every weight, by canonical name
+ * @param tensors - every weight, by canonical name, or what gives it when its turn comes
  * @param dtype - element type in the file; default F32
  */
 export async function writeCheckpoint(
   folder: string,
   from: Checkpoint,
-  tensors: ReadonlyMap<string, Float32Array>,
+  tensors: ReadonlyMap<string, TensorToWrite['data']>,
   dtype: FloatDtype = 'F32',
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
@@ -42,7 +42,49 @@ export async function writeCheckpoint(
     }),
   );
   invariant(stored.size === tensors.size, `${tensors.size} tensors for ${stored.size} weights`);
-  await writeSafetensors(join(folder, 'model.safetensors'), stored, { format: 'pt' }, dtype);
+  await writeWeights(folder, stored, dtype);
+}
+
+/** Most bytes of a file before weights are cut into several: 5 GB, as transformers cut them for the hub's checkpoints. */
+const MAX_SHARD_BYTES = 5e9;
+
+/**
+ * Writes the weights of a folder: model.safetensors, or, when that would be more than 5 GB, model-0000N-of-0000M.safetensors with
+ * their index, as transformers writes them. A tensor is asked for when its turn comes, and only one is held.
+ * @param folder - where they go
+ * @param tensors - by the names that they get in the files
+ * @param dtype - element type in the files
+ * @param maxShardBytes - when another file is begun; default 5 GB
+ */
+export async function writeWeights(
+  folder: string,
+  tensors: ReadonlyMap<string, TensorToWrite>,
+  dtype: FloatDtype,
+  maxShardBytes: number = MAX_SHARD_BYTES,
+): Promise<void> {
+  const shards: [string, TensorToWrite][][] = [];
+  let [size, total] = [Infinity, 0];
+  for (const [name, tensor] of tensors) {
+    const bytes = tensor.shape.reduce((a, b) => a * b, 1) * bytesOf[dtype];
+    if (size + bytes > maxShardBytes) {
+      shards.push([]);
+      size = 0;
+    }
+    shards.at(-1)!.push([name, tensor]);
+    size += bytes;
+    total += bytes;
+  }
+  const digits = (n: number): string => String(n).padStart(5, '0');
+  const nameOf = (shard: number): string =>
+    shards.length === 1 ? 'model.safetensors' : `model-${digits(shard + 1)}-of-${digits(shards.length)}.safetensors`;
+  const weightMap: Record<string, string> = {};
+  for (const [i, shard] of shards.entries()) {
+    for (const [name] of shard) weightMap[name] = nameOf(i);
+    await writeSafetensors(join(folder, nameOf(i)), new Map(shard), { format: 'pt' }, dtype);
+  }
+  if (shards.length === 1) return;
+  const index = { metadata: { total_size: total }, weight_map: weightMap };
+  await writeFile(join(folder, 'model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
 }
 
 /** transformers loads a model as the type that its config names, whatever the file has. */

@@ -9,6 +9,7 @@ export * from './distribution.ts';
 export * from './feature-cache.ts';
 export * from './generate.ts';
 export * from './golden.ts';
+export * from './open-model.ts';
 export * from './readout.ts';
 export * from './scorer.ts';
 export * from './settings.ts';

@@ -1,12 +1,8 @@
 // A scorer: a model or adapter from disk with the card that says how it is to be asked, and a stream of scores for clips.
-import { access, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Disposer } from '../core/index.ts';
 import { UserError, createDisposer, oneLine } from '../core/index.ts';
 import type { RunOptions } from '../graph/index.ts';
-import { readPointer } from '../files/index.ts';
-import type { Adapter, Card, Checkpoint } from '../model/index.ts';
-import { openCheckpoint, readAdapter, readAdapterConfig, readCard } from '../model/index.ts';
+import type { Checkpoint } from '../model/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { settingsOf } from './card.ts';
@@ -14,6 +10,7 @@ import type { Clip, EncodedClip } from './clip-encoder.ts';
 import { createClipEncoder } from './clip-encoder.ts';
 import { memoryFeatureCache } from './feature-cache.ts';
 import { checkGoldenScores, goldenScores } from './golden.ts';
+import { openModel } from './open-model.ts';
 import type { Reading } from './readout.ts';
 import { createReadout } from './readout.ts';
 import type { ScorerSettings } from './settings.ts';
@@ -84,17 +81,9 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
   }
 }
 
-/** What a path holds. */
-interface Loaded {
-  folder: string;
-  checkpoint: Checkpoint;
-  adapter: Adapter | null;
-  card: Card | null;
-}
-
 async function openScorer(path: string, options: ScorerOptions, disposer: Disposer): Promise<Scorer> {
   const { run, batchSize = 1 } = options;
-  const { folder, checkpoint, adapter, card } = await load(path, options.model);
+  const { folder, checkpoint, adapter, card } = await openModel(path, options.model);
   const settings = {
     ...defaultSettings(checkpoint),
     ...options.settings,
@@ -197,48 +186,6 @@ async function* groups<T>(items: AsyncIterable<T>, size: number): AsyncGenerator
     group = [];
   }
   if (group.length > 0) yield group;
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
-async function load(path: string, model: string | undefined): Promise<Loaded> {
-  const info = await stat(path).catch((cause: unknown) => {
-    throw new UserError('bad-checkpoint', `${path}: expected the folder of a run, an adapter or a model, got none`, {
-      cause,
-    });
-  });
-  if (!info.isDirectory()) throw new UserError('bad-checkpoint', `${path}: expected a folder, got a file`);
-  if (await exists(join(path, 'recipe.yaml'))) {
-    const best = await readPointer(join(path, 'checkpoints', 'best'));
-    if (best !== null) return load(join(path, 'checkpoints', best), model);
-    throw new UserError('bad-checkpoint', `${path}: expected a run with a checkpoint, got none yet`);
-  }
-  if (await exists(join(path, 'adapter_config.json'))) return loadAdapter(path, model);
-  if (await exists(join(path, 'config.json'))) {
-    return { folder: path, checkpoint: await openCheckpoint(path), adapter: null, card: await readCard(path) };
-  }
-  throw new UserError(
-    'bad-checkpoint',
-    `${path}: expected recipe.yaml (a run), adapter_config.json (an adapter) or config.json (a model), got none of them`,
-  );
-}
-
-/** An adapter, and its base model: where the caller says, else where the card does, else where adapter_config.json does. */
-async function loadAdapter(folder: string, model: string | undefined): Promise<Loaded> {
-  const card = await readCard(folder);
-  const base = model ?? card?.baseModel ?? (await readAdapterConfig(folder)).baseModel;
-  if (base === null || !(await exists(join(base, 'config.json')))) {
-    const got = base === null ? 'an adapter that names none' : `none at ${base}`;
-    throw new UserError('bad-checkpoint', `${folder}: expected its base model, got ${got}`, {
-      hint: 'Say where it is: --model FOLDER, or the option model.',
-    });
-  }
-  const checkpoint = await openCheckpoint(base);
-  return { folder, checkpoint, adapter: await readAdapter(folder, checkpoint), card };
 }
 
 /** How a model is asked that was never trained for it. */

@@ -1,0 +1,123 @@
+// Sizes of randomly initialised models: small ones to train and test with, and those of the real checkpoints to measure with.
+import type { TextConfig, VisionConfig } from './qwen2-5-vl/config.ts';
+
+/** Sizes of a randomly initialised model. */
+export interface ModelSize {
+  /** What it is for. */
+  about: string;
+  /** The text model; its vocabulary is the tokenizer's where it is 0. */
+  text: Omit<TextConfig, 'headDim' | 'ropeTheta' | 'rmsNormEps'>;
+  /** The vision tower. */
+  vision: Omit<VisionConfig, 'outHiddenSize' | 'inChannels' | 'patchSize' | 'temporalPatchSize' | 'spatialMergeSize'>;
+}
+
+/** The tower of both real sizes. */
+const realVision: ModelSize['vision'] = {
+  depth: 32,
+  hiddenSize: 1280,
+  numHeads: 16,
+  intermediateSize: 3420,
+  windowSize: 112,
+  fullAttentionLayers: [7, 15, 23, 31],
+  tokensPerSecond: 2,
+};
+
+/** Sizes by name. */
+export const modelSizes: Readonly<
+  Record<'tiny' | 'small' | 'bench-304m' | 'qwen2.5-vl-3b' | 'qwen2.5-vl-7b', ModelSize>
+> = {
+  tiny: {
+    about: 'about 150 thousand parameters, for tests',
+    text: {
+      hiddenSize: 48,
+      numLayers: 2,
+      numHeads: 4,
+      numKvHeads: 2,
+      intermediateSize: 96,
+      vocabSize: 0,
+      mropeSection: [2, 2, 2],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      depth: 2,
+      hiddenSize: 32,
+      numHeads: 2,
+      intermediateSize: 64,
+      windowSize: 56,
+      fullAttentionLayers: [1],
+      tokensPerSecond: 2,
+    },
+  },
+  small: {
+    about: 'about 5 million parameters, to train from scratch on a CPU',
+    text: {
+      hiddenSize: 192,
+      numLayers: 4,
+      numHeads: 6,
+      numKvHeads: 2,
+      intermediateSize: 512,
+      vocabSize: 0,
+      mropeSection: [4, 6, 6],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      depth: 6,
+      hiddenSize: 192,
+      numHeads: 6,
+      intermediateSize: 512,
+      windowSize: 112,
+      fullAttentionLayers: [2, 5],
+      tokensPerSecond: 2,
+    },
+  },
+  'bench-304m': {
+    about: '304 million parameters, the model that speed is measured with',
+    text: {
+      hiddenSize: 896,
+      numLayers: 8,
+      numHeads: 14,
+      numKvHeads: 2,
+      intermediateSize: 4864,
+      vocabSize: 151_936,
+      mropeSection: [8, 12, 12],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      depth: 8,
+      hiddenSize: 640,
+      numHeads: 8,
+      intermediateSize: 1708,
+      windowSize: 112,
+      fullAttentionLayers: [3, 7],
+      tokensPerSecond: 2,
+    },
+  },
+  'qwen2.5-vl-3b': {
+    about: 'the sizes of Qwen2.5-VL-3B, 7.5 GB in bf16, to measure with',
+    text: {
+      hiddenSize: 2048,
+      numLayers: 36,
+      numHeads: 16,
+      numKvHeads: 2,
+      intermediateSize: 11_008,
+      vocabSize: 151_936,
+      mropeSection: [16, 24, 24],
+      tieWordEmbeddings: true,
+    },
+    vision: realVision,
+  },
+  'qwen2.5-vl-7b': {
+    about: 'the sizes of Qwen2.5-VL-7B, 16.6 GB in bf16, to measure with',
+    text: {
+      hiddenSize: 3584,
+      numLayers: 28,
+      numHeads: 28,
+      numKvHeads: 4,
+      intermediateSize: 18_944,
+      vocabSize: 152_064,
+      mropeSection: [16, 24, 24],
+      tieWordEmbeddings: false,
+    },
+    vision: realVision,
+  },
+};
