@@ -5,6 +5,7 @@ import { UserError, packageVersion as version } from '../core/index.ts';
 import type { DataCheckFlags } from './commands/data-check.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
 import type { EvaluateFlags } from './commands/evaluate.ts';
+import type { ExportFlags } from './commands/export.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from './commands/inspect.ts';
 import type { ModelsNewFlags } from './commands/models.ts';
 import type { ScoreFlags } from './commands/score.ts';
@@ -151,6 +152,29 @@ function program(): Command {
     .addOption(json())
     .action(async (folder: string, flags: ModelsNewFlags) =>
       (await import('./commands/models.ts')).modelsNew(folder, flags),
+    );
+
+  root
+    .command('export')
+    .description('Take a trained adapter elsewhere: merged into its base, or alone as PEFT reads it.')
+    .argument('<path>', 'run folder or adapter')
+    .requiredOption('--to <folder>', 'new folder')
+    .addOption(
+      new Option('--format <name>', 'a model of its own, or the adapter')
+        .choices(['merged', 'adapter'])
+        .default('merged'),
+    )
+    .option('--model <folder>', 'the base model, where the adapter does not find it')
+    .addOption(
+      new Option('--dtype <type>', "element type of merged weights; default: the base's").choices([
+        'f32',
+        'bf16',
+        'f16',
+      ]),
+    )
+    .addOption(json())
+    .action(async (path: string, flags: ExportFlags) =>
+      (await import('./commands/export.ts')).exportCommand(path, flags),
     );
 
   root

@@ -9,6 +9,7 @@ export * from './checkpoint-config.ts';
 export * from './checkpoint.ts';
 export * from './init.ts';
 export * from './lora.ts';
+export * from './merge.ts';
 export * from './model-graph.ts';
 export * from './model-sizes.ts';
 export * from './qwen2-5-vl/config.ts';

@@ -6,6 +6,7 @@ export * from './answer-graph.ts';
 export * from './card.ts';
 export * from './clip-encoder.ts';
 export * from './distribution.ts';
+export * from './export.ts';
 export * from './feature-cache.ts';
 export * from './generate.ts';
 export * from './golden.ts';

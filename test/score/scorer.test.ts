@@ -12,12 +12,14 @@ import {
   loraShapes,
   loraTargets,
   openCheckpoint,
+  readCard,
   writeAdapter,
 } from '../../src/model/index.ts';
 import type { Clip, ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
 import {
   createClipEncoder,
   createReadout,
+  exportAdapter,
   folderFeatureCache,
   frameOptions,
   goldenScores,
@@ -203,4 +205,42 @@ describe('feature caches', () => {
       expect([...(await cache.get('bad', compute))]).toEqual([1.5, -2]); // an error is not kept
     },
   );
+});
+
+describe('exportAdapter', () => {
+  test('a merged model scores as the adapter does, has no adapter and needs no base', async () => {
+    const to = join(folder, 'merged');
+    const progress: number[] = [];
+    const result = await exportAdapter(adapter(), to, 'merged', { onProgress: (done) => void progress.push(done) });
+    expect(result).toMatchObject({ from: adapter(), base: model() });
+    expect(result.goldenDifference).toBeLessThan(1e-3);
+    expect(progress).toEqual((await openCheckpoint(to)).names.map((_, i) => i));
+    const card = await readCard(to);
+    expect(card).toMatchObject({ baseHash: null, baseModel: null, scale: settings.scale });
+    const [merged, apart] = [await scores(to, clips), await scores(adapter(), clips)];
+    for (const [i, one] of merged.entries()) expect(scoreOf(one)).toBeCloseTo(scoreOf(apart[i]!), 3);
+    expect(scoreOf(merged[0]!)).not.toBeCloseTo(scoreOf((await scores(model(), clips))[0]!), 0);
+  });
+
+  test('rounds once to the type that is asked for, and says how far that moves the scores', async () => {
+    const to = join(folder, 'merged-bf16');
+    const { goldenDifference } = await exportAdapter(adapter(), to, 'merged', { dtype: 'BF16' });
+    expect((await openCheckpoint(to)).stored('norm.weight').dtype).toBe('bfloat16');
+    expect(goldenDifference).toBeGreaterThan(0);
+    // Its card has its own golden scores: loading it does not complain.
+    expect((await scores(to, clips)).every((result) => 'score' in result)).toBe(true);
+  });
+
+  test('takes the adapter alone, card and all', async () => {
+    const to = join(folder, 'alone');
+    await exportAdapter(adapter(), to, 'adapter');
+    for (const name of ['adapter_model.safetensors', 'adapter_config.json', 'iovqa.json']) {
+      expect(await readFile(join(to, name))).toEqual(await readFile(join(adapter(), name)));
+    }
+  });
+
+  test('refuses a model without adapter, and a folder that holds something', async () => {
+    await expect(exportAdapter(model(), join(folder, 'no'), 'merged')).rejects.toThrow('got a model of its own');
+    await expect(exportAdapter(adapter(), model(), 'merged')).rejects.toThrow('expected a new or empty folder');
+  });
 });

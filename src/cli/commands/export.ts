@@ -1,0 +1,49 @@
+// `iovqa export`: a trained adapter for other programs, merged into its base or alone.
+import type { ExportFormat } from '../../score/index.ts';
+import { exportAdapter } from '../../score/index.ts';
+import { printJson, printLines } from '../output.ts';
+import type { Progress } from '../progress.ts';
+import { startProgress } from '../progress.ts';
+
+/** Flags of `export`. */
+export interface ExportFlags {
+  /** What is written. */
+  format: ExportFormat;
+  /** Where it goes. */
+  to: string;
+  /** The base model. */
+  model?: string;
+  /** Element type of merged weights. */
+  dtype?: 'f32' | 'bf16' | 'f16';
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+const dtypes = { f32: 'F32', bf16: 'BF16', f16: 'F16' } as const;
+
+/**
+ * Runs `iovqa export`.
+ * @param path - run or adapter
+ * @param flags - flags
+ */
+export async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
+  const { format, to, model, dtype, json = false } = flags;
+  let progress: Progress | undefined;
+  try {
+    const result = await exportAdapter(path, to, format, {
+      ...(model === undefined ? {} : { model }),
+      ...(dtype === undefined ? {} : { dtype: dtypes[dtype] }),
+      onProgress: (done, total) => {
+        progress ??= startProgress('weights', total, json);
+        progress.update(done);
+      },
+    });
+    if (json) return printJson({ to, format, ...result });
+    const { from, base, goldenDifference: difference } = result;
+    const what = format === 'merged' ? `${from} merged into ${base}` : `the adapter ${from}, for the base ${base}`;
+    printLines([`${to}: ${what}`]);
+    if (difference !== null) printLines([`golden pictures score within ${difference.toPrecision(2)} of the adapter's`]);
+  } finally {
+    progress?.stop();
+  }
+}

@@ -1,0 +1,118 @@
+// Takes a trained adapter elsewhere: merged into its base as a model of its own, or alone in PEFT's layout.
+import { UserError } from '../core/index.ts';
+import type { FloatDtype } from '../files/index.ts';
+import { writeFolderAtomic } from '../files/index.ts';
+import type { RunOptions } from '../graph/index.ts';
+import type { Card, Checkpoint } from '../model/index.ts';
+import { mergeAdapter, openCheckpoint, writeAdapter, writeCard, writeCheckpoint } from '../model/index.ts';
+import { openFrameReader } from '../video/index.ts';
+import { settingsOf } from './card.ts';
+import { createClipEncoder } from './clip-encoder.ts';
+import { memoryFeatureCache } from './feature-cache.ts';
+import type { GoldenScore } from './golden.ts';
+import { goldenScores } from './golden.ts';
+import type { OpenedModel } from './open-model.ts';
+import { openModel } from './open-model.ts';
+import { createReadout } from './readout.ts';
+import { frameOptions, loadQuestioner } from './settings.ts';
+
+/** What is written: a model of its own, or the adapter. */
+export const exportFormats = ['merged', 'adapter'] as const;
+/** One of {@link exportFormats}. */
+export type ExportFormat = (typeof exportFormats)[number];
+
+/** How an adapter is exported. */
+export interface ExportOptions {
+  /** The base model's folder, where the adapter does not find it. */
+  model?: string;
+  /** Element type of merged weights; default: that of the base. Sums are made in float32 and rounded once. */
+  dtype?: FloatDtype;
+  /** How the golden pictures are scored. */
+  run?: RunOptions;
+  /** Is told how many of how many weights are merged. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** What was exported. */
+export interface Exported {
+  /** The adapter's folder: a run's best checkpoint. */
+  from: string;
+  /** The base model's folder. */
+  base: string;
+  /** Largest difference of a golden picture's score, merged against not, on the user's scale; null where there is nothing to compare. */
+  goldenDifference: number | null;
+}
+
+/**
+ * Exports an adapter.
+ * @param path - the folder of a run (its best checkpoint) or of an adapter
+ * @param to - a new or empty folder; it becomes whole or stays as it is
+ * @param format - what is written
+ * @param options - base model, element type
+ * @throws UserError `bad-checkpoint` when there is no adapter or it does not fit its base; `bad-input` for a folder that is not empty
+ */
+export async function exportAdapter(
+  path: string,
+  to: string,
+  format: ExportFormat,
+  options: ExportOptions = {},
+): Promise<Exported> {
+  const opened = await openModel(path, options.model);
+  const { folder, checkpoint, adapter } = opened;
+  if (adapter === null) {
+    throw new UserError('bad-checkpoint', `${path}: expected a run of LoRA or an adapter, got a model of its own`, {
+      hint: `${folder} is in Hugging Face layout already; it can be used as it is.`,
+    });
+  }
+  let goldenDifference: number | null = null;
+  await writeFolderAtomic(to, async (temporary) => {
+    if (format === 'adapter') await writeAdapter(temporary, adapter);
+    else goldenDifference = await writeMerged(temporary, { ...opened, adapter }, options);
+  });
+  return { from: folder, base: checkpoint.folder, goldenDifference };
+}
+
+const dtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
+
+async function writeMerged(
+  folder: string,
+  { checkpoint, adapter, card }: OpenedModel & { adapter: NonNullable<OpenedModel['adapter']> },
+  { dtype = dtypes[checkpoint.stored('embed_tokens.weight').dtype], run, onProgress }: ExportOptions,
+): Promise<number | null> {
+  const { names } = checkpoint;
+  {
+    await using merged = await mergeAdapter(checkpoint, adapter);
+    let done = 0;
+    const tensors = names.map((name) => {
+      const read = (): Promise<Float32Array> => {
+        onProgress?.(done++, names.length);
+        return merged.read(name);
+      };
+      return [name, read] as const;
+    });
+    await writeCheckpoint(folder, checkpoint, new Map(tensors), dtype);
+  }
+  if (card === null) return null;
+  const scores = await scoreGoldenPictures(await openCheckpoint(folder), card, folder, run);
+  await writeCard(folder, { ...card, baseHash: null, baseModel: null, goldenScores: scores });
+  const differences = card.goldenScores.flatMap(({ inputSha256, score }) => {
+    const same = scores.find((golden) => golden.inputSha256 === inputSha256);
+    return same === undefined ? [] : [Math.abs(same.score - score)];
+  });
+  return differences.length === 0 ? null : Math.max(...differences);
+}
+
+async function scoreGoldenPictures(
+  checkpoint: Checkpoint,
+  card: Card,
+  folder: string,
+  run: RunOptions | undefined,
+): Promise<GoldenScore[]> {
+  const settings = settingsOf(card, folder);
+  const shared = { checkpoint, questioner: await loadQuestioner(checkpoint, settings), ...(run && { run }) };
+  const frames = frameOptions(checkpoint, settings.frames);
+  await using reader = openFrameReader({ workers: 1 });
+  await using encoder = createClipEncoder({ ...shared, frames, reader, cache: memoryFeatureCache() });
+  await using readout = createReadout({ ...shared, lora: null, frozen: true, settings });
+  return await goldenScores(encoder, readout, new Map(), checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize);
+}
