@@ -129,6 +129,15 @@ describe('Qwen2.5-VL', () => {
     expectRelative(some, golden.features, 1e-5);
   });
 
+  it.each([[[]], [[0, 1, 2]]])('runs with %j as the layers that see whole frames', async (fullAttentionLayers) => {
+    const odd = { ...vision, fullAttentionLayers };
+    const weights = fedWeights(shapeOf);
+    await using session = await compile({ features: visionFeatures(visionInputs(odd), odd, weights) });
+    const pixels = formula('pixels', 240 * 1176, 1.5);
+    const result = await session.run({ ...visionFeeds(pixels, [grid], odd), ...weightFeeds(weights.inputs) });
+    expect(result.features.shape).toEqual([60, 48]);
+  });
+
   it('gives the logits of transformers at the wanted rows', async () => {
     const weights = fedWeights(shapeOf);
     const inputs = textInputs(12);

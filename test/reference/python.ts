@@ -21,3 +21,14 @@ export async function runPython(script: string, ...args: string[]): Promise<unkn
   const { stdout } = await promisify(execFile)(python!, [path, ...args], { maxBuffer: 1 << 28 });
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as unknown;
 }
+
+/** ‖got − want‖ / ‖want‖, in float64. */
+export function relativeError(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  if (got.length !== want.length) return Infinity;
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < want.length; i++) {
+    difference += (got[i]! - want[i]!) ** 2;
+    norm += want[i]! ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}

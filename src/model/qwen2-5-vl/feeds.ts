@@ -156,6 +156,7 @@ export function visionFeeds(
   const { row, column, windows, frames } = layOut(grids, config);
   const patches = row.length;
   const merged = config.spatialMergeSize ** 2;
+  const numFull = new Set(config.fullAttentionLayers.filter((layer) => layer < config.depth)).size;
   const headDim = config.hiddenSize / config.numHeads;
   const quarter = headDim / 4;
   const frequencies = inverseFrequencies(10_000, headDim / 2);
@@ -174,7 +175,8 @@ export function visionFeeds(
     pixels: perToken(pixels),
     visionCos: perToken(cos),
     visionSin: perToken(sin),
-    ...layoutFeeds('window', windows, patches, merged),
-    ...layoutFeeds('frame', frames, patches, merged),
+    // A tower with layers of one kind alone has no input for the other.
+    ...(numFull < config.depth ? layoutFeeds('window', windows, patches, merged) : {}),
+    ...(numFull > 0 ? layoutFeeds('frame', frames, patches, merged) : {}),
   };
 }
