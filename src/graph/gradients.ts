@@ -4,12 +4,12 @@ import { dimProduct, dimSum } from './dims.ts';
 import {
   add,
   cast,
-  castAfter,
   div,
   erf,
   exp,
   expand,
   gather,
+  later,
   matmul,
   mul,
   neg,
@@ -26,10 +26,10 @@ import {
   where,
 } from './ops.ts';
 import type { OpName, Value } from './value.ts';
-import { isOp, showValue, siteOf, valuesBelow } from './value.ts';
+import { isOp, makeValue, showValue, siteOf, valuesBelow } from './value.ts';
 
-/** Given a node and the gradient of its output, the gradient of each input (null: none flows there). */
-type GradientRule<Op extends OpName> = (node: Value<Op>, g: Value) => (Value | null)[];
+/** Given the gradient of a node's output, its inputs by number and the node, the gradient of each input (null: none flows there). */
+type GradientRule<Op extends OpName> = (g: Value, at: (i: number) => Value, node: Value<Op>) => (Value | null)[];
 
 /** Sums a gradient over the axes that broadcasting repeated. */
 function sumTo(g: Value, shape: Shape): Value {
@@ -39,7 +39,6 @@ function sumTo(g: Value, shape: Shape): Value {
   return summed.shape.length === shape.length ? summed : reshape(summed, shape);
 }
 
-const at = (node: Value, i: number): Value => node.inputs[i]!;
 const expandLike = (g: Value, x: Value): Value => expand(g, x.shape);
 
 /**
@@ -53,50 +52,49 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
   bitXor: null,
   shiftRight: null,
   greaterEqual: null,
-  castAfter: null,
-  add: (n, g) => [sumTo(g, at(n, 0).shape), sumTo(g, at(n, 1).shape)],
-  sub: (n, g) => [sumTo(g, at(n, 0).shape), sumTo(neg(g), at(n, 1).shape)],
-  mul: (n, g) => [sumTo(mul(g, at(n, 1)), at(n, 0).shape), sumTo(mul(g, at(n, 0)), at(n, 1).shape)],
-  div: (n, g) => {
-    const [a, b] = [at(n, 0), at(n, 1)];
+  add: (g, at) => [sumTo(g, at(0).shape), sumTo(g, at(1).shape)],
+  sub: (g, at) => [sumTo(g, at(0).shape), sumTo(neg(g), at(1).shape)],
+  mul: (g, at) => [sumTo(mul(g, at(1)), at(0).shape), sumTo(mul(g, at(0)), at(1).shape)],
+  div: (g, at, n) => {
+    const [a, b] = [at(0), at(1)];
     return [sumTo(div(g, b), a.shape), sumTo(neg(div(mul(g, n), b)), b.shape)];
   },
-  neg: (_, g) => [neg(g)],
-  exp: (n, g) => [mul(g, n)],
-  log: (n, g) => [div(g, at(n, 0))],
-  sqrt: (n, g) => [div(mul(g, scalar(0.5)), n)],
-  sigmoid: (n, g) => [mul(g, mul(n, sub(scalar(1), n)))],
-  tanh: (n, g) => [mul(g, sub(scalar(1), mul(n, n)))],
-  erf: (n, g) => {
-    const x = at(n, 0);
+  neg: (g) => [neg(g)],
+  exp: (g, _, n) => [mul(g, n)],
+  log: (g, at) => [div(g, at(0))],
+  sqrt: (g, _, n) => [div(mul(g, scalar(0.5)), n)],
+  sigmoid: (g, _, n) => [mul(g, mul(n, sub(scalar(1), n)))],
+  tanh: (g, _, n) => [mul(g, sub(scalar(1), mul(n, n)))],
+  erf: (g, at) => {
+    const x = at(0);
     return [mul(g, mul(scalar(2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))))];
   },
-  silu: (n, g) => {
-    const x = at(n, 0);
+  silu: (g, at) => {
+    const x = at(0);
     const s = sigmoid(x);
     return [mul(g, mul(s, add(scalar(1), mul(x, sub(scalar(1), s)))))];
   },
-  gelu: (n, g) => {
-    const x = at(n, 0);
+  gelu: (g, at) => {
+    const x = at(0);
     const cdf = mul(scalar(0.5), add(scalar(1), erf(mul(x, scalar(Math.SQRT1_2)))));
     const density = mul(scalar(1 / Math.sqrt(2 * Math.PI)), exp(mul(scalar(-0.5), mul(x, x))));
     return [mul(g, add(cdf, mul(x, density)))];
   },
-  cast: (n, g) => [at(n, 0).dtype === 'float32' ? cast(g, 'float32') : null],
-  where: (n, g) => {
-    const [condition, a, b] = [at(n, 0), at(n, 1), at(n, 2)];
+  cast: (g, at) => [at(0).dtype === 'float32' ? cast(g, 'float32') : null],
+  where: (g, at) => {
+    const [condition, a, b] = [at(0), at(1), at(2)];
     return [null, sumTo(where(condition, g, scalar(0)), a.shape), sumTo(where(condition, scalar(0), g), b.shape)];
   },
-  sum: (n, g) => {
-    const x = at(n, 0);
+  sum: (g, at, n) => {
+    const x = at(0);
     const kept = x.shape.map((d, i) => (n.attributes.axes.includes(i) ? 1 : d));
     return [expandLike(n.attributes.keepDims ? g : reshape(g, kept), x)];
   },
-  softmax: (n, g) => [mul(n, sub(g, sum(mul(g, n), [-1])))],
-  logSoftmax: (n, g) => [sub(g, mul(exp(n), sum(g, [-1])))],
-  rmsNorm: (n, g) => {
+  softmax: (g, _, n) => [mul(n, sub(g, sum(mul(g, n), [-1])))],
+  logSoftmax: (g, _, n) => [sub(g, mul(exp(n), sum(g, [-1])))],
+  rmsNorm: (g, at, n) => {
     // With r = 1/sqrt(mean(x²)+eps) and h = x·r: dx = r·(g·w − h·mean(g·w·h)), dw = Σ g·h.
-    const [x, weight] = [at(n, 0), at(n, 1)];
+    const [x, weight] = [at(0), at(1)];
     const width = x.shape.at(-1) as number;
     const meanOf = (v: Value): Value => mul(sum(v, [-1]), scalar(1 / width));
     const r = div(scalar(1), sqrt(add(meanOf(mul(x, x)), scalar(n.attributes.eps))));
@@ -104,21 +102,21 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
     const gw = mul(g, weight);
     return [mul(r, sub(gw, mul(h, meanOf(mul(gw, h))))), sumTo(mul(g, h), weight.shape)];
   },
-  matmul: (n, g) => {
+  matmul: (g, at, n) => {
     const { transA, transB } = n.attributes;
-    const a = at(n, 0);
-    const b = frozenAgain(at(n, 1), g);
+    const a = at(0);
+    const b = at(1);
     const da = transA ? matmul(b, g, { transA: transB, transB: true }) : matmul(g, b, { transB: !transB });
     const db = transB ? matmul(g, a, { transA: true, transB: transA }) : matmul(a, g, { transA: !transA });
     return [sumTo(da, a.shape), sumTo(db, b.shape)];
   },
-  reshape: (n, g) => [reshape(g, at(n, 0).shape)],
-  expand: (n, g) => [sumTo(g, at(n, 0).shape)],
-  transpose: (n, g) => {
+  reshape: (g, at) => [reshape(g, at(0).shape)],
+  expand: (g, at) => [sumTo(g, at(0).shape)],
+  transpose: (g, _, n) => {
     const inverse = n.attributes.perm.map((_, i) => n.attributes.perm.indexOf(i));
     return [transpose(g, inverse)];
   },
-  concat: (n, g) => {
+  concat: (g, _, n) => {
     const { axis } = n.attributes;
     let start: Dim = 0;
     return n.inputs.map((part) => {
@@ -128,16 +126,16 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
       return piece;
     });
   },
-  slice: (n, g) => {
+  slice: (g, at, n) => {
     const { axis, start, end } = n.attributes;
-    return [pad(g, axis, start, dimSum(at(n, 0).shape[axis]!, dimProduct(-1, end)))];
+    return [pad(g, axis, start, dimSum(at(0).shape[axis]!, dimProduct(-1, end)))];
   },
-  pad: (n, g) => {
+  pad: (g, at, n) => {
     const { axis, before } = n.attributes;
-    return [slice(g, axis, before, dimSum(before, at(n, 0).shape[axis]!))];
+    return [slice(g, axis, before, dimSum(before, at(0).shape[axis]!))];
   },
-  gather: (n, g) => {
-    const [x, indices] = [at(n, 0), at(n, 1)];
+  gather: (g, at, n) => {
+    const [x, indices] = [at(0), at(1)];
     const { axis } = n.attributes;
     const count = indices.shape.length;
     // Index axes to the front, the rest behind them; scatter as rows; then the axis back to its place.
@@ -152,13 +150,45 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
     const back = x.shape.map((_, i) => (i === axis ? 0 : i < axis ? i + 1 : i));
     return [axis === 0 ? shaped : transpose(shaped, back), null];
   },
-  scatterAdd: (n, g) => [gather(g, at(n, 1)), null],
+  later: (g) => [g, null],
+  scatterAdd: (g, at) => [gather(g, at(1)), null],
 };
 
-/** A frozen weight that is cast for use is cast once more for the backward pass, so that no fp32 copy outlives the forward pass. */
-function frozenAgain(weight: Value, g: Value): Value {
-  if ((!isOp(weight, 'cast') && !isOp(weight, 'castAfter')) || weight.inputs[0]?.op !== 'external') return weight;
-  return castAfter(weight.inputs[0], g, weight.attributes.to);
+/** Ops that cost less to do again in the backward pass than their results cost to keep from the forward pass. */
+const cheap: ReadonlySet<OpName> = new Set(['mul', 'where', 'silu']);
+
+/** Whether a value is computed again rather than kept: cheap ops, cast frozen weights, and other views of these. */
+function isReplayed(value: Value): boolean {
+  if (isOp(value, 'cast')) return timeless(value.inputs[0]!).op === 'external';
+  return cheap.has(value.op) || (isOp(value, 'reshape') && isReplayed(value.inputs[0]!));
+}
+
+/** A value without what it waits for. */
+const timeless = (value: Value): Value => (isOp(value, 'later') ? timeless(value.inputs[0]!) : value);
+
+/**
+ * Computes forward values again for the backward pass, each once: what they are made from waits for the gradient that asks first.
+ * @returns a function that gives a value as the backward pass is to use it
+ */
+function replayer(): (value: Value, g: Value) => Value {
+  const made = new Map<Value, Value>();
+  const once = (value: Value, make: () => Value): Value => {
+    let again = made.get(value);
+    if (again === undefined) made.set(value, (again = make()));
+    return again;
+  };
+  const below = (input: Value, g: Value): Value => {
+    const value = timeless(input);
+    if (isReplayed(value)) return replay(value, g);
+    return isOp(value, 'constant') ? value : once(value, () => later(value, g));
+  };
+  const replay = (value: Value, g: Value): Value =>
+    once(value, () => {
+      const { op, inputs, attributes, dtype, shape } = value;
+      const from = inputs.map((v) => below(v, g));
+      return makeValue(op, from, attributes, { dtype, shape });
+    });
+  return (value, g) => (isReplayed(value) && g.shape.length > 0 ? replay(value, g) : value);
 }
 
 /**
@@ -176,11 +206,11 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
   const wanted = new Set<Value>(wrt);
   const leads = new Set<Value>();
   for (const value of below) {
-    // A frozen weight is not made from the value that its cast waits for.
-    const from = isOp(value, 'castAfter') ? value.inputs.slice(0, 1) : value.inputs;
+    const from = isOp(value, 'later') ? value.inputs.slice(0, 1) : value.inputs; // not made from what it waits for
     if (wanted.has(value) || from.some((v) => leads.has(v))) leads.add(value);
   }
 
+  const replay = replayer();
   const gradientOf = new Map<Value, Value>([[loss, scalar(1)]]);
   for (const node of below.toReversed()) {
     const g = gradientOf.get(node);
@@ -189,7 +219,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
     const rule = gradientRules[node.op] as GradientRule<OpName> | null;
     if (rule === null)
       throw new TypeError(`gradients: ${showValue(node)} has no gradient; it was made ${siteOf(node)}`);
-    rule(node, g).forEach((part, i) => {
+    rule(g, (i) => replay(node.inputs[i]!, g), node).forEach((part, i) => {
       const of = node.inputs[i]!;
       if (part === null || !leads.has(of)) return;
       const before = gradientOf.get(of);

@@ -74,11 +74,10 @@ const forms: { [Op in OpName]: Form<Op> | null } = {
   silu: simple('QuickGelu', { alpha: { float: 1 } }, 'com.microsoft'),
   gelu: simple('Gelu'),
   cast: (e, n, inputs, output) => e.node('Cast', inputs, { to: onnxType[n.attributes.to] }, output),
-  castAfter: (e, n, [x, after], output) => {
-    // Reshaping to its own shape costs nothing; the shape's last size is read off `after` times 0 plus the size.
-    const none = e.node('Mul', [e.node('Slice', [e.node('Shape', [after!]), e.ints([0]), e.ints([1])]), e.ints([0])]);
-    const shape = e.node('Add', [e.dims(n.shape), none]);
-    e.node('Cast', [e.node('Reshape', [x!, shape])], { to: onnxType[n.attributes.to] }, output);
+  later: (e, n, [x, after], output) => {
+    // A reshape costs nothing, and zeros in its target keep the sizes; these zeros are made from a size of `after`.
+    const one = e.node('Shape', [after!], { start: 0, end: 1 });
+    e.node('Reshape', [x!, e.node('Mul', [one, e.ints(n.shape.map(() => 0))])], {}, output);
   },
   bitXor: simple('BitwiseXor'),
   shiftRight: simple('BitShift', { direction: 'RIGHT' }),

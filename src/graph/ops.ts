@@ -121,13 +121,14 @@ export function cast(x: Value, to: DType): Value {
 }
 
 /**
- * Converts a frozen weight once another value exists.
+ * A tensor, to be had once another value has been computed. The runtime runs what it can as early as it can; what is made of this
+ * waits, and is not taken for the same value computed before.
  * @param x - a tensor
- * @param after - a value of rank 1 or more that must have been computed before
- * @param to - element type
+ * @param after - a value of rank 1 or more
  */
-export function castAfter(x: Value, after: Value, to: DType): Value {
-  return makeValue('castAfter', [x, after], { to }, { dtype: to, shape: x.shape });
+export function later(x: Value, after: Value): Value {
+  if (after.shape.length === 0) fail('later', 'a value with an axis to wait for', x, after);
+  return makeValue('later', [x, after], none, { dtype: x.dtype, shape: x.shape });
 }
 
 /** Bitwise exclusive or. @param a - uint32 @param b - uint32, broadcast */

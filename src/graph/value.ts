@@ -33,8 +33,8 @@ export interface OpAttributes {
   silu: Empty;
   gelu: Empty;
   cast: { to: DType };
-  /** Cast of a frozen weight that waits for its second input, so that the runtime does not hold every cast weight at once. */
-  castAfter: { to: DType };
+  /** The first input, once the second is there: keeps the runtime from computing early what is needed late. */
+  later: Empty;
   bitXor: Empty;
   shiftRight: Empty;
   greaterEqual: Empty;

@@ -1,6 +1,6 @@
 // Where the weights of a graph come from: mapped from files and frozen, or fed and trained.
 import type { ExternalSource, Value } from '../graph/index.ts';
-import { cast, castAfter, external, input } from '../graph/index.ts';
+import { cast, external, gather, input, later } from '../graph/index.ts';
 import type { WeightSource } from './qwen2-5-vl/layers.ts';
 
 /** A tensor of a checkpoint on disk. */
@@ -28,11 +28,18 @@ export function frozenWeights(stored: (name: string) => StoredTensor): WeightSou
     return value;
   };
   return {
-    get(name) {
+    get(name, after) {
       return once(name, () => {
         const { source, dtype, shape } = stored(name);
-        return cast(external(source, dtype, shape), 'float32');
+        const weight = external(source, dtype, shape);
+        return after === undefined || dtype === 'float32'
+          ? cast(weight, 'float32')
+          : cast(later(weight, after), 'float32');
       });
+    },
+    rows(name, indices) {
+      const { source, dtype, shape } = stored(name);
+      return cast(gather(external(source, dtype, shape), indices), 'float32');
     },
     pieces(name, after) {
       const { source, dtype, shape } = stored(name);
@@ -43,7 +50,7 @@ export function frozenWeights(stored: (name: string) => StoredTensor): WeightSou
         const start = i * PIECE_ROWS;
         const count = Math.min(PIECE_ROWS, rows - start);
         const part = { file: source.file, offset: source.offset + start * rowBytes, length: count * rowBytes };
-        return castAfter(external(part, dtype, [count, width]), after, 'float32');
+        return cast(later(external(part, dtype, [count, width]), after), 'float32');
       });
     },
   };
@@ -67,6 +74,9 @@ export function fedWeights(shapeOf: (name: string) => readonly number[]): FedWei
       let value = inputs.get(name);
       if (value === undefined) inputs.set(name, (value = input(name, 'float32', shapeOf(name))));
       return value;
+    },
+    rows(name, indices) {
+      return gather(this.get(name), indices);
     },
     pieces(name) {
       return [this.get(name)];

@@ -137,7 +137,7 @@ const rules: { [Op in OpName]: Rule<Op> } = {
   silu: elementwise((x) => x * sigmoid(x)),
   gelu: elementwise((x) => (x * (1 + erf(x / Math.SQRT2))) / 2),
   cast: first,
-  castAfter: first,
+  later: first,
   bitXor: elementwise((a, b) => (a ^ b) >>> 0),
   shiftRight: elementwise((a, b) => a >>> b),
   greaterEqual: elementwise((a, b) => (a >= b ? 1 : 0)),

@@ -1,5 +1,6 @@
 // LoRA in the training step: the update that it stands for, its start, and frozen weights of 16 bits.
 import { expect, test } from 'vitest';
+import type { Value } from '../../src/graph/index.ts';
 import { gradients, isOp, valuesBelow } from '../../src/graph/index.ts';
 import type { LoraOptions } from '../../src/model/index.ts';
 import { modelGraph } from '../../src/model/index.ts';
@@ -81,9 +82,9 @@ test('every product has a cast of 16-bit weights of its own, so that none is kep
   const graph = stepGraph(stepOptions('integer-only', checkpoint(config, 'bfloat16'), lora, config));
   const values = valuesBelow([graph.loss, ...gradients(graph.loss, [...graph.parameters.values()])]);
   const products = values.filter((value) => isOp(value, 'matmul'));
-  const casts = values.filter(
-    (value) => (isOp(value, 'cast') || isOp(value, 'castAfter')) && isOp(value.inputs[0]!, 'external'),
-  );
+  const isFrozen = (value: Value): boolean =>
+    isOp(value, 'external') || (isOp(value, 'later') && isFrozen(value.inputs[0]!));
+  const casts = values.filter((value) => isOp(value, 'cast') && isFrozen(value.inputs[0]!));
   const uses = casts.map((value) => products.filter(({ inputs }) => inputs.includes(value)).length);
   expect(Math.max(...uses)).toBe(1);
   // 14 weights forward, 11 of them backward, two pieces of the head both ways; biases, norms and the embedding besides.

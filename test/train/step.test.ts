@@ -174,7 +174,7 @@ describe('the graph of a LoRA step holds nothing that nobody uses', () => {
     const found: Record<string, string[]> = {};
     for (const value of values.filter((v) => isOp(v, 'matmul'))) {
       for (let x of value.inputs) {
-        while (isOp(x, 'cast') || isOp(x, 'castAfter')) x = x.inputs[0]!;
+        while (isOp(x, 'cast') || isOp(x, 'later')) x = x.inputs[0]!;
         if (isOp(x, 'external')) (found[nameOfWeight(x, text, stored[head])] ??= []).push(value.shape.join());
       }
     }
@@ -224,7 +224,7 @@ describe('the graph of a LoRA step holds nothing that nobody uses', () => {
     '%s: no gradient of a frozen weight, of a feature or of an embedding; logits at wanted rows only',
     (loss) => {
       const values = graphOf(lora.targets, loss, 'tied16');
-      const sources = ['input', 'constant', 'external', 'cast', 'castAfter'];
+      const sources = ['input', 'constant', 'external', 'cast', 'later'];
       const trained = new Set(['3,20', '3,24', '3,28', '24,3', '12,3', '20,3', '28,3']);
       const unused = values.filter((value) => {
         if (value.dtype !== 'float32' || sources.includes(value.op)) return false;

@@ -8,6 +8,7 @@ import {
   constant,
   dimProduct,
   greaterEqual,
+  later,
   matmul,
   mul,
   neg,
@@ -23,8 +24,16 @@ import { hashKey, mix32 } from '../../core/index.ts';
 
 /** Where a graph takes a model's weights from, by canonical name. */
 export interface WeightSource {
-  /** A weight as float32, of the checkpoint's shape. */
-  get(name: string): Value;
+  /**
+   * A weight as float32, of the checkpoint's shape. Matrices are asked for with `after`, the value that they are multiplied with: a
+   * 16-bit one is only cast once that is there. The runtime would otherwise cast many at the start and hold them all in float32.
+   */
+  get(name: string, after?: Value): Value;
+  /**
+   * Some rows of a weight matrix as float32; the others are not cast.
+   * @returns float32 [count, width]
+   */
+  rows(name: string, indices: Value): Value;
   /**
    * Rows of a weight matrix as float32, in pieces that are only cast when `after` exists.
    * @returns pieces whose rows, one after the other, are the matrix
@@ -72,7 +81,7 @@ export function linear(
   weights: WeightSource,
   options: { bias: boolean; lora?: LoraGraph | null; keys?: Value },
 ): Value {
-  let y = matmul(x_NC, weights.get(`${module}.weight`), { transB: true });
+  let y = matmul(x_NC, weights.get(`${module}.weight`, x_NC), { transB: true });
   if (options.bias) y = add(y, weights.get(`${module}.bias`));
   const factors = options.lora?.factors(module);
   if (!factors) return y;
@@ -94,7 +103,9 @@ export function drop(x_NC: Value, keys_N1: Value, rate: number, module: string):
   const width = x_NC.shape[1] as number;
   const channels = Uint32Array.from({ length: width }, (_, c) => mix32(c + 1));
   const moduleKey = constant(Uint32Array.of(hashKey(...new TextEncoder().encode(module))), [1, 1]);
-  const hash = mixValue(bitXor(mixValue(bitXor(keys_N1, moduleKey)), constant(channels, [1, width])));
+  // Nothing but keys goes into the hashes: without waiting, those of all modules would be made, and kept, before the first layer.
+  const own = mixValue(bitXor(later(keys_N1, x_NC), moduleKey));
+  const hash = mixValue(bitXor(own, constant(channels, [1, width])));
   const threshold = constant(Uint32Array.of(Math.round(rate * 2 ** 32)), [1, 1]);
   return mul(x_NC, where(greaterEqual(hash, threshold), scalar(1 / (1 - rate)), scalar(0)));
 }

@@ -73,7 +73,7 @@ export function textHidden(
   const N = 'B*T';
   const flat = (x: Value): Value => reshape(x, [N]);
   const seen = gather(features_MC, flat(inputs.visionIndex));
-  const read = gather(weights.get('embed_tokens.weight'), flat(inputs.tokens));
+  const read = weights.rows('embed_tokens.weight', flat(inputs.tokens));
   let x_NC = where(reshape(inputs.isVision, [N, 1]), seen, read);
   const rows = reshape(inputs.rows, ['B*Q']);
   for (let i = 0; i < config.numLayers; i++) {
