@@ -7,7 +7,7 @@ import type { DoctorFlags } from './commands/doctor.ts';
 import type { EvaluateFlags } from './commands/evaluate.ts';
 import type { ExportFlags } from './commands/export.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from './commands/inspect.ts';
-import type { ModelsNewFlags } from './commands/models.ts';
+import type { ModelsListFlags, ModelsNewFlags, ModelsPullFlags } from './commands/models.ts';
 import type { ScoreFlags } from './commands/score.ts';
 import type { TrainFlags } from './commands/train.ts';
 
@@ -36,7 +36,10 @@ function program(): Command {
     );
 
   const manifest = ['--manifest <file>', 'same as --set data.manifest=FILE'] as const;
-  const model = ['--model <folder>', 'same as --set model=FOLDER'] as const;
+  const model = [
+    '--model <model>',
+    'same as --set model=MODEL: a folder, or ORG/NAME of a model that was pulled',
+  ] as const;
 
   root
     .command('train')
@@ -57,8 +60,8 @@ function program(): Command {
     .command('score')
     .description('Score clips, folders of clips or a manifest with a run, an adapter or a model.')
     .argument('<inputs...>', 'clips, folders, or one manifest (.csv, .jsonl)')
-    .requiredOption('--with <path>', 'run folder, adapter, or model folder')
-    .option('--model <folder>', 'the base model, where the adapter does not find it')
+    .requiredOption('--with <path>', 'run folder, adapter, or model: a folder, or ORG/NAME of one that was pulled')
+    .option('--model <model>', 'the base model, where the adapter does not find it')
     .option('--preset <name>', "the manifest's data set")
     .option('--media-root <folder>', "folder that the manifest's names are relative to")
     .option('--split <name>', 'only these rows of the manifest')
@@ -153,6 +156,20 @@ function program(): Command {
     .action(async (folder: string, flags: ModelsNewFlags) =>
       (await import('./commands/models.ts')).modelsNew(folder, flags),
     );
+  models
+    .command('pull')
+    .description("Get a model or adapter from the Hugging Face hub into the hub's cache.")
+    .argument('<name>', 'its name on the hub, such as Qwen/Qwen2.5-VL-3B-Instruct')
+    .option('--revision <name>', 'branch, tag or commit; default: main')
+    .addOption(json())
+    .action(async (name: string, flags: ModelsPullFlags) =>
+      (await import('./commands/models.ts')).modelsPull(name, flags),
+    );
+  models
+    .command('list')
+    .description("List the models in the hub's cache that can be used here.")
+    .addOption(json())
+    .action(async (flags: ModelsListFlags) => (await import('./commands/models.ts')).modelsList(flags));
 
   root
     .command('export')

@@ -124,7 +124,12 @@ export async function removeLeftovers(parent: string): Promise<string[]> {
   return leftovers;
 }
 
-function isRunning(pid: number): boolean {
+/**
+ * Whether a process runs on this machine.
+ * @param pid - its number
+ * @internal
+ */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -4,14 +4,18 @@ import { open, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, invariant, show } from '../core/index.ts';
 import type { FloatDtype, SafetensorsHeader } from '../files/index.ts';
-import { readJson, readSafetensorsHeader, readTensor } from '../files/index.ts';
+import { readSafetensorsHeader, readTensor } from '../files/index.ts';
 import type { ModelConfig, ProcessorConfig } from './checkpoint-config.ts';
 import { readModelConfig, readProcessorConfig, weightShapes } from './checkpoint-config.ts';
+import { findModelFolder } from './hub/index.ts';
+import { INDEX_FILE, readWeightMap } from './weight-index.ts';
 import type { StoredTensor } from './weights.ts';
 
 /** An opened model folder. Its weights stay on disk. */
 export interface Checkpoint extends ModelConfig {
-  /** The folder as it was given. */
+  /** The folder or name of the hub, as it was given. */
+  readonly name: string;
+  /** Where its files are. */
   readonly folder: string;
   /** How pictures become patches. */
   readonly processor: ProcessorConfig;
@@ -39,11 +43,13 @@ interface Found {
 }
 
 /**
- * Opens a Qwen2.5-VL checkpoint in Hugging Face layout, also one in the hub's cache.
- * @param folder - with config.json and model.safetensors, or model.safetensors.index.json and its files
+ * Opens a Qwen2.5-VL checkpoint in Hugging Face layout.
+ * @param model - folder with config.json and model.safetensors, or model.safetensors.index.json and its files; or the name of a
+ *   model of the hub that was pulled, `ORG/NAME` or `ORG/NAME@REVISION`
  * @throws UserError `bad-checkpoint` or `not-supported` that names every tensor that is missing, unexpected or of another shape
  */
-export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+export async function openCheckpoint(model: string): Promise<Checkpoint> {
+  const folder = await findModelFolder(model);
   const config = await readModelConfig(folder);
   const processor = await readProcessorConfig(folder, config.vision);
   const { headers, problems } = await openFiles(folder);
@@ -89,6 +95,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const names = [...expected.keys()];
   return {
     ...config,
+    name: model,
     folder,
     processor,
     names,
@@ -130,39 +137,28 @@ async function openFiles(folder: string): Promise<{ headers: SafetensorsHeader[]
   const names = await readdir(folder);
   if (names.includes('model.safetensors'))
     return { headers: [await openFile(folder, 'model.safetensors')], problems: [] };
-  const indexName = 'model.safetensors.index.json';
-  if (!names.includes(indexName)) {
+  if (!names.includes(INDEX_FILE)) {
     const pickled = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
     if (pickled !== undefined) {
       throw new UserError('not-supported', `${folder}: expected safetensors, got ${pickled}`, {
         hint: 'Pickle files can run code and are never read. Save the model as safetensors with transformers: model.save_pretrained(folder).',
       });
     }
-    throw new UserError('bad-checkpoint', `${folder}: expected model.safetensors or ${indexName}, got neither`);
+    throw new UserError('bad-checkpoint', `${folder}: expected model.safetensors or ${INDEX_FILE}, got neither`);
   }
-  const where = join(folder, indexName);
-  const index = (await readJson(where, 'bad-checkpoint')) as { weight_map?: Record<string, unknown> } | null;
-  const map = index?.weight_map;
-  if (typeof map !== 'object' || map === null || Object.keys(map).length === 0) {
-    throw new UserError('bad-checkpoint', `${where}: expected a weight_map of file names, got ${show(map)}`);
-  }
-  const files = [...new Set(Object.values(map))];
-  const outside = files.find((file) => typeof file !== 'string' || !/^[^/\\\0]+\.safetensors$/.test(file));
-  if (outside !== undefined) {
-    throw new UserError('bad-checkpoint', `${where}: expected names of files beside it, got ${show(outside)}`);
-  }
+  const map = await readWeightMap(join(folder, INDEX_FILE));
   const headers: SafetensorsHeader[] = [];
   const problems: string[] = [];
-  const listed = new Map(Object.entries(map));
-  for (const file of files as string[]) {
+  const listed = new Map(map);
+  for (const file of new Set(map.values())) {
     const header = await openFile(folder, file);
     headers.push(header);
     for (const name of header.tensors.keys()) {
       if (listed.get(name) === file) listed.delete(name);
-      else problems.push(`${name}: in ${file}, but the index says ${show(map[name])}`);
+      else problems.push(`${name}: in ${file}, but the index says ${show(map.get(name))}`);
     }
   }
-  for (const [name, file] of listed) problems.push(`${name}: not in ${String(file)}, where the index has it`);
+  for (const [name, file] of listed) problems.push(`${name}: not in ${file}, where the index has it`);
   return { headers, problems };
 }
 

@@ -7,6 +7,7 @@ export * from './adapter.ts';
 export * from './card.ts';
 export * from './checkpoint-config.ts';
 export * from './checkpoint.ts';
+export * from './hub/index.ts';
 export * from './init.ts';
 export * from './lora.ts';
 export * from './merge.ts';

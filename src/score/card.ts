@@ -36,7 +36,7 @@ export async function makeCard(
   return {
     format: 1,
     baseHash: isAdapter ? await checkpoint.hash() : null,
-    baseModel: isAdapter ? checkpoint.folder : null,
+    baseModel: isAdapter ? checkpoint.name : null,
     frames: { ...frames, assumedFps: assumedFps ?? null },
     prompt: { template: questioner.template.name, source: questioner.template.source },
     answer: settings.answer,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UserError } from '../core/index.ts';
 import { readPointer } from '../files/index.ts';
 import type { Adapter, Card, Checkpoint } from '../model/index.ts';
-import { openCheckpoint, readAdapter, readAdapterConfig, readCard } from '../model/index.ts';
+import { findModelFolder, openCheckpoint, readAdapter, readAdapterConfig, readCard } from '../model/index.ts';
 
 /** What a path holds. */
 export interface OpenedModel {
@@ -26,11 +26,12 @@ const exists = (path: string): Promise<boolean> =>
 
 /**
  * Opens a model to ask.
- * @param path - the folder of a run (its best checkpoint), an adapter or a model
- * @param model - the base model's folder, where an adapter does not find it at the place that it names
+ * @param source - the folder of a run (its best checkpoint), an adapter or a model; or an adapter's or model's name on the hub
+ * @param model - the base model's folder or name, where an adapter does not find it at the place that it names
  * @throws UserError `bad-checkpoint` when it is none of these or does not fit its base model
  */
-export async function openModel(path: string, model?: string): Promise<OpenedModel> {
+export async function openModel(source: string, model?: string): Promise<OpenedModel> {
+  const path = await findModelFolder(source);
   const info = await stat(path).catch((cause: unknown) => {
     throw new UserError('bad-checkpoint', `${path}: expected the folder of a run, an adapter or a model, got none`, {
       cause,
@@ -44,7 +45,7 @@ export async function openModel(path: string, model?: string): Promise<OpenedMod
   }
   if (await exists(join(path, 'adapter_config.json'))) return loadAdapter(path, model);
   if (await exists(join(path, 'config.json'))) {
-    return { folder: path, checkpoint: await openCheckpoint(path), adapter: null, card: await readCard(path) };
+    return { folder: path, checkpoint: await openCheckpoint(source), adapter: null, card: await readCard(path) };
   }
   throw new UserError(
     'bad-checkpoint',
@@ -56,11 +57,14 @@ export async function openModel(path: string, model?: string): Promise<OpenedMod
 async function loadAdapter(folder: string, model: string | undefined): Promise<OpenedModel> {
   const card = await readCard(folder);
   const base = model ?? card?.baseModel ?? (await readAdapterConfig(folder)).baseModel;
-  if (base === null || !(await exists(join(base, 'config.json')))) {
-    const got = base === null ? 'an adapter that names none' : `none at ${base}`;
-    throw new UserError('bad-checkpoint', `${folder}: expected its base model, got ${got}`, {
-      hint: 'Say where it is: --model FOLDER, or the option model.',
+  const hint = 'Say where it is: --model FOLDER, or the option model.';
+  if (base === null) {
+    throw new UserError('bad-checkpoint', `${folder}: expected its base model, got an adapter that names none`, {
+      hint,
     });
+  }
+  if (!(await exists(join(await findModelFolder(base), 'config.json')))) {
+    throw new UserError('bad-checkpoint', `${folder}: expected its base model, got none at ${base}`, { hint });
   }
   const checkpoint = await openCheckpoint(base);
   return { folder, checkpoint, adapter: await readAdapter(folder, checkpoint), card };

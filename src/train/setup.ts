@@ -149,7 +149,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
       if (lora === null) {
         await writeCheckpoint(folder, checkpoint, values);
         await writeCard(folder, card);
-      } else await writeAdapter(folder, { lora, tensors: values, card, baseModel: checkpoint.folder });
+      } else await writeAdapter(folder, { lora, tensors: values, card, baseModel: checkpoint.name });
     },
     [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
   };

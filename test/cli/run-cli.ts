@@ -16,15 +16,21 @@ export interface CliResult {
 
 export interface CliOptions {
   cwd?: string;
+  /** Environment variables besides the test's own. */
+  env?: NodeJS.ProcessEnv;
   /** Sees the process before it has done anything. */
   onStart?: (child: ChildProcess) => void;
   /** Sees stderr as it grows, and may signal the process. */
   onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
-export async function runCli(args: readonly string[], { cwd, onStart, onStderr }: CliOptions = {}): Promise<CliResult> {
+export async function runCli(
+  args: readonly string[],
+  { cwd, env, onStart, onStderr }: CliOptions = {},
+): Promise<CliResult> {
   const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
     cwd,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000, // a command that hangs fails its test, and is gone
     killSignal: 'SIGKILL',

@@ -142,7 +142,7 @@ describe('mistakes', () => {
       'recipe.yaml:4: seed: expected an integer ≥ 0 and ≤ 4294967295',
       'recipe.yaml:5: expected a key of a recipe',
       '--set: expected KEY=VALUE',
-      'recipe.yaml: model: expected a path',
+      'recipe.yaml: model: expected a path or ORG/NAME',
       'recipe.yaml: data.manifest: expected a path',
       '--set lora.dropout: expected a number ≥ 0 and < 1',
     ]);
@@ -166,7 +166,7 @@ describe('mistakes', () => {
     [`${'[['.repeat(200)}${']]'.repeat(200)}`, 'recipe.yaml:1: expected keys with values, got [['],
     ['#'.repeat(70_000), 'recipe.yaml:1: expected at most 65536 characters, got 70000'],
     ['data: { validation: { split: a, fraction: 0.1 } }', 'data.validation: expected {split: text} or {fraction: a'],
-    ['model: ""', 'recipe.yaml:1: model: expected a path, got ""'],
+    ['model: ""', 'recipe.yaml:1: model: expected a path or ORG/NAME, got ""'],
   ])('of YAML are refused: %#', (text, message) => {
     const sets = text.includes('model') ? ['out=o', 'data.manifest=t.csv'] : needed;
     expect(refusal(() => withFile(text, sets)).message).toContain(message);

@@ -1,7 +1,14 @@
-// `iovqa models new`: a randomly initialised model to train from scratch.
-import { createRandomCheckpoint, openCheckpoint } from '../../model/index.ts';
+// `iovqa models`: a randomly initialised model to train from scratch, a model of the hub, and what its cache holds.
+import {
+  createRandomCheckpoint,
+  hubCacheFolder,
+  listCachedModels,
+  openCheckpoint,
+  pullModel,
+} from '../../model/index.ts';
 import type { RandomCheckpointOptions } from '../../model/index.ts';
-import { printJson, printLines } from '../output.ts';
+import { stopOnSignals } from '../stop.ts';
+import { formatTable, printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
 import { startProgress } from '../progress.ts';
 
@@ -41,4 +48,75 @@ export async function modelsNew(folder: string, flags: ModelsNewFlags): Promise<
   const numParameters = names.reduce((total, name) => total + stored(name).shape.reduce((a, b) => a * b, 1), 0);
   if (flags.json === true) printJson({ folder, preset: flags.preset, seed: flags.seed, numParameters });
   else printLines([`${folder}: ${numParameters.toLocaleString('en')} parameters`]);
+}
+
+/** Flags of `models pull`. */
+export interface ModelsPullFlags {
+  /** Branch, tag or commit. */
+  revision?: string;
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/**
+ * Runs `iovqa models pull`.
+ * @param name - `ORG/NAME`
+ * @param flags - flags
+ */
+export async function modelsPull(name: string, { revision, json = false }: ModelsPullFlags): Promise<void> {
+  let progress: Progress | undefined;
+  const note = (line: string): void => {
+    if (progress === undefined) process.stderr.write(`${line}\n`);
+    else progress.note(line);
+  };
+  using stop = stopOnSignals('stopping; the same command goes on');
+  try {
+    const pulled = await pullModel(name, {
+      ...(revision === undefined ? {} : { revision }),
+      signal: stop.signal,
+      onPlan: ({ repo, revision: at, commit, files, sizeBytes, missingBytes }) => {
+        const missing = missingBytes === 0 ? 'all here' : `${megabytes(missingBytes)} MB to fetch`;
+        note(`${repo} at ${at} is ${commit}: ${files.length} files, ${megabytes(sizeBytes)} MB, ${missing}`);
+        progress = startProgress('MB', megabytes(sizeBytes), json);
+      },
+      onProgress: (done) => progress?.update(megabytes(done)),
+      onNote: note,
+    });
+    progress?.stop();
+    if (pulled.offline)
+      note(`note: the hub was not asked; ${pulled.commit} is what the cache has for ${pulled.revision}`);
+    if (json) printJson(pulled);
+    else printLines([`${pulled.repo} ${pulled.commit}`, pulled.folder]);
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    process.exitCode = stop.status;
+  } finally {
+    progress?.stop();
+  }
+}
+
+const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
+
+/** Flags of `models list`. */
+export interface ModelsListFlags {
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/**
+ * Runs `iovqa models list`.
+ * @param flags - flags
+ */
+export async function modelsList({ json = false }: ModelsListFlags): Promise<void> {
+  const models = await listCachedModels();
+  if (json) {
+    printJson(models);
+    return;
+  }
+  if (models.length === 0) process.stderr.write(`none in ${hubCacheFolder()}; iovqa models pull ORG/NAME gets one\n`);
+  const rows = models.map(({ repo, kind, revisions, commit, sizeBytes, complete }) => {
+    const state = complete ? 'whole' : 'in part';
+    return [repo, kind, revisions.join(', ') || null, commit, (sizeBytes / 1e9).toFixed(2), state];
+  });
+  if (rows.length > 0) printLines(formatTable(['name', 'kind', 'revision', 'commit', 'GB', 'state'], rows));
 }

@@ -7,6 +7,7 @@ import type { Progress } from '../progress.ts';
 import { formatSeconds, startProgress } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf, recipeToResume } from '../recipe-options.ts';
+import { stopOnSignals } from '../stop.ts';
 
 /** Flags of `train`. */
 export interface TrainFlags extends RecipeFlags {
@@ -17,10 +18,6 @@ export interface TrainFlags extends RecipeFlags {
   /** Write a JSON value. */
   json?: boolean;
 }
-
-/** Exit statuses of a run that was stopped, as shells give them: 128 and the signal's number. */
-const stoppedBy = { SIGINT: 130, SIGTERM: 143 } as const;
-type StopSignal = keyof typeof stoppedBy;
 
 /**
  * Runs `iovqa train`. A run that a signal stopped has that signal's exit status, so that what a script does next does not begin.
@@ -33,30 +30,18 @@ export async function train(path: string | undefined, flags: TrainFlags): Promis
     await dryRun(resolved, flags.json === true);
     return;
   }
-  const stop = new AbortController();
-  let status = 0;
-  const onSignal = (signal: StopSignal): void => {
-    status = stoppedBy[signal];
-    if (stop.signal.aborted) process.exit(status);
-    process.stderr.write('stopping after this update, with a checkpoint; once more stops at once\n');
-    stop.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  using stop = stopOnSignals('stopping after this update, with a checkpoint; once more stops at once');
   try {
     const reason = await show(
       trainEvents(resolved, { resume: flags.resume === true, signal: stop.signal }),
       resolved.recipe,
       flags.json === true,
     );
-    if (reason === 'aborted') process.exitCode = status;
+    if (reason === 'aborted') process.exitCode = stop.status;
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
     process.stderr.write('stopped while reading clips; --resume goes on\n');
-    process.exitCode = status;
-  } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    process.exitCode = stop.status;
   }
 }
 

@@ -23,7 +23,7 @@ export interface JsonSchema {
   default?: unknown;
   /** Meaning. */
   description?: string;
-  /** `path` for the name of a file or folder. */
+  /** `path` for the name of a file or folder, `model` for a folder or a name of the hub. */
   format?: string;
   /** Least value. */
   minimum?: number;
@@ -60,6 +60,8 @@ export function recipeJsonSchema(): JsonSchema {
   return z.toJSONSchema(recipeSchema, { io: 'input' }) as JsonSchema;
 }
 
+const stringFormats: Readonly<Record<string, string>> = { path: 'a path', model: 'a path or ORG/NAME' };
+
 /** The root of all keys. */
 export const recipeRoot: RecipeSection = section(recipeJsonSchema(), '');
 
@@ -90,7 +92,7 @@ export function describeType(schema: JsonSchema): string {
     case 'boolean':
       return 'true or false';
     case 'string':
-      return schema.format === 'path' ? 'a path' : 'text';
+      return stringFormats[schema.format ?? ''] ?? 'text';
     case 'integer':
     case 'number':
       return [type === 'integer' ? 'an integer' : 'a number', ...bounds(schema)].join(' ');

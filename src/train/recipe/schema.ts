@@ -12,6 +12,7 @@ export const recipeNames = ['paper'] as const;
 
 const text = z.string().min(1);
 const path = text.meta({ format: 'path' });
+const model = text.meta({ format: 'model' });
 const count = z.int().min(1);
 const every = z.union([z.literal('epoch'), count]);
 const splitPart = z.strictObject({ split: text.describe('Name in the split column.') });
@@ -131,7 +132,9 @@ const schema = z
       .nullable()
       .default(null)
       .describe('Recipe to start from; what is set here goes before it.'),
-    model: path.describe('Folder of the base model, in Hugging Face layout. Required.'),
+    model: model.describe(
+      'The base model: a folder in Hugging Face layout, or the name of a model of the hub that was pulled. Required.',
+    ),
     adapter: path.nullable().default(null).describe('Folder of an adapter to start from; null: a fresh one.'),
     out: path.describe('Run folder. Required, here or on the command line.'),
     data: data.describe('The clips and their scores.'),

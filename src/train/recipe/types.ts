@@ -4,7 +4,7 @@
 export interface Recipe {
   /** Recipe to start from; what is set here goes before it. Default null. */
   recipe: 'paper' | null;
-  /** Folder of the base model, in Hugging Face layout. Required. */
+  /** The base model: a folder in Hugging Face layout, or the name of a model of the hub that was pulled. Required. */
   model: string;
   /** Folder of an adapter to start from; null: a fresh one. Default null. */
   adapter: string | null;

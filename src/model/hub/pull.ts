@@ -1,0 +1,258 @@
+// Gets a model or adapter from the hub into its cache: the files that are needed, at one commit, the weights last.
+import { mkdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError, show } from '../../core/index.ts';
+import { readModelConfig } from '../checkpoint-config.ts';
+import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
+import type { HubName, Snapshot } from './cache.ts';
+import {
+  findSnapshot,
+  hasSize,
+  linkBlob,
+  missingFiles,
+  parseHubName,
+  repoFolder,
+  snapshotFiles,
+  snapshotFolder,
+  writeRef,
+} from './cache.ts';
+import type { HubClient, HubFile, HubListing } from './client.ts';
+import { HubTrouble, createHubClient } from './client.ts';
+import type { RetryOptions } from './download.ts';
+import { downloadBlob, retrying } from './download.ts';
+import { partialSize } from './partial.ts';
+import type { HubSettings } from './settings.ts';
+import { readHubSettings } from './settings.ts';
+
+/** What is known before the weights come. */
+export interface PullPlan {
+  /** `ORG/NAME`. */
+  repo: string;
+  /** Branch, tag or commit. */
+  revision: string;
+  /** The commit that it is now: 40 hexadecimal digits. */
+  commit: string;
+  /** Names of the files. */
+  files: string[];
+  /** Bytes of all files. */
+  sizeBytes: number;
+  /** Bytes that are not here yet. */
+  missingBytes: number;
+}
+
+/** What was pulled. */
+export interface PulledModel extends Omit<PullPlan, 'missingBytes'> {
+  /** Folder of the snapshot. */
+  folder: string;
+  /** Whether the hub could not be asked, and all was in the cache. */
+  offline: boolean;
+}
+
+/** Options of {@link pullModel}. */
+export interface PullOptions {
+  /** Branch, tag or commit; default: the name's own (`ORG/NAME@REVISION`), else `main`. */
+  revision?: string;
+  /** Where the hub and its cache are; default: as the environment says. */
+  settings?: HubSettings;
+  /** Receives the plan, once it stands. */
+  onPlan?: (plan: PullPlan) => void;
+  /** Receives how many bytes are here, of how many. */
+  onProgress?: (done: number, total: number) => void;
+  /** Receives a line about something that is tried again. */
+  onNote?: (line: string) => void;
+  /** Stops the pull; what is here of a file stays for the next one. */
+  signal?: AbortSignal;
+  /** Tries in a row that bring nothing, after which it is given up; default 6. */
+  tries?: number;
+  /** Milliseconds before the second try; doubled for each further one. Default 1000. */
+  retryDelayMs?: number;
+}
+
+/** Files beside the weights that a model may need; never code, never pickle. */
+const besideWeights = [
+  /^(?:config|generation_config|(?:video_)?preprocessor_config|processor_config)\.json$/,
+  /^(?:tokenizer|tokenizer_config|vocab|special_tokens_map|added_tokens)\.json$/,
+  /^merges\.txt$/,
+  /^chat_template\.(?:json|jinja)$/,
+  /^additional_chat_templates\/[\w-]+\.jinja$/,
+  /^iovqa\.json$/,
+];
+const ofAdapter = [/^adapter_config\.json$/, /^iovqa\.json$/];
+const always = /^(?:LICENSE|NOTICE)(?:\.(?:txt|md))?$/i;
+
+/**
+ * Gets a model or adapter from the hub into its cache, where all tools of the hub find it. What is in the cache is not fetched again.
+ * @param model - `ORG/NAME`, or `ORG/NAME@REVISION`
+ * @param options - revision, settings, callbacks
+ * @throws UserError `bad-input` for a model that there is not, or that is not open to the user; `not-supported` without network,
+ *   room on the disk, or weights as safetensors, and for models other than Qwen2.5-VL; `bad-checkpoint` for content that is not
+ *   what was announced
+ */
+export async function pullModel(model: string, options: PullOptions = {}): Promise<PulledModel> {
+  const name = nameOf(model, options.revision);
+  const settings = options.settings ?? (await readHubSettings());
+  const client = createHubClient(settings);
+  const retry = retryOptions(options);
+  const listing = await ask(client, settings, name, retry);
+  if ('file' in listing) return fetchFiles(client, settings, name, listing, retry, options);
+  const files = await snapshotFiles(listing.folder);
+  const sizeBytes = files.reduce((total, { size }) => total + size, 0);
+  return { ...name, ...listing, files: files.map((file) => file.name), sizeBytes, offline: true };
+}
+
+function nameOf(model: string, revision: string | undefined): HubName {
+  const name = parseHubName(revision === undefined ? model : `${model}@${revision}`);
+  if (name !== null) return name;
+  const got = show(revision === undefined ? model : `${model} at ${revision}`);
+  throw new UserError('bad-input', `models pull: expected ORG/NAME of the hub, got ${got}`, {
+    hint: 'Such as Qwen/Qwen2.5-VL-3B-Instruct; a branch, tag or commit goes behind --revision.',
+  });
+}
+
+function retryOptions({ signal, onNote, tries, retryDelayMs }: PullOptions): RetryOptions {
+  return {
+    signal: signal ?? new AbortController().signal,
+    ...(onNote === undefined ? {} : { onRetry: onNote }),
+    ...(tries === undefined ? {} : { tries }),
+    ...(retryDelayMs === undefined ? {} : { delayMs: retryDelayMs }),
+  };
+}
+
+/** The files of the commit; without network, the snapshot that is in the cache. */
+async function ask(
+  client: HubClient,
+  { endpoint, offline, cacheFolder }: HubSettings,
+  name: HubName,
+  retry: RetryOptions,
+): Promise<HubListing | Snapshot> {
+  let cause: HubTrouble | null = null;
+  if (!offline) {
+    try {
+      // A machine without network is told at once.
+      return await retrying(() => client.listing(name, retry.signal), retry, {
+        isFinal: (trouble) => trouble.unreachable,
+      });
+    } catch (error) {
+      if (!(error instanceof HubTrouble)) throw error;
+      cause = error;
+    }
+  }
+  const snapshot = await findSnapshot(cacheFolder, name);
+  if (snapshot !== null && (await missingFiles(snapshot.folder)).length === 0) return snapshot;
+  const why = cause === null ? 'HF_HUB_OFFLINE is set' : cause.message;
+  const there = snapshot === null ? 'is not in the cache' : 'is in the cache in part only';
+  throw new UserError('not-supported', `${endpoint}: expected the hub, got none: ${why}`, {
+    cause,
+    hint: `${name.repo} at ${name.revision} ${there}. Pull it on a machine that is online and copy ${repoFolder(cacheFolder, name.repo)} here.`,
+  });
+}
+
+async function fetchFiles(
+  client: HubClient,
+  { cacheFolder }: HubSettings,
+  name: HubName,
+  listing: HubListing,
+  retry: RetryOptions,
+  { onPlan, onProgress }: PullOptions,
+): Promise<PulledModel> {
+  const { repo } = name;
+  const { commit } = listing;
+  const blobs = join(repoFolder(cacheFolder, repo), 'blobs');
+  const folder = snapshotFolder(cacheFolder, repo, commit);
+  await mkdir(blobs, { recursive: true });
+  await mkdir(folder, { recursive: true });
+
+  const isHere = async (file: HubFile): Promise<boolean> =>
+    (await hasSize(join(folder, file.name), file.size)) || hasSize(join(blobs, file.etag), file.size);
+  const get = async (file: HubFile, onBytes?: (size: number) => void): Promise<void> => {
+    if (!(await isHere(file))) {
+      await downloadBlob(client, { repo, commit, file, blobs, ...(onBytes === undefined ? {} : { onBytes }) }, retry);
+    }
+    if (!(await hasSize(join(folder, file.name), file.size))) await linkBlob(join(blobs, file.etag), folder, file.name);
+  };
+
+  const { beside, weights } = await chooseFiles(repo, listing, folder, get);
+  // The weights come last: a snapshot that has them has the rest.
+  const files = [...beside, ...weights];
+  let missingBytes = 0;
+  for (const file of files) {
+    if (!(await isHere(file))) missingBytes += Math.max(0, file.size - (await partialSize(blobs, file.etag)));
+  }
+  await requireRoom(cacheFolder, missingBytes);
+  const sizeBytes = files.reduce((total, { size }) => total + size, 0);
+  const plan = { ...name, commit, files: files.map((file) => file.name), sizeBytes };
+  onPlan?.({ ...plan, missingBytes });
+  let done = 0;
+  for (const file of files) {
+    await get(file, (size) => onProgress?.(done + size, sizeBytes));
+    done += file.size;
+    onProgress?.(done, sizeBytes);
+  }
+  await writeRef(cacheFolder, name, commit);
+  return { ...plan, folder, offline: false };
+}
+
+/** Which files are needed. For a model, config.json and the index of its weights say that, and so come first. */
+async function chooseFiles(
+  repo: string,
+  listing: HubListing,
+  folder: string,
+  get: (file: HubFile) => Promise<void>,
+): Promise<{ beside: HubFile[]; weights: HubFile[] }> {
+  const has = (file: string): boolean => listing.names.includes(file);
+  const find = (file: string): HubFile => {
+    const found = listing.file(file);
+    if (found === undefined) throw new UserError('bad-checkpoint', `${repo}: expected ${file}, got a repo without it`);
+    return found;
+  };
+  const small = (patterns: readonly RegExp[]): HubFile[] =>
+    listing.names
+      .filter((file) => [...patterns, always].some((pattern) => pattern.test(file)))
+      .map((file) => smallFile(repo, find(file)));
+
+  const isIndexed = !has('model.safetensors') && has(INDEX_FILE);
+  const hasWeights = isIndexed || has('model.safetensors');
+  if (!hasWeights && has('adapter_config.json') && has('adapter_model.safetensors')) {
+    return { beside: small(ofAdapter), weights: [find('adapter_model.safetensors')] };
+  }
+  if (!hasWeights || !has('config.json')) {
+    const pickled = listing.names.find((file) => /\.(?:bin|pt|pth|ckpt)$/.test(file));
+    const expected = `config.json with model.safetensors or ${INDEX_FILE}, or an adapter`;
+    throw new UserError('not-supported', `${repo}: expected ${expected}, got ${pickled ?? 'neither'}`, {
+      hint: 'Only Qwen2.5-VL models and LoRA adapters as safetensors are pulled. Pickle files can run code and are never read.',
+    });
+  }
+  await get(smallFile(repo, find('config.json')));
+  await readModelConfig(folder);
+  if (!isIndexed) return { beside: small(besideWeights), weights: [find('model.safetensors')] };
+  const index = smallFile(repo, find(INDEX_FILE));
+  await get(index);
+  const shards = new Set((await readWeightMap(join(folder, INDEX_FILE))).values());
+  return { beside: [...small(besideWeights), index], weights: [...shards].sort().map(find) };
+}
+
+/** Whatever is no weights is read into memory as a whole. */
+const MAX_SMALL_BYTES = 256 * 2 ** 20;
+
+function smallFile(repo: string, file: HubFile): HubFile {
+  if (file.size <= MAX_SMALL_BYTES) return file;
+  throw new UserError(
+    'bad-checkpoint',
+    `${repo}: expected ${file.name} of at most ${MAX_SMALL_BYTES} bytes, got ${file.size}`,
+  );
+}
+
+async function requireRoom(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  if (bytes <= free) return;
+  throw new UserError(
+    'not-supported',
+    `${folder}: expected ${gigabytes(bytes)} of free space, got ${gigabytes(free)}`,
+    {
+      hint: 'Make room, or set HF_HOME or HF_HUB_CACHE to a larger disk.',
+    },
+  );
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
