@@ -39,6 +39,9 @@ function sumTo(g: Value, shape: Shape): Value {
   return summed.shape.length === shape.length ? summed : reshape(summed, shape);
 }
 
+/** A forward value for use in a rule that computes with it alone: the runtime would do that at once, and keep the result. */
+const behind = (g: Value, x: Value): Value => (g.shape.length === 0 ? x : later(x, g));
+
 const expandLike = (g: Value, x: Value): Value => expand(g, x.shape);
 
 /**
@@ -70,12 +73,12 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
     return [mul(g, mul(scalar(2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))))];
   },
   silu: (g, at) => {
-    const x = at(0);
+    const x = behind(g, at(0));
     const s = sigmoid(x);
     return [mul(g, mul(s, add(scalar(1), mul(x, sub(scalar(1), s)))))];
   },
   gelu: (g, at) => {
-    const x = at(0);
+    const x = behind(g, at(0));
     const cdf = mul(scalar(0.5), add(scalar(1), erf(mul(x, scalar(Math.SQRT1_2)))));
     const density = mul(scalar(1 / Math.sqrt(2 * Math.PI)), exp(mul(scalar(-0.5), mul(x, x))));
     return [mul(g, add(cdf, mul(x, density)))];
@@ -94,7 +97,7 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
   logSoftmax: (g, _, n) => [sub(g, mul(exp(n), sum(g, [-1])))],
   rmsNorm: (g, at, n) => {
     // With r = 1/sqrt(mean(x²)+eps) and h = x·r: dx = r·(g·w − h·mean(g·w·h)), dw = Σ g·h.
-    const [x, weight] = [at(0), at(1)];
+    const [x, weight] = [behind(g, at(0)), at(1)];
     const width = x.shape.at(-1) as number;
     const meanOf = (v: Value): Value => mul(sum(v, [-1]), scalar(1 / width));
     const r = div(scalar(1), sqrt(add(meanOf(mul(x, x)), scalar(n.attributes.eps))));
@@ -219,11 +222,15 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
     const rule = gradientRules[node.op] as GradientRule<OpName> | null;
     if (rule === null)
       throw new TypeError(`gradients: ${showValue(node)} has no gradient; it was made ${siteOf(node)}`);
-    rule(g, (i) => replay(node.inputs[i]!, g), node).forEach((part, i) => {
+    const parts = rule(g, (i) => replay(node.inputs[i]!, g), node);
+    // The gradient of a parameter goes first: it is nobody's input, and what it is made of would be kept to the end.
+    const first = parts.find((part, i) => part !== null && part.shape.length > 0 && wanted.has(node.inputs[i]!));
+    parts.forEach((part, i) => {
       const of = node.inputs[i]!;
       if (part === null || !leads.has(of)) return;
+      const own = first == null || part === first ? part : later(part, first);
       const before = gradientOf.get(of);
-      gradientOf.set(of, before === undefined ? part : add(before, part));
+      gradientOf.set(of, before === undefined ? own : add(before, own));
     });
   }
   return wrt.map((value) => {
