@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
 import { UserError, show } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
+import { parseHubName } from './hub/index.ts';
 import type { LoraOptions, LoraTarget } from './lora.ts';
 import { loraTargets } from './lora.ts';
 
@@ -26,6 +27,7 @@ const namesSchema = z.union([z.string(), z.array(z.string())]).nullish();
 const schema = z.looseObject({
   peft_type: z.string(),
   base_model_name_or_path: z.string().nullish(),
+  revision: z.string().nullish(),
   r: z.int().positive(),
   lora_alpha: z.number().positive(),
   lora_dropout: z.number().min(0).lt(1).nullish(),
@@ -49,7 +51,6 @@ const harmless: ReadonlySet<string> = new Set([
   'megatron_core',
   'peft_version',
   'qalora_group_size',
-  'revision',
   'task_type',
 ]);
 
@@ -93,7 +94,7 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
     throw new UserError('not-supported', `${path}: expected target_modules by name or pattern, got ${show(targets)}`);
   }
   return {
-    baseModel: config.base_model_name_or_path ?? null,
+    baseModel: baseModelOf(config.base_model_name_or_path, config.revision),
     lora: {
       rank: config.r,
       alpha: config.lora_alpha,
@@ -107,6 +108,12 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
       return modules.map((spellings) => spellings.some((name) => isIn(name) && !isOut(name)));
     },
   };
+}
+
+/** PEFT names the revision of a model of the hub apart. */
+function baseModelOf(name: string | null | undefined, revision: string | null | undefined): string | null {
+  const pinned = `${name}@${revision}`;
+  return revision && revision !== 'main' && parseHubName(pinned) !== null ? pinned : (name ?? null);
 }
 
 /** PEFT's rule: a text is a pattern for the whole name; a list has whole names or their endings behind a dot. */
@@ -141,13 +148,14 @@ export function adapterConfigJson(lora: LoraOptions, baseModel: string | null): 
     const own = names.filter((name) => lora.targets.includes(name));
     return own.length === 0 ? [] : [`${module}\\.(${own.join('|')})`];
   };
+  const pinned = baseModel?.includes('@') === true ? parseHubName(baseModel) : null;
   const parts = [...part(loraTargets.slice(0, 4), 'self_attn'), ...part(loraTargets.slice(4), 'mlp')];
   return {
     alora_invocation_tokens: null,
     alpha_pattern: {},
     arrow_config: null,
     auto_mapping: null,
-    base_model_name_or_path: baseModel,
+    base_model_name_or_path: pinned?.repo ?? baseModel,
     bias: 'none',
     corda_config: null,
     ensure_weight_tying: false,
@@ -174,7 +182,7 @@ export function adapterConfigJson(lora: LoraOptions, baseModel: string | null): 
     qalora_group_size: 16,
     r: lora.rank,
     rank_pattern: {},
-    revision: null,
+    revision: pinned?.revision ?? null,
     target_modules: `.*language_model\\.layers\\.\\d+\\.(${parts.join('|')})`,
     target_parameters: null,
     task_type: 'CAUSAL_LM',

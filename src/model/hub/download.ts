@@ -1,8 +1,9 @@
 // Gets one file into the cache: goes on where an earlier try ended, bounded in tries and bytes, and believes nothing but the hash.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../core/index.ts';
-import type { HubClient, HubFile } from './client.ts';
+import type { HubClient } from './client.ts';
 import { HubTrouble } from './client.ts';
+import type { HubFile } from './listing.ts';
 import type { Partial } from './partial.ts';
 import { openPartial } from './partial.ts';
 

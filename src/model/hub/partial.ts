@@ -5,9 +5,8 @@ import type { Hash } from 'node:crypto';
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../../core/index.ts';
 import { isCode, isRunning } from '../../files/index.ts';
-import type { HubFile } from './client.ts';
+import type { HubFile } from './listing.ts';
 
 /** Tells this process from an earlier one with the same number. */
 const token = randomBytes(4).toString('hex');
@@ -79,11 +78,7 @@ export async function openPartial(blobs: string, file: HubFile): Promise<Partial
       return size;
     },
     async append(bytes) {
-      await handle.appendFile(bytes).catch((cause: unknown) => {
-        if (!isCode(cause, 'ENOSPC', 'EDQUOT', 'EFBIG')) throw cause;
-        const message = `${blobs}: expected room for ${file.name}, got ${(cause as NodeJS.ErrnoException).code}`;
-        throw new UserError('not-supported', message, { cause, hint: 'Make room; the same command goes on.' });
-      });
+      await handle.appendFile(bytes);
       hash.update(bytes);
       size += bytes.length;
     },

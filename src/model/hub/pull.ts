@@ -2,8 +2,7 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, show } from '../../core/index.ts';
-import { readModelConfig } from '../checkpoint-config.ts';
-import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
+import { isCode } from '../../files/index.ts';
 import type { HubName, Snapshot } from './cache.ts';
 import {
   findSnapshot,
@@ -16,10 +15,12 @@ import {
   snapshotFolder,
   writeRef,
 } from './cache.ts';
-import type { HubClient, HubFile, HubListing } from './client.ts';
+import { chooseFiles } from './choose.ts';
+import type { HubClient } from './client.ts';
 import { HubTrouble, createHubClient } from './client.ts';
 import type { RetryOptions } from './download.ts';
 import { downloadBlob, retrying } from './download.ts';
+import type { HubFile, HubListing } from './listing.ts';
 import { partialSize } from './partial.ts';
 import type { HubSettings } from './settings.ts';
 import { readHubSettings } from './settings.ts';
@@ -68,18 +69,6 @@ export interface PullOptions {
   retryDelayMs?: number;
 }
 
-/** Files beside the weights that a model may need; never code, never pickle. */
-const besideWeights = [
-  /^(?:config|generation_config|(?:video_)?preprocessor_config|processor_config)\.json$/,
-  /^(?:tokenizer|tokenizer_config|vocab|special_tokens_map|added_tokens)\.json$/,
-  /^merges\.txt$/,
-  /^chat_template\.(?:json|jinja)$/,
-  /^additional_chat_templates\/[\w-]+\.jinja$/,
-  /^iovqa\.json$/,
-];
-const ofAdapter = [/^adapter_config\.json$/, /^iovqa\.json$/];
-const always = /^(?:LICENSE|NOTICE)(?:\.(?:txt|md))?$/i;
-
 /**
  * Gets a model or adapter from the hub into its cache, where all tools of the hub find it. What is in the cache is not fetched again.
  * @param model - `ORG/NAME`, or `ORG/NAME@REVISION`
@@ -94,7 +83,11 @@ export async function pullModel(model: string, options: PullOptions = {}): Promi
   const client = createHubClient(settings);
   const retry = retryOptions(options);
   const listing = await ask(client, settings, name, retry);
-  if ('file' in listing) return fetchFiles(client, settings, name, listing, retry, options);
+  if ('file' in listing) {
+    return fetchFiles(client, settings, name, listing, retry, options).catch((error: unknown) => {
+      throw isCode(error, ...cannotWrite) ? cacheError(settings.cacheFolder, error as NodeJS.ErrnoException) : error;
+    });
+  }
   const files = await snapshotFiles(listing.folder);
   const sizeBytes = files.reduce((total, { size }) => total + size, 0);
   return { ...name, ...listing, files: files.map((file) => file.name), sizeBytes, offline: true };
@@ -171,9 +164,7 @@ async function fetchFiles(
     if (!(await hasSize(join(folder, file.name), file.size))) await linkBlob(join(blobs, file.etag), folder, file.name);
   };
 
-  const { beside, weights } = await chooseFiles(repo, listing, folder, get);
-  // The weights come last: a snapshot that has them has the rest.
-  const files = [...beside, ...weights];
+  const files = await chooseFiles(repo, listing, folder, get);
   let missingBytes = 0;
   for (const file of files) {
     if (!(await isHere(file))) missingBytes += Math.max(0, file.size - (await partialSize(blobs, file.etag)));
@@ -192,54 +183,14 @@ async function fetchFiles(
   return { ...plan, folder, offline: false };
 }
 
-/** Which files are needed. For a model, config.json and the index of its weights say that, and so come first. */
-async function chooseFiles(
-  repo: string,
-  listing: HubListing,
-  folder: string,
-  get: (file: HubFile) => Promise<void>,
-): Promise<{ beside: HubFile[]; weights: HubFile[] }> {
-  const has = (file: string): boolean => listing.names.includes(file);
-  const find = (file: string): HubFile => {
-    const found = listing.file(file);
-    if (found === undefined) throw new UserError('bad-checkpoint', `${repo}: expected ${file}, got a repo without it`);
-    return found;
-  };
-  const small = (patterns: readonly RegExp[]): HubFile[] =>
-    listing.names
-      .filter((file) => [...patterns, always].some((pattern) => pattern.test(file)))
-      .map((file) => smallFile(repo, find(file)));
+/** What the system says of a folder that cannot be written to, or not so much. */
+const cannotWrite = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOSPC', 'EDQUOT', 'EFBIG'];
 
-  const isIndexed = !has('model.safetensors') && has(INDEX_FILE);
-  const hasWeights = isIndexed || has('model.safetensors');
-  if (!hasWeights && has('adapter_config.json') && has('adapter_model.safetensors')) {
-    return { beside: small(ofAdapter), weights: [find('adapter_model.safetensors')] };
-  }
-  if (!hasWeights || !has('config.json')) {
-    const pickled = listing.names.find((file) => /\.(?:bin|pt|pth|ckpt)$/.test(file));
-    const expected = `config.json with model.safetensors or ${INDEX_FILE}, or an adapter`;
-    throw new UserError('not-supported', `${repo}: expected ${expected}, got ${pickled ?? 'neither'}`, {
-      hint: 'Only Qwen2.5-VL models and LoRA adapters as safetensors are pulled. Pickle files can run code and are never read.',
-    });
-  }
-  await get(smallFile(repo, find('config.json')));
-  await readModelConfig(folder);
-  if (!isIndexed) return { beside: small(besideWeights), weights: [find('model.safetensors')] };
-  const index = smallFile(repo, find(INDEX_FILE));
-  await get(index);
-  const shards = new Set((await readWeightMap(join(folder, INDEX_FILE))).values());
-  return { beside: [...small(besideWeights), index], weights: [...shards].sort().map(find) };
-}
-
-/** Whatever is no weights is read into memory as a whole. */
-const MAX_SMALL_BYTES = 256 * 2 ** 20;
-
-function smallFile(repo: string, file: HubFile): HubFile {
-  if (file.size <= MAX_SMALL_BYTES) return file;
-  throw new UserError(
-    'bad-checkpoint',
-    `${repo}: expected ${file.name} of at most ${MAX_SMALL_BYTES} bytes, got ${file.size}`,
-  );
+function cacheError(folder: string, cause: NodeJS.ErrnoException): UserError {
+  return new UserError('bad-input', `${folder}: expected a folder to write to, got ${cause.message}`, {
+    cause,
+    hint: 'HF_HOME and HF_HUB_CACHE name another. Where only room is lacking, the same command goes on.',
+  });
 }
 
 async function requireRoom(folder: string, bytes: number): Promise<void> {

@@ -1,0 +1,78 @@
+// Which files of a repo are needed: those that this project and other loaders of a checkpoint read, never code, never pickle.
+import { join } from 'node:path';
+import { UserError } from '../../core/index.ts';
+import { readModelConfig } from '../checkpoint-config.ts';
+import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
+import type { HubFile, HubListing } from './listing.ts';
+
+/** Files beside the weights that a model may need. */
+const besideWeights = [
+  /^(?:config|generation_config|(?:video_)?preprocessor_config|processor_config)\.json$/,
+  /^(?:tokenizer|tokenizer_config|vocab|special_tokens_map|added_tokens)\.json$/,
+  /^merges\.txt$/,
+  /^chat_template\.(?:json|jinja)$/,
+  /^additional_chat_templates\/[\w-]+\.jinja$/,
+  /^iovqa\.json$/,
+];
+const ofAdapter = [/^adapter_config\.json$/, /^iovqa\.json$/];
+const always = /^(?:LICENSE|NOTICE)(?:\.(?:txt|md))?$/i;
+
+/**
+ * Chooses the files of a model or an adapter. For a model, config.json and the index of its weights say what is needed, and so come
+ * first.
+ * @param repo - `ORG/NAME`
+ * @param listing - files of the repo
+ * @param folder - where `get` puts files
+ * @param get - gets a file
+ * @returns the files, the weights last: a snapshot that has them has the rest
+ * @throws UserError `not-supported` for a repo without safetensors, and for models other than Qwen2.5-VL; `bad-checkpoint` for one
+ *   that lacks files that it names itself
+ */
+export async function chooseFiles(
+  repo: string,
+  listing: HubListing,
+  folder: string,
+  get: (file: HubFile) => Promise<void>,
+): Promise<HubFile[]> {
+  const has = (file: string): boolean => listing.names.includes(file);
+  const find = (file: string): HubFile => {
+    const found = listing.file(file);
+    if (found === undefined) throw new UserError('bad-checkpoint', `${repo}: expected ${file}, got a repo without it`);
+    return found;
+  };
+  const small = (patterns: readonly RegExp[]): HubFile[] =>
+    listing.names
+      .filter((file) => [...patterns, always].some((pattern) => pattern.test(file)))
+      .map((file) => smallFile(repo, find(file)));
+
+  const isIndexed = !has('model.safetensors') && has(INDEX_FILE);
+  const hasWeights = isIndexed || has('model.safetensors');
+  if (!hasWeights && has('adapter_config.json') && has('adapter_model.safetensors')) {
+    return [...small(ofAdapter), find('adapter_model.safetensors')];
+  }
+  if (!hasWeights || !has('config.json')) {
+    const pickled = listing.names.find((file) => /\.(?:bin|pt|pth|ckpt)$/.test(file));
+    const expected = `config.json with model.safetensors or ${INDEX_FILE}, or an adapter`;
+    throw new UserError('not-supported', `${repo}: expected ${expected}, got ${pickled ?? 'neither'}`, {
+      hint: 'Only Qwen2.5-VL models and LoRA adapters as safetensors are pulled. Pickle files can run code and are never read.',
+    });
+  }
+  await get(smallFile(repo, find('config.json')));
+  await readModelConfig(folder);
+  if (!isIndexed) return [...small(besideWeights), find('model.safetensors')];
+  const index = smallFile(repo, find(INDEX_FILE));
+  await get(index);
+  const shards = new Set((await readWeightMap(join(folder, INDEX_FILE))).values());
+  return [...small(besideWeights), index, ...[...shards].sort().map(find)];
+}
+
+/** Whatever is no weights is read into memory as a whole. */
+const MAX_SMALL_BYTES = 256 * 2 ** 20;
+
+function smallFile(repo: string, file: HubFile): HubFile {
+  if (file.size <= MAX_SMALL_BYTES) return file;
+  throw new UserError(
+    'bad-checkpoint',
+    `${repo}: expected ${file.name} of at most ${MAX_SMALL_BYTES} bytes, got ${file.size}`,
+  );
+}
