@@ -179,6 +179,8 @@ class Writer implements Emitter {
         initializer: [...this.initializers.values()],
         input: [...this.inputs.values()].map((v) => valueInfo(v.attributes.name, v)),
         output: Object.entries(outputs).map(([name, v]) => valueInfo(name, v)),
+        // With every shape known, the runtime plans memory in seconds; without, it searches its lists for ever longer.
+        valueInfo: this.values.filter((v) => v.inputs.length > 0).map((v) => valueInfo(nameOf(v), v)),
       },
     });
     const bytes = toBinary(ModelProtoSchema, model);
