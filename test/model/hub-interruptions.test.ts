@@ -113,6 +113,12 @@ describe('interruptions', () => {
       Array.from({ length: 3 }, () => ({ endAfter: 2 ** 20 })),
     );
     await shop().pull({ tries: 2 });
+    // What comes and is lost again is no progress.
+    const endless = Array.from({ length: 30 }, (_, i) =>
+      i % 2 === 0 ? { endAfter: 2 ** 20 } : { ignoreRange: true, endAfter: 0 },
+    );
+    hub.faults.set('model.safetensors', endless);
+    expect((await refusal(shop().pull({ tries: 4 }))).message).toContain('4 times in a row');
   });
 
   it('a stop leaves what is here, and the next pull goes on', async () => {

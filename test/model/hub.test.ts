@@ -1,5 +1,14 @@
 // Pulling from a hub: the cache's layout, which files, who may see them, without network, and the list of the cache.
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { HubSettings } from '../../src/model/index.ts';
@@ -162,6 +171,9 @@ describe('without network', () => {
         expect(files).toEqual(wanted);
       }
     }
+    rmSync(join(pulled.folder, nameB));
+    const { message } = await refusal(findModelFolder('Org/Model', s.cacheFolder));
+    expect(message).toContain(`got one without ${nameB}`);
     hub.faults.set(nameB, busy());
     const part = shop();
     await refusal(part.pull());

@@ -65,6 +65,7 @@ export interface ModelsPullFlags {
  */
 export async function modelsPull(name: string, { revision, json = false }: ModelsPullFlags): Promise<void> {
   let progress: Progress | undefined;
+  let shown = 0;
   const note = (line: string): void => {
     if (progress === undefined) process.stderr.write(`${line}\n`);
     else progress.note(line);
@@ -79,7 +80,11 @@ export async function modelsPull(name: string, { revision, json = false }: Model
         note(`${repo} at ${at} is ${commit}: ${files.length} files, ${megabytes(sizeBytes)} MB, ${missing}`);
         progress = startProgress('MB', megabytes(sizeBytes), json);
       },
-      onProgress: (done) => progress?.update(megabytes(done)),
+      onProgress: (done) => {
+        if (megabytes(done) === shown) return;
+        shown = megabytes(done);
+        progress?.update(shown);
+      },
       onNote: note,
     });
     progress?.stop();
