@@ -1,26 +1,89 @@
 // JSON files, and JSON lines: files that grow by one whole line at a time and survive a torn last one.
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import type { UserErrorCode } from '../core/index.ts';
 import { UserError, show } from '../core/index.ts';
 import { isCode, writeFileAtomic } from './atomic.ts';
+
+/** How much is read of a JSON file that somebody else wrote. */
+export interface JsonLimits {
+  /** Most bytes. */
+  bytes: number;
+  /** Most values; parsed, one takes up to 60 bytes, however short it is in the file. */
+  values: number;
+}
+
+/** Far above every config, index of shards and card that there is: the index of the 72B model has 1,500 values and 100 kB. */
+const usualLimits: JsonLimits = { bytes: 16_000_000, values: 1_000_000 };
+
+/**
+ * Reads a text file whole.
+ * @param path - the file
+ * @param code - code of the error when it cannot be read
+ * @param maxBytes - what is larger is refused before a byte of it is read
+ * @returns the text; undefined when there is no such file
+ * @throws UserError when it is there but no file of text in UTF-8, or too large
+ */
+export async function readText(path: string, code: UserErrorCode, maxBytes: number): Promise<string | undefined> {
+  const bytes = await readWhole(path, code, maxBytes);
+  return bytes === undefined ? undefined : decode(path, code, bytes, 'text');
+}
 
 /**
  * Reads a JSON file.
  * @param path - the file
  * @param code - code of the error when it cannot be read
+ * @param limits - default: 16 MB and a million values
  * @returns the parsed value; undefined when there is no such file
- * @throws UserError when it is there but not JSON in UTF-8, of at most 100 levels
+ * @throws UserError when it is there but not JSON in UTF-8, of at most 100 levels, within the limits
  */
-export async function readJson(path: string, code: UserErrorCode = 'bad-input'): Promise<unknown> {
+export async function readJson(
+  path: string,
+  code: UserErrorCode = 'bad-input',
+  limits: JsonLimits = usualLimits,
+): Promise<unknown> {
+  const bytes = await readWhole(path, code, limits.bytes);
+  if (bytes === undefined) return undefined;
+  if (countValues(bytes) > limits.values) {
+    throw new UserError(code, `${path}: expected at most ${limits.values} values, got more`);
+  }
   try {
-    const bytes = await readFile(path);
-    const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    const value = JSON.parse(decode(path, code, bytes, 'JSON')) as unknown;
     if (!isWithin(value, MAX_DEPTH)) throw new Error(`more than ${MAX_DEPTH} levels`);
     return value;
   } catch (cause) {
-    if (isCode(cause, 'ENOENT')) return undefined;
+    if (cause instanceof UserError) throw cause;
     throw new UserError(code, `${path}: expected JSON, got ${show((cause as Error).message)}`, { cause });
   }
+}
+
+async function readWhole(path: string, code: UserErrorCode, maxBytes: number): Promise<Buffer | undefined> {
+  try {
+    const info = await stat(path); // before it is opened: opening a pipe waits for its writer
+    if (!info.isFile()) throw new UserError(code, `${path}: expected a file, got something that is none`);
+    if (info.size > maxBytes) {
+      throw new UserError(code, `${path}: expected at most ${maxBytes} bytes, got ${info.size}`);
+    }
+    return await readFile(path);
+  } catch (cause) {
+    if (isCode(cause, 'ENOENT')) return undefined;
+    if (cause instanceof UserError) throw cause;
+    throw new UserError(code, `${path}: expected a readable file, got ${show((cause as Error).message)}`, { cause });
+  }
+}
+
+function decode(path: string, code: UserErrorCode, bytes: Buffer, what: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new UserError(code, `${path}: expected ${what}, got ${show((cause as Error).message)}`, { cause });
+  }
+}
+
+/** At least as many as there are values; those in texts count too. */
+function countValues(bytes: Buffer): number {
+  let count = 1;
+  for (const byte of bytes) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) count++; // , [ {
+  return count;
 }
 
 /** Deeper ones exhaust the stack of whatever walks them; no file of ours or of a model's has ten. */

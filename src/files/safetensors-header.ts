@@ -1,5 +1,5 @@
 // Reads the header of a safetensors file and checks all of it before a byte of a tensor is touched.
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { UserError, show } from '../core/index.ts';
 import { isCode } from './atomic.ts';
 
@@ -52,14 +52,19 @@ export interface SafetensorsHeader {
   tensors: Map<string, TensorEntry>;
 }
 
-/** Largest header of the reference library, in bytes. */
-const MAX_HEADER_BYTES = 100_000_000;
+/**
+ * Largest header, in bytes, and most tensors. The reference library allows 100 MB and any number, which take 2 GB to parse; the 72B
+ * model has 1,600 tensors in all its shards, in 200 kB of headers.
+ */
+const MAX_HEADER_BYTES = 10_000_000;
+const MAX_TENSORS = 100_000;
+const tooMany: [string, string] = [`at most ${MAX_TENSORS} tensors`, 'more'];
 
 /** Levels of a header: itself, a tensor, its shape. */
 const MAX_DEPTH = 3;
 
 /**
- * Reads a header: at most 100 MB, never more than the file holds.
+ * Reads a header: at most 10 MB and 100,000 tensors, never more than the file holds.
  * @param file - path of the file
  * @throws UserError `bad-checkpoint` when the file is not exactly as the format says: tensors without gap or overlap up to its end,
  *   lengths that follow from dtype and shape, no name twice
@@ -67,26 +72,28 @@ const MAX_DEPTH = 3;
 export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
   let handle;
   try {
+    const info = await stat(file); // before it is opened: opening a pipe waits for its writer
+    if (!info.isFile()) throw wrong(file, 'a safetensors file', 'something that is no file');
     handle = await open(file, 'r');
   } catch (cause) {
+    if (cause instanceof UserError) throw cause;
     const got = isCode(cause, 'ENOENT') ? 'none' : show((cause as Error).message);
     throw new UserError('bad-checkpoint', `${file}: expected a safetensors file, got ${got}`, { cause });
   }
   try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) throw wrong(file, 'a safetensors file', 'something that is no file');
-    if (stat.size < 8) throw wrong(file, 'a header length of 8 bytes', `a file of ${stat.size} bytes`);
+    const { size } = await handle.stat();
+    if (size < 8) throw wrong(file, 'a header length of 8 bytes', `a file of ${size} bytes`);
     const prefix = Buffer.alloc(8);
     await handle.read(prefix, 0, 8, 0);
     const announced = prefix.readBigUInt64LE();
-    if (announced > BigInt(Math.min(MAX_HEADER_BYTES, stat.size - 8))) {
-      const limit = Math.min(MAX_HEADER_BYTES, stat.size - 8);
+    if (announced > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) {
+      const limit = Math.min(MAX_HEADER_BYTES, size - 8);
       throw wrong(file, `a header of at most ${limit} bytes`, `${announced} bytes announced`);
     }
     const bytes = Buffer.alloc(Number(announced));
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, 8);
     if (bytesRead !== bytes.length) throw wrong(file, `a header of ${bytes.length} bytes`, `${bytesRead} bytes`);
-    return parseHeader(file, bytes, stat.size);
+    return parseHeader(file, bytes, size);
   } finally {
     await handle.close();
   }
@@ -99,16 +106,18 @@ function wrong(file: string, expected: string, got: string): UserError {
 function parseHeader(file: string, bytes: Buffer, fileSize: number): SafetensorsHeader {
   let text: string;
   let json: unknown;
+  let found: [string, string] | null;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    json = JSON.parse(text);
+    found = scan(text);
+    json = found === null ? JSON.parse(text) : {};
   } catch (cause) {
     throw new UserError('bad-checkpoint', `${file}: expected a JSON header, got ${show((cause as Error).message)}`, {
       cause,
     });
   }
-  if (!text.startsWith('{') || !isRecord(json)) throw wrong(file, 'a header that begins with {', show(text));
-  const found = scan(text);
+  if (!text.startsWith('{') || !isRecord(json))
+    throw wrong(file, 'a header that begins with {', show(text.slice(0, 80)));
   if (found !== null) throw wrong(file, ...found);
   const { __metadata__: given = {}, ...entries } = json;
   if (!isRecord(given) || !Object.values(given).every((value) => typeof value === 'string')) {
@@ -176,27 +185,30 @@ const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 
 /**
- * What is wrong with (valid) JSON beyond what JSON.parse says: a key that an object has twice, of which it keeps the last without a
- * word, or nesting deeper than a header has, which could exhaust the stack of whoever shows it.
+ * What is wrong with JSON beyond what JSON.parse says: a key that an object has twice, of which it keeps the last without a word;
+ * nesting deeper than a header has, which could exhaust the stack of whoever shows it; or more tensors than fit in memory.
+ * @param text - JSON, or anything else, of which nothing is said
  * @returns what was expected and what came; null where all is well
  */
 function scan(text: string): [string, string] | null {
   const open: (Set<string> | null)[] = [];
+  let parts = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === OPEN || code === OPEN_LIST) {
+      if (++parts > 4 * MAX_TENSORS) return tooMany; // a tensor has three, itself, its shape and its place
       if (open.push(code === OPEN ? new Set() : null) > MAX_DEPTH) return [`${MAX_DEPTH} levels in the header`, 'more'];
     } else if (code === CLOSE || code === CLOSE_LIST) open.pop();
     if (code !== QUOTE) continue;
     const start = i;
-    for (i++; text.charCodeAt(i) !== QUOTE; i++) if (text.charCodeAt(i) === BACKSLASH) i++;
+    for (i++; i < text.length && text.charCodeAt(i) !== QUOTE; i++) if (text.charCodeAt(i) === BACKSLASH) i++;
     let next = i + 1;
     while (text.charCodeAt(next) <= 0x20) next++;
-    if (text.charCodeAt(next) !== COLON) continue;
+    const keys = open.at(-1);
+    if (text.charCodeAt(next) !== COLON || keys == null) continue;
     const key = JSON.parse(text.slice(start, i + 1)) as string;
-    const keys = open.at(-1)!;
     if (keys.has(key)) return ['every name once in the header', `${show(key)} twice`];
-    keys.add(key);
+    if (keys.add(key).size > MAX_TENSORS) return tooMany;
   }
   return null;
 }

@@ -18,7 +18,8 @@ export const bytesOf: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, B
  * @param header - the file's header
  * @param name - the tensor's name in the file
  * @returns its elements in row-major order; 16-bit ones widened exactly
- * @throws UserError `bad-checkpoint` when there is none of that name, it is not F32, F16 or BF16, or the file has become shorter
+ * @throws UserError `bad-checkpoint` when there is none of that name, it is not F32, F16 or BF16, a number is infinite or undefined,
+ *   or the file has become shorter
  */
 export async function readTensor(header: SafetensorsHeader, name: string): Promise<Float32Array> {
   const entry = header.tensors.get(name);
@@ -37,6 +38,11 @@ export async function readTensor(header: SafetensorsHeader, name: string): Promi
       const bytes = Buffer.from(target.buffer, target.byteOffset, target.byteLength);
       await readExactly(file, bytes, offset + at * bytesOf[dtype], header.file);
       if (dtype !== 'F32') widen(dtype, target as Uint16Array, part);
+      for (let i = 0; i < part.length; i++) {
+        if (Number.isFinite(part[i])) continue;
+        const got = `${part[i]} at ${at + i}`;
+        throw new UserError('bad-checkpoint', `${header.file}: ${show(name)}: expected finite numbers, got ${got}`);
+      }
     }
   } finally {
     await file.close();

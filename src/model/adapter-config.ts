@@ -7,6 +7,7 @@ import { readJson } from '../files/index.ts';
 import { parseHubName } from './hub/index.ts';
 import type { LoraOptions, LoraTarget } from './lora.ts';
 import { loraTargets } from './lora.ts';
+import { listProblems, placeSchema } from './problems.ts';
 
 /** What adapter_config.json says. */
 export interface AdapterConfig {
@@ -23,11 +24,12 @@ export interface AdapterConfig {
   chosen(modules: readonly (readonly string[])[]): boolean[];
 }
 
-const namesSchema = z.union([z.string(), z.array(z.string())]).nullish();
+/** A list of names in full has 1,400 for the 72B model; a pattern of them all is shorter. */
+const namesSchema = z.union([z.string().max(100_000), z.array(z.string()).max(10_000)]).nullish();
 const schema = z.looseObject({
   peft_type: z.string(),
-  base_model_name_or_path: z.string().nullish(),
-  revision: z.string().nullish(),
+  base_model_name_or_path: placeSchema.nullish(),
+  revision: placeSchema.nullish(),
   r: z.int().positive(),
   lora_alpha: z.number().positive(),
   lora_dropout: z.number().min(0).lt(1).nullish(),
@@ -75,8 +77,8 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
   if (json === undefined) throw new UserError('bad-checkpoint', `${folder}: expected adapter_config.json, got none`);
   const result = schema.safeParse(json);
   if (!result.success) {
-    const problems = result.error.issues.map(({ path: key, message }) => `${key.join('.')}: ${message}`).join('; ');
-    throw new UserError('bad-checkpoint', `${path}: ${problems}`);
+    const problems = result.error.issues.map(({ path: key, message }) => `${key.join('.')}: ${message}`);
+    throw new UserError('bad-checkpoint', `${path}: ${listProblems(problems)}`);
   }
   const config = result.data;
   if (config.peft_type !== 'LORA') {
@@ -86,7 +88,7 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
   if ((config.bias ?? 'none') !== 'none') odd.push('bias');
   if (!plainInits.includes(config.init_lora_weights)) odd.push('init_lora_weights');
   if (odd.length > 0) {
-    const got = odd.map((key) => `${key} ${show(config[key])}`).join(', ');
+    const got = listProblems(odd.map((key) => `${key} ${show(config[key])}`));
     throw new UserError('not-supported', `${path}: expected plain LoRA, got ${got}`);
   }
   const { target_modules: targets, exclude_modules: excluded } = config;
@@ -119,7 +121,12 @@ function baseModelOf(name: string | null | undefined, revision: string | null | 
 /** PEFT's rule: a text is a pattern for the whole name; a list has whole names or their endings behind a dot. */
 function matcher(wanted: string | string[], names: readonly string[], where: string): (name: string) => boolean {
   if (typeof wanted !== 'string') {
-    return (name) => wanted.some((ending) => name === ending || name.endsWith(`.${ending}`));
+    const endings = new Set(wanted);
+    return (name) => {
+      if (endings.has(name)) return true;
+      const parts = name.split('.');
+      return parts.some((_, i) => i > 0 && endings.has(parts.slice(i).join('.')));
+    };
   }
   let matching: boolean[];
   try {
@@ -130,7 +137,8 @@ function matcher(wanted: string | string[], names: readonly string[], where: str
       runInNewContext(code, { pattern: wanted, names: [...names] }, { timeout: 1000 }) as string,
     ) as boolean[];
   } catch (cause) {
-    const got = `${show(wanted)} (${(cause as Error).message})`;
+    // The message of a wrong pattern repeats it, whatever its length.
+    const got = `${show(wanted)} (${show((cause as Error).message.split(': ').at(-1))})`;
     throw new UserError('not-supported', `${where}: expected a pattern that can be matched, got ${got}`, { cause });
   }
   const found = new Set(names.filter((_, i) => matching[i]));

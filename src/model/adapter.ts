@@ -8,9 +8,9 @@ import { adapterConfigJson, readAdapterConfig } from './adapter-config.ts';
 import type { Card } from './card.ts';
 import { readCard, writeCard } from './card.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { throwProblems } from './checkpoint.ts';
 import type { LoraOptions, LoraTarget } from './lora.ts';
 import { loraShapes, loraTargets } from './lora.ts';
+import { throwProblems } from './problems.ts';
 
 /** An adapter. */
 export interface Adapter {

@@ -1,8 +1,9 @@
 // The card `iovqa.json` beside an adapter or model: how it is to be asked, what it was trained on, and golden scores.
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError, show } from '../core/index.ts';
+import { UserError } from '../core/index.ts';
 import { readJson, writeFileAtomic } from '../files/index.ts';
+import { listProblems, placeSchema } from './problems.ts';
 
 /** Name of the card in the folder of an adapter or model. */
 export const CARD_FILE = 'iovqa.json';
@@ -83,7 +84,7 @@ const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const schema: z.ZodType<Card> = z.strictObject({
   format: z.literal(1),
   baseHash: hex.nullable(),
-  baseModel: z.string().nullable(),
+  baseModel: placeSchema.nullable(),
   frames: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
   prompt: z.strictObject({ template: z.string(), source: z.string().nullable() }),
   answer: z.strictObject({ kind: z.string(), step: z.number().nullable() }),
@@ -118,7 +119,7 @@ export async function readCard(folder: string): Promise<Card | null> {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path: key, message }) => `${key.join('.')}: ${message}`);
-  throw new UserError('bad-checkpoint', `${path}: expected a card, got ${show(problems.join('; '))}`);
+  throw new UserError('bad-checkpoint', `${path}: expected a card, got ${listProblems(problems)}`);
 }
 
 /**

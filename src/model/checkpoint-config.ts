@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError, show } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
+import { listProblems } from './problems.ts';
 import type { TextConfig, VisionConfig } from './qwen2-5-vl/config.ts';
 
 /** Ids of the tokens around and in place of vision features. */
@@ -45,7 +46,18 @@ export interface ModelConfig {
   tokens: VisionTokens;
 }
 
-const size = z.int().positive();
+/**
+ * Sizes are at most 2²⁰ (the largest, a vocabulary, is 152,064), and layers at most 1,000 (the 72B model has 80): lists of names are
+ * made from them before any weight is looked at.
+ */
+const size = z
+  .int()
+  .positive()
+  .max(2 ** 20);
+const layers = z.int().positive().max(1000);
+/** Sides and counts of patches, of which products are made. */
+const side = z.int().positive().max(1024);
+const pixels = z.int().positive();
 const optional = <T extends z.ZodType>(type: T): z.ZodType<z.output<T> | null | undefined> => type.nullish();
 const ropeSchema = z.looseObject({
   rope_type: optional(z.string()),
@@ -55,7 +67,7 @@ const ropeSchema = z.looseObject({
 });
 const textSchema = z.looseObject({
   hidden_size: size,
-  num_hidden_layers: size,
+  num_hidden_layers: layers,
   num_attention_heads: size,
   num_key_value_heads: optional(size),
   head_dim: optional(size),
@@ -70,21 +82,21 @@ const textSchema = z.looseObject({
   use_sliding_window: optional(z.boolean()),
   sliding_window: optional(z.number()),
   max_window_layers: optional(z.number()),
-  layer_types: optional(z.array(z.string())),
+  layer_types: optional(z.array(z.string()).max(1000)),
 });
 const visionSchema = z.looseObject({
-  depth: size,
+  depth: layers,
   hidden_size: size,
   num_heads: size,
   intermediate_size: size,
   out_hidden_size: size,
-  patch_size: optional(size),
-  spatial_patch_size: optional(size),
-  temporal_patch_size: optional(size),
-  spatial_merge_size: optional(size),
+  patch_size: optional(side),
+  spatial_patch_size: optional(side),
+  temporal_patch_size: optional(side),
+  spatial_merge_size: optional(side),
   window_size: optional(size),
-  fullatt_block_indexes: optional(z.array(z.int().nonnegative())),
-  tokens_per_second: optional(z.number().positive()),
+  fullatt_block_indexes: optional(z.array(z.int().nonnegative()).max(1000)),
+  tokens_per_second: optional(z.number().positive().max(1000)),
   in_channels: optional(size),
   in_chans: optional(size),
   hidden_act: optional(z.string()),
@@ -98,14 +110,14 @@ const outerSchema = z.looseObject({
   vision_end_token_id: optional(z.int().nonnegative()),
 });
 const processorSchema = z.looseObject({
-  min_pixels: optional(size),
-  max_pixels: optional(size),
-  size: optional(z.looseObject({ shortest_edge: optional(size), longest_edge: optional(size) })),
+  min_pixels: optional(pixels),
+  max_pixels: optional(pixels),
+  size: optional(z.looseObject({ shortest_edge: optional(pixels), longest_edge: optional(pixels) })),
   image_mean: optional(z.tuple([z.number(), z.number(), z.number()])),
   image_std: optional(z.tuple([z.number().positive(), z.number().positive(), z.number().positive()])),
-  patch_size: optional(size),
-  merge_size: optional(size),
-  temporal_patch_size: optional(size),
+  patch_size: optional(side),
+  merge_size: optional(side),
+  temporal_patch_size: optional(side),
 });
 
 /** Problems of one file: what is wrong with it, and what is right but beyond this version. */
@@ -133,7 +145,7 @@ class Problems {
   throwIfAny(where: string): void {
     const all = [...this.wrong, ...this.unsupported];
     if (all.length === 0) return;
-    throw new UserError(this.wrong.length > 0 ? 'bad-checkpoint' : 'not-supported', `${where}: ${all.join('; ')}`);
+    throw new UserError(this.wrong.length > 0 ? 'bad-checkpoint' : 'not-supported', `${where}: ${listProblems(all)}`);
   }
 }
 
@@ -301,6 +313,9 @@ export async function readProcessorConfig(folder: string, vision: VisionConfig):
   return parseProcessorConfig(json ?? {}, join(folder, name), vision);
 }
 
+/** Every frame is made at least `min_pixels` large, so it must not be what no machine can hold: 4 megapixels. */
+const MAX_MIN_PIXELS = 2 ** 22;
+
 /** Switches of the reference that are always on here, and the one way of resizing. */
 const fixedSettings = {
   do_resize: true,
@@ -332,6 +347,7 @@ function parseProcessorConfig(json: unknown, where: string, vision: VisionConfig
   };
   const { minPixels, maxPixels, patchSize, mergeSize, temporalPatchSize } = processor;
   problems.require(minPixels <= maxPixels, 'min_pixels', `at most max_pixels = ${maxPixels}`, minPixels);
+  problems.require(minPixels <= MAX_MIN_PIXELS, 'min_pixels', `at most ${MAX_MIN_PIXELS}`, minPixels);
   problems.require(patchSize === vision.patchSize, 'patch_size', `the tower's ${vision.patchSize}`, patchSize);
   const merge = vision.spatialMergeSize;
   problems.require(mergeSize === merge, 'merge_size', `the tower's ${merge}`, mergeSize);

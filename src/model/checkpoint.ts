@@ -8,6 +8,7 @@ import { readSafetensorsHeader, readTensor } from '../files/index.ts';
 import type { ModelConfig, ProcessorConfig } from './checkpoint-config.ts';
 import { readModelConfig, readProcessorConfig, weightShapes } from './checkpoint-config.ts';
 import { findModelFolder } from './hub/index.ts';
+import { throwProblems } from './problems.ts';
 import { INDEX_FILE, readWeightMap } from './weight-index.ts';
 import type { StoredTensor } from './weights.ts';
 
@@ -106,22 +107,6 @@ export async function openCheckpoint(model: string): Promise<Checkpoint> {
     },
     hash: () => (hash ??= hashCheckpoint(config, processor, names, stored)),
   };
-}
-
-/**
- * Reports problems with tensors in one error: the first ten and how many there are.
- * @param where - folder or file
- * @param expected - what it should hold
- * @param problems - one each
- * @throws UserError `bad-checkpoint` when there is any
- */
-export function throwProblems(where: string, expected: string, problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  const more = problems.length > 10 ? `; … (${problems.length} problems in all)` : '';
-  throw new UserError(
-    'bad-checkpoint',
-    `${where}: expected ${expected}, got: ${problems.slice(0, 10).join('; ')}${more}`,
-  );
 }
 
 /** The canonical name of a tensor in a file of today's or the first layout; null for none of the model's. */

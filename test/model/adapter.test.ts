@@ -148,7 +148,7 @@ describe('adapters that do not fit', () => {
     ['alphas by module', { alpha_pattern: { q_proj: 4 } }, 'alpha_pattern {"q_proj":4}'],
     ['some layers', { layers_to_transform: [0] }, 'layers_to_transform [0]'],
     ['PiSSA, which changes the base', { init_lora_weights: 'pissa' }, 'init_lora_weights "pissa"'],
-    ['settings of a later PEFT', { use_something_new: true, beta: 0.5 }, 'use_something_new true, beta 0.5'],
+    ['settings of a later PEFT', { use_something_new: true, beta: 0.5 }, 'use_something_new true; beta 0.5'],
     ['another method', { peft_type: 'IA3' }, 'expected peft_type "LORA", got "IA3"'],
     ['all linear layers', { target_modules: 'all-linear' }, 'got "all-linear"'],
     [
