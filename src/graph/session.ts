@@ -46,6 +46,8 @@ export interface Session<Names extends string = string> {
    * @throws Error when an input is missing, unknown, or has another shape than the graph says
    */
   run(feeds: Readonly<Record<string, TensorData>>): Promise<Record<Names, TensorData<Float32Array>>>;
+  /** Frees the memory of the session, mapped weights too; the next run opens it again. Not while one is going on. */
+  rest(): Promise<void>;
   /** Nodes of the graph before the runtime's own optimisations. */
   readonly numNodes: number;
   /** Frees the session. */
@@ -78,9 +80,8 @@ export async function compile<Names extends string>(
   const session: Record<string, unknown> = {};
   if (!prepack) session['disable_prepacking'] = '1';
   if (model.weightsFolder !== null) session['model_external_initializers_file_folder_path'] = model.weightsFolder;
-  let native: ort.InferenceSession;
-  try {
-    native = await ort.InferenceSession.create(model.bytes, {
+  const open = (): Promise<ort.InferenceSession> =>
+    ort.InferenceSession.create(model.bytes, {
       executionProviders: [provider],
       intraOpNumThreads: threads,
       // Shapes change from clip to clip: a pattern of one run would only hold memory for the next (docs/engine.md).
@@ -92,6 +93,9 @@ export async function compile<Names extends string>(
         optimization: { disable_specified_optimizers: 'ConstantFolding' },
       },
     });
+  let native: ort.InferenceSession | null;
+  try {
+    native = await open();
   } catch (error) {
     if (provider === 'cpu') throw error;
     throw new UserError('not-supported', `provider ${provider}: ${(error as Error).message.split('\n')[0]}`, {
@@ -104,6 +108,7 @@ export async function compile<Names extends string>(
     numNodes: model.numNodes,
     async run(feeds) {
       const given = checkFeeds(model.inputs, feeds);
+      native ??= await open();
       const results = await native.run(given);
       const out = {} as Record<Names, TensorData<Float32Array>>;
       for (const name of names) {
@@ -114,10 +119,15 @@ export async function compile<Names extends string>(
       }
       return out;
     },
-    async [Symbol.asyncDispose]() {
-      await native.release();
-    },
+    rest,
+    [Symbol.asyncDispose]: rest,
   };
+
+  async function rest(): Promise<void> {
+    const session = native;
+    native = null;
+    await session?.release();
+  }
 }
 
 function checkFeeds(

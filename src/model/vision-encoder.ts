@@ -24,6 +24,8 @@ export interface VisionEncoder {
    * @returns their features, one after the other, as [M, C]
    */
   encode: (visions: readonly VisionPatches[]) => Promise<Float32Array>;
+  /** Frees the memory of the session; the next clip opens it again. */
+  rest: () => Promise<void>;
   /** Frees the session. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -45,6 +47,7 @@ export async function compileVisionEncoder(
       const { features } = await session.run(joinedVisionFeeds(visions, vision));
       return features.data;
     },
+    rest: () => session.rest(),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

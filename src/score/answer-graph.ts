@@ -58,6 +58,8 @@ export interface AnswerScorer {
     parameters: ReadonlyMap<string, Float32Array>,
     items: readonly ScoringItem[],
   ) => Promise<AnswerDistribution[]>;
+  /** Frees the memory of the session; the next batch opens it again. */
+  rest: () => Promise<void>;
   /** Frees the session. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -94,6 +96,7 @@ export async function compileAnswerScorer(options: AnswerScorerOptions): Promise
         answerDistribution(edges.data.subarray(b * size, (b + 1) * size), example.columns.length, example.answers),
       );
     },
+    rest: () => session.rest(),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

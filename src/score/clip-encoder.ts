@@ -61,6 +61,8 @@ export interface ClipEncoder {
    * @param prompt - the text that it is taken to be generated from
    */
   encodePicture: (picture: RgbFrame, prompt: string) => Promise<Omit<EncodedClip, 'plan'>>;
+  /** Frees the tower's memory; the next clip that needs it opens it again. */
+  rest: () => Promise<void>;
   /** Frees the tower. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -107,6 +109,9 @@ export function createClipEncoder(options: ClipEncoderOptions): ClipEncoder {
           ? { kind: 'patches', cut: () => visions }
           : { kind: 'features', features: await features(visions) };
       return { prompt: ask('image', visions, prompt), vision };
+    },
+    rest: async () => {
+      await (await tower)?.rest();
     },
     [Symbol.asyncDispose]: async () => {
       await (await tower)?.[Symbol.asyncDispose]();

@@ -114,5 +114,10 @@ async function scoreGoldenPictures(
   await using reader = openFrameReader({ workers: 1 });
   await using encoder = createClipEncoder({ ...shared, frames, reader, cache: memoryFeatureCache() });
   await using readout = createReadout({ ...shared, lora: null, frozen: true, settings });
-  return await goldenScores(encoder, readout, new Map(), checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize);
+  return await goldenScores(
+    encoder,
+    readout,
+    new Map(),
+    checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize,
+  );
 }

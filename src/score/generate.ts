@@ -20,6 +20,8 @@ export interface Generator {
    * @returns the answer's text up to the end of the turn, at most 24 tokens
    */
   generate: (parameters: ReadonlyMap<string, Float32Array>, clip: Omit<EncodedClip, 'plan'>) => Promise<string>;
+  /** Frees the memory of the session; the next clip opens it again. */
+  rest: () => Promise<void>;
   /** Frees the session. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -64,6 +66,7 @@ export async function compileGenerator(options: GeneratorOptions): Promise<Gener
       }
       return questioner.tokenizer.decode(answer);
     },
+    rest: () => session.rest(),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

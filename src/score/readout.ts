@@ -58,6 +58,8 @@ export interface Readout {
     parameters: ReadonlyMap<string, Float32Array>,
     clips: readonly Omit<EncodedClip, 'plan'>[],
   ) => Promise<Reading[]>;
+  /** Frees the memory of the sessions; the next batch opens them again. */
+  rest: () => Promise<void>;
   /** Frees the sessions. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -128,6 +130,10 @@ export function createReadout(options: ReadoutOptions): Readout {
         legalMass,
         probabilities: [...probabilities],
       }));
+    },
+    rest: async () => {
+      await (await scorer)?.rest();
+      await (await generator)?.rest();
     },
     [Symbol.asyncDispose]: async () => {
       await (await scorer)?.[Symbol.asyncDispose]();

@@ -14,7 +14,7 @@ import {
   writeCheckpoint,
 } from '../model/index.ts';
 import { buildAnswerTrie, encodePrompt } from '../prompt/index.ts';
-import type { Questioner, Readout, ScorerSettings } from '../score/index.ts';
+import type { ClipEncoder, Questioner, Readout, ScorerSettings } from '../score/index.ts';
 import {
   createClipEncoder,
   createReadout,
@@ -32,6 +32,7 @@ import { createClipStore } from './clip-store.ts';
 import type { RunData } from './data.ts';
 import { readRunData } from './data.ts';
 import type { Recipe } from './recipe/index.ts';
+import type { TrainStep } from './step.ts';
 import { compileStep } from './step.ts';
 import type { Feeder, Learner } from './update.ts';
 
@@ -100,8 +101,12 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
   const { text, vision, stored } = checkpoint;
   const trie = answerTrie(checkpoint, questioner);
   const numColumns = trie?.columns.length ?? 0;
-  const step = disposer.own(await compileStep({ text, vision, stored, lora, loss: recipe.loss, numColumns, run }));
-  const readout = disposer.own(createReadout({ checkpoint, lora, frozen: lora !== null, questioner, settings, run }));
+  const [step, readout] = inTurns(
+    checkpoint,
+    encoder,
+    disposer.own(await compileStep({ text, vision, stored, lora, loss: recipe.loss, numColumns, run })),
+    disposer.own(createReadout({ checkpoint, lora, frozen: lora !== null, questioner, settings, run })),
+  );
   const parameters = await initialParameters(checkpoint, lora, base, recipe.seed);
   return {
     recipe,
@@ -153,6 +158,36 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
     },
     [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
   };
+}
+
+/** Bytes of weights from which on tower, training and validation do not hold their sessions at the same time. */
+const LARGE = 1e9;
+
+/** The same step and readout; with a large model they free the memory of the others before they run: its weights are mapped once. */
+function inTurns(
+  checkpoint: Checkpoint,
+  encoder: ClipEncoder,
+  step: TrainStep,
+  readout: Readout,
+): [TrainStep, Readout] {
+  const bytes = checkpoint.names.reduce((total, name) => total + checkpoint.stored(name).source.length, 0);
+  if (bytes < LARGE) return [step, readout];
+  return [
+    {
+      ...step,
+      run: async (...args) => {
+        await Promise.all([encoder.rest(), readout.rest()]);
+        return step.run(...args);
+      },
+    },
+    {
+      ...readout,
+      read: async (...args) => {
+        await step.rest();
+        return readout.read(...args);
+      },
+    },
+  ];
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);

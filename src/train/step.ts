@@ -37,8 +37,8 @@ export interface TrainStep {
     parameters: ReadonlyMap<string, Float32Array>,
     feeds: Readonly<Record<string, TensorData>>,
   ) => Promise<StepResult>;
-  /** Nodes of the graph. */
-  readonly numNodes: number;
+  /** Frees the memory of the session; the next run opens it again. */
+  rest: () => Promise<void>;
   /** Frees the session. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -76,7 +76,7 @@ export async function compileStep(options: StepOptions): Promise<TrainStep> {
   const shapes = new Map(names.map((name) => [name, parameters.get(name)!.shape as readonly number[]]));
   return {
     parameters: shapes,
-    numNodes: session.numNodes,
+    rest: () => session.rest(),
     run: async (values, feeds) => {
       const fed: Record<string, TensorData> = { ...feeds };
       for (const [name, shape] of shapes) fed[name] = { data: values.get(name)!, shape };
