@@ -74,3 +74,24 @@ def to_hub_layout(folder):
         content = json.loads(index.read_text())
         content["weight_map"] = {old(name): file for name, file in content["weight_map"].items()}
         index.write_text(json.dumps(content))
+
+
+def clip(model, visions, generator):
+    """What the model is called with for one clip: random text around vision tokens, random pixels.
+    visions: (kind, (t, h, w) in patches, seconds per temporal patch for videos), all of one kind"""
+    ids, kinds = torch.randint(3, 80, (7,), generator=generator).tolist(), [0] * 7
+    for kind, (t, h, w), *_ in visions:
+        count = t * h * w // 4
+        ids += [START] + [IMAGE if kind == "image" else VIDEO] * count + [END]
+        kinds += [0] + [1 if kind == "image" else 2] * count + [0]
+    ids += torch.randint(3, 80, (23,), generator=generator).tolist() + [model.config.text_config.vocab_size - 1]
+    kinds += [0] * 24
+    kind = visions[0][0]
+    grid = torch.tensor([v[1] for v in visions])
+    ids = torch.tensor([ids])
+    kwargs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "mm_token_type_ids": torch.tensor([kinds], dtype=torch.int),
+              f"{kind}_grid_thw": grid,
+              "pixel_values" if kind == "image" else "pixel_values_videos": torch.randn((int(grid.prod(1).sum()), 1176), generator=generator)}
+    if kind == "video":
+        kwargs["second_per_grid_ts"] = torch.tensor([v[2] for v in visions])
+    return kwargs

@@ -4,7 +4,7 @@ import json, pathlib, sys
 import torch, transformers
 from safetensors.torch import save_file
 from transformers.vision_utils import get_vision_window_index
-from models import END, IMAGE, START, VIDEO, make, save
+from models import clip, make, save
 
 root = pathlib.Path(sys.argv[1])
 # Grids are patches of 14 pixels: temporal, rows, columns. Windows are 8×8 patches.
@@ -26,42 +26,24 @@ CASES = {
 }
 
 
-def tokens(visions, vocab, generator):
-    ids, kinds = torch.randint(3, 80, (7,), generator=generator).tolist(), [0] * 7
-    for kind, (t, h, w), *_ in visions:
-        count = t * h * w // 4
-        ids += [START] + [IMAGE if kind == "image" else VIDEO] * count + [END]
-        kinds += [0] + [1 if kind == "image" else 2] * count + [0]
-    tail = torch.randint(3, 80, (23,), generator=generator).tolist() + [vocab - 1]
-    return torch.tensor([ids + tail]), torch.tensor([kinds + [0] * 24], dtype=torch.int)
-
-
 described = {}
 for number, (name, case) in enumerate(CASES.items()):
-    spec = {"vocab": 120, **case["model"]}
-    model = save(make(seed=number, **spec), root / name, **case.get("save", {}))
+    model = save(make(seed=number, **case["model"]), root / name, **case.get("save", {}))
     generator = torch.Generator().manual_seed(1000 + number)
     visions = case["visions"]
-    ids, kinds = tokens(visions, spec["vocab"], generator)
-    kwargs, out = {}, {"ids": ids[0]}
+    kwargs = clip(model, visions, generator)
+    ids, out = kwargs["input_ids"], {"ids": kwargs["input_ids"][0]}
     for kind in ("image", "video"):
-        own = [v for v in visions if v[0] == kind]
-        if not own:
+        grid = kwargs.get(f"{kind}_grid_thw")
+        if grid is None:
             continue
-        grid = torch.tensor([v[1] for v in own])
-        pixels = torch.randn((int(grid.prod(1).sum()), 1176), generator=generator)
-        suffix = "_videos" if kind == "video" else ""
-        kwargs |= {f"pixel_values{suffix}": pixels, f"{kind}_grid_thw": grid}
-        if kind == "video":
-            kwargs["second_per_grid_ts"] = torch.tensor([v[2] for v in own])
+        pixels = kwargs["pixel_values" if kind == "image" else "pixel_values_videos"]
         order, _ = get_vision_window_index(grid, 2, model.config.vision_config.window_size, 14)
         with torch.no_grad():
             out |= {"pixels": pixels, "windowOrder": order, "features": model.model.visual(pixels, grid_thw=grid).pooler_output}
-    mask = torch.ones_like(ids)
     with torch.no_grad():
-        result = model(input_ids=ids, mm_token_type_ids=kinds, attention_mask=mask, output_hidden_states=True, **kwargs)
-        places = {k: v for k, v in kwargs.items() if not k.startswith("pixel")}
-        positions, _ = model.model.get_rope_index(ids, mm_token_type_ids=kinds, attention_mask=mask, **places)
+        result = model(output_hidden_states=True, **kwargs)
+        positions, _ = model.model.get_rope_index(**{k: v for k, v in kwargs.items() if not k.startswith("pixel")})
     out |= {"positions": positions[:, 0], "hidden": result.hidden_states[-1][0], "logits": result.logits[0]}
     floats = {k: (v if v.dtype == torch.float32 else v.float()).contiguous() for k, v in out.items()}  # whole numbers below 2²⁴
     save_file(floats, root / f"{name}.safetensors")

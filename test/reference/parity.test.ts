@@ -3,12 +3,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ropePositions, textFeeds } from '../../src/example/index.ts';
+import { textFeeds } from '../../src/example/index.ts';
 import { readSafetensorsHeader, readTensor } from '../../src/files/index.ts';
 import { compile, input } from '../../src/graph/index.ts';
-import type { Checkpoint, PatchGrid, VisionPatches } from '../../src/model/index.ts';
+import type { Checkpoint } from '../../src/model/index.ts';
 import {
-  compileVisionEncoder,
   frozenWeights,
   headLogits,
   openCheckpoint,
@@ -17,12 +16,9 @@ import {
   windowOrder,
 } from '../../src/model/index.ts';
 import type { VisionSpan } from '../../src/prompt/index.ts';
+import type { VisionDescription } from './clips.ts';
+import { featuresOf, positionsOf, rowsOf, spansOf } from './clips.ts';
 import { needsPython, python, relativeError, runPython } from './python.ts';
-
-interface Description {
-  versions: Record<string, string>;
-  cases: Record<string, { kind: 'image' | 'video'; grid: [number, number, number]; secondsPerGrid: number | null }[]>;
-}
 
 /** One checkpoint with what goes in, and what transformers makes of it. */
 interface Case {
@@ -34,42 +30,15 @@ interface Case {
 }
 
 async function makeCases(folder: string): Promise<Case[]> {
-  const { cases } = (await runPython('parity.py', folder)) as Description;
+  const { cases } = (await runPython('parity.py', folder)) as { cases: Record<string, VisionDescription[]> };
   return Promise.all(
     Object.entries(cases).map(async ([name, visions]): Promise<Case> => {
       const header = await readSafetensorsHeader(join(folder, `${name}.safetensors`));
-      let start = 7;
-      const spans = visions.map(({ kind, grid: [t, h, w], secondsPerGrid }): VisionSpan => {
-        const length = (t * h * w) / 4;
-        const span = { kind, grid: { t, h, w }, start: start + 1, length };
-        start += length + 2;
-        return secondsPerGrid === null ? span : { ...span, secondsPerGrid };
-      });
       const checkpoint = await openCheckpoint(join(folder, name));
-      return { name, checkpoint, visions: spans, tensor: (tensor) => readTensor(header, tensor) };
+      return { name, checkpoint, visions: spansOf(visions), tensor: (tensor) => readTensor(header, tensor) };
     }),
   );
 }
-
-/** The pixels of a case, cut at its images. */
-async function patches({ visions, tensor }: Case): Promise<VisionPatches[]> {
-  const pixels = await tensor('pixels');
-  let start = 0;
-  return visions.map(({ grid }) => {
-    const end = start + grid.t * grid.h * grid.w * 1176;
-    const own = { grid, pixels: pixels.subarray(start, end) };
-    start = end;
-    return own;
-  });
-}
-
-async function features(one: Case): Promise<Float32Array> {
-  await using tower = await compileVisionEncoder(one.checkpoint.vision, one.checkpoint.stored);
-  return await tower.encode(await patches(one));
-}
-
-const positionsOf = ({ visions, checkpoint }: Case, length: number, rule: 'transformers' | 'transformers-5.17') =>
-  ropePositions({ length, visions, tokensPerSecond: checkpoint.vision.tokensPerSecond, rule });
 
 describe.skipIf(python === undefined)(`against transformers (${needsPython})`, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'iovqa-parity-'));
@@ -89,46 +58,36 @@ describe.skipIf(python === undefined)(`against transformers (${needsPython})`, a
     expect(new Set(facts.map(({ group }) => group))).toEqual(new Set([1, 2, 3, 4, 5, 7, 8]));
   });
 
-  it.each(cases)('$name: windows and positions are equal', async (one) => {
-    const grids: PatchGrid[] = one.visions.map(({ grid }) => grid);
-    expect(windowOrder(grids, one.checkpoint.vision)).toEqual([...(await one.tensor('windowOrder'))]);
-    const want = await one.tensor('positions');
-    expect([...positionsOf(one, want.length / 3, 'transformers-5.17')]).toEqual([...want]);
+  it.each(cases)('$name: windows and positions are equal', async ({ checkpoint, visions, tensor }) => {
+    const grids = visions.map(({ grid }) => grid);
+    expect(windowOrder(grids, checkpoint.vision)).toEqual([...(await tensor('windowOrder'))]);
+    const want = await tensor('positions');
+    expect([...positionsOf(checkpoint, visions, want.length / 3, 'transformers-5.17')]).toEqual([...want]);
   });
 
-  it.each(cases)('$name: features, hidden states and logits', async (one) => {
-    const { text, stored } = one.checkpoint;
-    const seen = await features(one);
-    expect(relativeError(seen, await one.tensor('features'))).toBeLessThan(1e-5);
-    const ids = Int32Array.from(await one.tensor('ids'));
-    const slots = new Int32Array(ids.length).fill(-1);
-    let slot = 0;
-    for (const { start, length } of one.visions) for (let i = 0; i < length; i++) slots[start + i] = slot++;
-    const example = {
-      tokenIds: ids,
-      positions: positionsOf(one, ids.length, 'transformers-5.17'),
-      visionSlots: slots,
-      branchParent: new Int32Array(ids.length).fill(-1),
-      promptLength: ids.length,
-    };
+  it.each(cases)('$name: features, hidden states and logits', async ({ checkpoint, visions, tensor }) => {
+    const { text, stored } = checkpoint;
+    const seen = await featuresOf(checkpoint, visions, await tensor('pixels'));
+    expect(relativeError(seen, await tensor('features'))).toBeLessThan(1e-5);
+    const example = rowsOf(checkpoint, visions, await tensor('ids'));
     const C = text.hiddenSize;
     const weights = frozenWeights(stored);
     const hidden = textHidden(textInputs(text.headDim), input('features', 'float32', ['M', C]), text, weights, null);
     await using session = await compile({ hidden, logits: headLogits(hidden, text, weights) });
     const got = await session.run({
-      ...textFeeds([{ example, rows: [...ids.keys()] }], text),
+      ...textFeeds([{ example, rows: [...example.tokenIds.keys()] }], text),
       features: { data: seen, shape: [seen.length / C, C] },
     });
-    expect(relativeError(got.hidden.data, await one.tensor('hidden'))).toBeLessThan(1e-5);
-    expect(relativeError(got.logits.data, await one.tensor('logits'))).toBeLessThan(1e-5);
+    expect(relativeError(got.hidden.data, await tensor('hidden'))).toBeLessThan(1e-5);
+    expect(relativeError(got.logits.data, await tensor('logits'))).toBeLessThan(1e-5);
   });
 
   it('differs in the positions that 5.18 mends, and in them alone', async () => {
     const changed: string[] = [];
-    for (const one of cases) {
-      const want = await one.tensor('positions');
-      const ours = positionsOf(one, want.length / 3, 'transformers');
-      if (want.some((position, i) => position !== ours[i])) changed.push(one.name);
+    for (const { name, checkpoint, visions, tensor } of cases) {
+      const want = await tensor('positions');
+      const ours = positionsOf(checkpoint, visions, want.length / 3, 'transformers');
+      if (want.some((position, i) => position !== ours[i])) changed.push(name);
     }
     // Four temporal patches a quarter of a second apart, and of one and a half; one patch, or whole seconds, do not show it.
     expect(changed).toEqual(['hub-sharded', 'hub-untied']);
