@@ -2,6 +2,7 @@
  * Tensor graphs: values with shapes and dtypes, ops, reverse-mode gradients, the ONNX writer, sessions.
  * @module graph
  */
+export * from './cost.ts';
 export * from './dims.ts';
 export * from './value.ts';
 export * from './ops.ts';

@@ -1,6 +1,6 @@
 // Where the weights of a graph come from: mapped from files and frozen, or fed and trained.
 import type { ExternalSource, Value } from '../graph/index.ts';
-import { cast, external, gather, input, later } from '../graph/index.ts';
+import { cast, concat, external, gather, input, later, matmul } from '../graph/index.ts';
 import type { WeightSource } from './qwen2-5-vl/layers.ts';
 
 /** A tensor of a checkpoint on disk. */
@@ -41,17 +41,19 @@ export function frozenWeights(stored: (name: string) => StoredTensor): WeightSou
       const { source, dtype, shape } = stored(name);
       return cast(gather(external(source, dtype, shape), indices), 'float32');
     },
-    pieces(name, after) {
+    rowProducts(name, x_NC) {
       const { source, dtype, shape } = stored(name);
       const [rows, width] = shape as [number, number];
-      if (dtype === 'float32' || rows <= PIECE_ROWS) return [this.get(name)];
+      if (dtype === 'float32' || rows <= PIECE_ROWS) return matmul(x_NC, this.get(name, x_NC), { transB: true });
       const rowBytes = source.length / rows;
-      return Array.from({ length: Math.ceil(rows / PIECE_ROWS) }, (_, i) => {
+      const products = Array.from({ length: Math.ceil(rows / PIECE_ROWS) }, (_, i) => {
         const start = i * PIECE_ROWS;
         const count = Math.min(PIECE_ROWS, rows - start);
         const part = { file: source.file, offset: source.offset + start * rowBytes, length: count * rowBytes };
-        return cast(later(external(part, dtype, [count, width]), after), 'float32');
+        const piece = cast(later(external(part, dtype, [count, width]), x_NC), 'float32');
+        return matmul(x_NC, piece, { transB: true });
       });
+      return concat(products, 1);
     },
   };
 }
@@ -78,8 +80,8 @@ export function fedWeights(shapeOf: (name: string) => readonly number[]): FedWei
     rows(name, indices) {
       return gather(this.get(name), indices);
     },
-    pieces(name) {
-      return [this.get(name)];
+    rowProducts(name, x_NC) {
+      return matmul(x_NC, this.get(name), { transB: true });
     },
   };
 }

@@ -35,10 +35,10 @@ export interface WeightSource {
    */
   rows(name: string, indices: Value): Value;
   /**
-   * Rows of a weight matrix as float32, in pieces that are only cast when `after` exists.
-   * @returns pieces whose rows, one after the other, are the matrix
+   * The product with the rows of a weight matrix, x Wᵀ, for matrices that are too large to be cast whole.
+   * @returns float32 [N, rows of the matrix]
    */
-  pieces(name: string, after: Value): Value[];
+  rowProducts(name: string, x_NC: Value): Value;
 }
 
 /** The factors of one module's LoRA update. */

@@ -1,20 +1,7 @@
 // The text model as a graph: embeddings with vision features in place, decoder layers, logits at the wanted rows only.
 // Legend: B clips, T tokens of the longest clip, N = B·T, M merged vision tokens, C width, D head width, R = B·Q wanted rows, V vocabulary.
 import type { Dim, Value } from '../../graph/index.ts';
-import {
-  add,
-  cast,
-  concat,
-  dimProduct,
-  gather,
-  input,
-  matmul,
-  mul,
-  reshape,
-  rmsNorm,
-  silu,
-  where,
-} from '../../graph/index.ts';
+import { add, dimProduct, gather, input, mul, reshape, rmsNorm, silu, where } from '../../graph/index.ts';
 import type { LoraGraph, WeightSource } from './layers.ts';
 import { attention, linear, rotate } from './layers.ts';
 import type { TextConfig } from './config.ts';
@@ -137,7 +124,5 @@ function decoderLayer(
  * @returns float32 [R, V]
  */
 export function headLogits(hidden_RC: Value, config: TextConfig, weights: WeightSource): Value {
-  const pieces = weights.pieces(config.tieWordEmbeddings ? 'embed_tokens.weight' : 'lm_head.weight', hidden_RC);
-  const logits = pieces.map((piece) => matmul(hidden_RC, cast(piece, 'float32'), { transB: true }));
-  return logits.length === 1 ? logits[0]! : concat(logits, 1);
+  return weights.rowProducts(config.tieWordEmbeddings ? 'embed_tokens.weight' : 'lm_head.weight', hidden_RC);
 }
