@@ -82,7 +82,10 @@ function decode(path: string, code: UserErrorCode, bytes: Buffer, what: string):
 /** At least as many as there are values; those in texts count too. */
 function countValues(bytes: Buffer): number {
   let count = 1;
-  for (const byte of bytes) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) count++; // , [ {
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === 0x2c || byte === 0x5b || byte === 0x7b) count++; // , [ {
+  }
   return count;
 }
 

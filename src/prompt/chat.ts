@@ -1,8 +1,9 @@
 // The model's chat template: the question wrapped as one user turn, with the question itself kept apart as a literal.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
-import { invariant, show, UserError } from '../core/index.ts';
+import { show, UserError } from '../core/index.ts';
+import { readJson, readText } from '../files/index.ts';
+import { renderApart, withTimeLimit } from './confine.ts';
 import type { VisionKind } from './templates.ts';
 import type { TextSegment } from './tokenizer.ts';
 
@@ -21,21 +22,27 @@ export interface ChatTemplate {
 // Stands for the question while the template runs: private-use characters that no template holds (checked).
 const sentinel = '\u{F8F0}\u{F8F1}question\u{F8F2}';
 
+/** Most characters of a template; Qwen's longest, for tools, has 6,000. */
+const MAX_SOURCE = 100_000;
+
+/** Most characters of the chat around a question; attention takes memory by the square of it. Qwen2.5-VL's has 200. */
+const MAX_CHAT = 10_000;
+
 /**
  * Loads the chat template of a model folder: `chat_template.jinja`, else `chat_template.json`, else the `chat_template` of
  * `tokenizer_config.json` (the order of transformers 5).
  * @param folder - the model's folder
  * @returns the template
- * @throws UserError `bad-checkpoint` when there is none or it cannot be parsed
+ * @throws UserError `bad-checkpoint` when there is none, it has more than 100,000 characters or cannot be parsed
  */
 export async function loadChatTemplate(folder: string): Promise<ChatTemplate> {
-  const config = await readJson(join(folder, 'tokenizer_config.json'));
+  const config = await readRecord(join(folder, 'tokenizer_config.json'));
   const jinjaPath = join(folder, 'chat_template.jinja');
-  const jinja = await readIfThere(jinjaPath);
+  const jinja = await readText(jinjaPath, 'bad-checkpoint', 4 * MAX_SOURCE);
   if (jinja !== undefined) return createChatTemplate(jinja, jinjaPath, config);
   for (const name of ['chat_template.json', 'tokenizer_config.json']) {
     const path = join(folder, name);
-    const source = namedTemplate((await readJson(path))?.['chat_template'], path);
+    const source = namedTemplate((await readRecord(path))?.['chat_template'], path);
     if (source !== undefined) return createChatTemplate(source, path, config);
   }
   throw new UserError('bad-checkpoint', `${folder}: expected a chat template, got none`, {
@@ -48,43 +55,49 @@ export async function loadChatTemplate(folder: string): Promise<ChatTemplate> {
  * @param source - Jinja
  * @param where - its name in messages
  * @param config - the parsed `tokenizer_config.json`, for `bos_token` and its like
- * @returns the template
- * @throws UserError `bad-checkpoint` when it cannot be parsed
+ * @returns the template; each different list of images and videos is rendered once, in a process of its own, within 1 s and 64 MB
+ * @throws UserError `bad-checkpoint` when it is too long or cannot be parsed
  */
 export function createChatTemplate(
   source: string,
   where = 'chat template',
   config: Record<string, unknown> = {},
 ): ChatTemplate {
-  invariant(!source.includes(sentinel), `${where} holds the sentinel`);
   const fail = (cause: unknown): never => {
     const got = show(cause instanceof Error ? cause.message : cause);
     throw new UserError('bad-checkpoint', `${where}: expected a chat template, got ${got}`, { cause });
   };
-  let template: Template;
+  if (source.length > MAX_SOURCE) fail(new Error(`${source.length} characters, more than ${MAX_SOURCE}`));
+  if (source.includes(sentinel)) fail(new Error('one that holds the mark of the question'));
   try {
-    template = new Template(source);
+    withTimeLimit(1000, () => new Template(source));
   } catch (cause) {
     return fail(cause);
   }
+  const rendered = new Map<string, [before: string, after: string]>();
+  const around = (visions: readonly VisionKind[]): [before: string, after: string] => {
+    const content = [...visions.map((type) => ({ type })), { type: 'text', text: sentinel }];
+    const messages = [{ role: 'user', content }];
+    // What transformers passes; null is its None, which templates tell from undefined.
+    const given = { messages, tools: null, documents: null, add_generation_prompt: true };
+    let parts: string[];
+    try {
+      parts = renderApart(source, { ...specialTokens(config), ...given }, MAX_CHAT + 200 * visions.length).split(
+        sentinel,
+      );
+    } catch (cause) {
+      return fail(cause);
+    }
+    const [before, after] = parts;
+    if (before !== undefined && after !== undefined && parts.length === 2) return [before, after];
+    const got = `${parts.length - 1} times`;
+    throw new UserError('bad-checkpoint', `${where}: expected the question once in the chat text, got it ${got}`);
+  };
   return {
     render: (question, visions) => {
-      const content = [...visions.map((type) => ({ type })), { type: 'text', text: sentinel }];
-      const messages = [{ role: 'user', content }];
-      let text: string;
-      try {
-        // What transformers passes; null is its None, which templates tell from undefined.
-        const given = { messages, tools: null, documents: null, add_generation_prompt: true };
-        text = template.render({ ...specialTokens(config), ...given });
-      } catch (cause) {
-        return fail(cause);
-      }
-      const parts = text.split(sentinel);
-      const [before, after] = parts;
-      if (before === undefined || after === undefined || parts.length !== 2) {
-        const got = `${parts.length - 1} times`;
-        throw new UserError('bad-checkpoint', `${where}: expected the question once in the chat text, got it ${got}`);
-      }
+      const key = visions.join();
+      if (!rendered.has(key)) rendered.set(key, around(visions));
+      const [before, after] = rendered.get(key)!;
       return [
         { text: before, literal: false },
         { text: question, literal: true },
@@ -109,8 +122,8 @@ function specialTokens(config: Record<string, unknown>): Record<string, string> 
 function namedTemplate(value: unknown, path: string): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
-  const list = Array.isArray(value) ? (value as { name?: unknown; template?: unknown }[]) : [];
-  const template = list.find((entry) => entry.name === 'default')?.template;
+  const list = Array.isArray(value) ? (value as ({ name?: unknown; template?: unknown } | null)[]) : [];
+  const template = list.find((entry) => entry?.name === 'default')?.template;
   if (typeof template === 'string') return template;
   throw new UserError(
     'bad-checkpoint',
@@ -118,21 +131,10 @@ function namedTemplate(value: unknown, path: string): string | undefined {
   );
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new UserError('bad-checkpoint', `${path}: expected a readable file, got ${show(String(cause))}`, { cause });
+async function readRecord(path: string): Promise<Record<string, unknown> | undefined> {
+  const json = await readJson(path, 'bad-checkpoint');
+  if (json === undefined || (typeof json === 'object' && json !== null && !Array.isArray(json))) {
+    return json as Record<string, unknown> | undefined;
   }
-}
-
-async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
-  const text = await readIfThere(path);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (cause) {
-    throw new UserError('bad-checkpoint', `${path}: expected JSON, got ${show(String(cause))}`, { cause });
-  }
+  throw new UserError('bad-checkpoint', `${path}: expected a record, got ${show(json)}`);
 }

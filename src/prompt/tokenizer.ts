@@ -1,8 +1,10 @@
 // The model's tokenizer: text to token ids and back, with text that must stay text kept apart from special tokens.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { invariant, show, UserError } from '../core/index.ts';
+import { readJson } from '../files/index.ts';
+import { withTimeLimit } from './confine.ts';
+import { checkTokenizerFile, tokenizerLimits } from './tokenizer-file.ts';
 
 /** A stretch of text to tokenize. */
 export interface TextSegment {
@@ -22,6 +24,8 @@ export interface EncodedText {
 
 /** A tokenizer of a model folder. No start or end token is ever added by itself. */
 export interface TextTokenizer {
+  /** One more than its largest id: the fewest rows that a model's embedding must have. */
+  readonly numIds: number;
   /**
    * @param text - any text
    * @param options - `special`: whether `<|im_end|>` and its like are those tokens (true) or text (false)
@@ -58,28 +62,17 @@ interface LibraryTokenizer {
   decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
 }
 
-interface AddedTokenEntry {
-  id: number;
-  content: string;
-  single_word?: boolean;
-  lstrip?: boolean;
-  rstrip?: boolean;
-}
-
 /**
  * Loads the tokenizer of a model folder.
  * @param folder - a folder with `tokenizer.json`
  * @returns the tokenizer
- * @throws UserError `bad-checkpoint` when the file is missing or damaged, `not-supported` when it is no byte-level BPE
+ * @throws UserError `bad-checkpoint` when the file is missing or damaged, or has more than 500,000 tokens or merges, 10,000 added
+ *   tokens or 32 MB; `not-supported` when it is no byte-level BPE
  */
 export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   const path = join(folder, 'tokenizer.json');
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw new UserError('bad-checkpoint', `${path}: expected the tokenizer's JSON, got ${reason(cause)}`, { cause });
-  }
+  const json = await readJson(path, 'bad-checkpoint', tokenizerLimits);
+  if (json === undefined) throw new UserError('bad-checkpoint', `${folder}: expected tokenizer.json, got none`);
   return createTokenizer(json, path);
 }
 
@@ -91,12 +84,17 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
  * @throws UserError `bad-checkpoint` or `not-supported` as {@link loadTokenizer}
  */
 export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTokenizer {
-  const added = checkedAddedTokens(json, where);
+  const file = checkTokenizerFile(json, where);
+  const added = file.added_tokens;
+  const fail = (what: string, cause: unknown): never => {
+    const got = show(cause instanceof Error ? cause.message : cause);
+    throw new UserError('bad-checkpoint', `${where}: expected ${what}, got ${got}`, { cause });
+  };
   let tokenizer: LibraryTokenizer;
   try {
-    tokenizer = new Tokenizer(json, {}) as LibraryTokenizer;
+    tokenizer = withTimeLimit(5000, () => new Tokenizer(file, {}) as LibraryTokenizer);
   } catch (cause) {
-    throw new UserError('bad-checkpoint', `${where}: expected a tokenizer, got ${reason(cause)}`, { cause });
+    return fail('a tokenizer', cause);
   }
   const { normalizer, pre_tokenizer: preTokenizer, model } = tokenizer;
   if (model === null || preTokenizer === null) {
@@ -108,10 +106,19 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
   const specialIds = new Map(added.map((token) => [token.content, token.id]));
   const addedIds = new Set(specialIds.values());
 
+  // The pattern is somebody else's and may take for ever; Qwen's splits a million characters in a second.
+  const split = (text: string): string[] => {
+    try {
+      return withTimeLimit(1000 + text.length / 100, () => preTokenizer.pre_tokenize(text));
+    } catch (cause) {
+      return fail(`a pattern that splits ${text.length} characters`, cause);
+    }
+  };
   const encodeText = (text: string): number[] => {
     const normalized = normalizer === null ? text : normalizer.normalize(text);
     if (normalized === '') return [];
-    const tokens = model.encode(preTokenizer.pre_tokenize(normalized));
+    const words = split(normalized);
+    const tokens = model.encode(words);
     return tokens.map((token) => {
       const id = model.tokens_to_ids.get(token);
       invariant(id !== undefined && !addedIds.has(id), `ordinary text was tokenized to the special token ${token}`);
@@ -137,7 +144,10 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
     return { ids, tail };
   };
 
+  let numIds = 0;
+  for (const id of model.tokens_to_ids.values()) numIds = Math.max(numIds, id + 1);
   return {
+    numIds,
     encode: (text, { special }) => encodeSegments([{ text, literal: !special }]).ids,
     encodeSegments,
     decode: (ids) => {
@@ -152,57 +162,6 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
   };
 }
 
-/** Refuses what would be tokenized wrongly without a word: other models, missing bytes, added tokens that eat spaces. */
-function checkedAddedTokens(json: unknown, where: string): AddedTokenEntry[] {
-  const file = json as {
-    model?: { type?: string; vocab?: Record<string, number>; merges?: (string | [string, string])[] };
-    decoder?: { type?: string } | null;
-    added_tokens?: AddedTokenEntry[];
-  } | null;
-  if (file === null || typeof file !== 'object' || file.model?.vocab === undefined) {
-    throw new UserError('bad-checkpoint', `${where}: expected a tokenizer with model.vocab, got ${show(file)}`);
-  }
-  if (file.model.type !== 'BPE' || file.decoder?.type !== 'ByteLevel') {
-    const got = `${file.model.type} with ${file.decoder?.type} decoder`;
-    throw new UserError('not-supported', `${where}: expected a byte-level BPE, got ${got}`);
-  }
-  const { vocab } = file.model;
-  const missing = byteCharacters().filter((character) => vocab[character] === undefined);
-  if (missing.length > 0) {
-    const count = `${missing.length} missing (first: ${show(missing[0])})`;
-    throw new UserError('bad-checkpoint', `${where}: expected a token for every byte of UTF-8, got ${count}`);
-  }
-  // The library drops a merged token that has no id, without a word.
-  for (const merge of file.model.merges ?? []) {
-    const merged = typeof merge === 'string' ? merge.replace(' ', '') : merge.join('');
-    if (vocab[merged] !== undefined) continue;
-    throw new UserError('bad-checkpoint', `${where}: expected a token for every merge, got none for ${show(merged)}`);
-  }
-  const added = file.added_tokens ?? [];
-  const odd = added.find((token) => token.lstrip === true || token.rstrip === true || token.single_word === true);
-  if (odd !== undefined) {
-    throw new UserError('not-supported', `${where}: expected plain added tokens, got ${show(odd.content)} that strips`);
-  }
-  return added;
-}
-
-/** The characters that byte-level BPE writes for the bytes that UTF-8 can contain (GPT-2's `bytes_to_unicode`). */
-function byteCharacters(): string[] {
-  const characters: string[] = [];
-  let shifted = 256;
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-    const character = String.fromCharCode(printable ? byte : shifted++);
-    const inUtf8 = byte !== 0xc0 && byte !== 0xc1 && byte <= 0xf4;
-    if (inUtf8) characters.push(character);
-  }
-  return characters;
-}
-
 function escapeRegExp(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|]/gu, '\\$&');
-}
-
-function reason(cause: unknown): string {
-  return show(cause instanceof Error ? cause.message : cause);
 }

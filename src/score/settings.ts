@@ -80,15 +80,23 @@ export interface Questioner {
  * Loads what turns a clip's row into a question.
  * @param checkpoint - the model
  * @param settings - template and answer code
- * @throws UserError `bad-checkpoint` without tokenizer, chat template or `<|im_end|>`; `bad-recipe` for an unknown template
+ * @throws UserError `bad-checkpoint` without tokenizer, chat template or `<|im_end|>`, or for ids that the model has no rows for; `bad-recipe` for an unknown template
  */
 export async function loadQuestioner(
-  checkpoint: Pick<Checkpoint, 'folder'>,
+  checkpoint: Pick<Checkpoint, 'folder' | 'text'>,
   settings: Pick<ScorerSettings, 'prompt' | 'answer'>,
 ): Promise<Questioner> {
   const { template, source } = settings.prompt;
   const { kind, step } = settings.answer;
   const tokenizer = await loadTokenizer(checkpoint.folder);
+  const { vocabSize } = checkpoint.text;
+  if (tokenizer.numIds > vocabSize) {
+    const got = `${tokenizer.numIds - 1} in its tokenizer.json`;
+    throw new UserError(
+      'bad-checkpoint',
+      `${checkpoint.folder}: expected token ids below vocab_size ${vocabSize}, got ${got}`,
+    );
+  }
   const endTokenId = tokenizer.tokenId('<|im_end|>');
   if (endTokenId === undefined) {
     throw new UserError('bad-checkpoint', `${checkpoint.folder}: expected the token <|im_end|>, got none`);

@@ -83,7 +83,9 @@ test('refuses what it would tokenize wrongly', () => {
     change(json);
     return () => createTokenizer(json, 'tokenizer.json');
   };
-  expect(broken((json) => (json['model']!['type'] = 'WordPiece'))).toThrow('expected a byte-level BPE, got WordPiece');
+  expect(broken((json) => (json['model']!['type'] = 'WordPiece'))).toThrow(
+    'expected a byte-level BPE, got "WordPiece"',
+  );
   expect(broken((json) => delete (json['model']!['vocab'] as Record<string, number>)['Ġ'])).toThrow(
     'expected a token for every byte of UTF-8, got 1 missing (first: "Ġ")',
   );
@@ -101,9 +103,9 @@ test('loads from a folder', async () => {
   expect(tokenizer.encode('35', { special: true })).toEqual([18, 20]);
   const folder = await mkdtemp(join(tmpdir(), 'iovqa-tokenizer-'));
   try {
-    await expect(loadTokenizer(folder)).rejects.toThrow("expected the tokenizer's JSON");
+    await expect(loadTokenizer(folder)).rejects.toThrow('expected tokenizer.json, got none');
     await writeFile(join(folder, 'tokenizer.json'), '{"model"');
-    await expect(loadTokenizer(folder)).rejects.toThrow("expected the tokenizer's JSON");
+    await expect(loadTokenizer(folder)).rejects.toThrow('tokenizer.json: expected JSON');
   } finally {
     await rm(folder, { recursive: true });
   }
