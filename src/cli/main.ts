@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { UserError, packageVersion as version } from '../core/index.ts';
 import type { DataCheckFlags } from './commands/data-check.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
+import type { EstimateFlags } from './commands/estimate.ts';
 import type { EvaluateFlags } from './commands/evaluate.ts';
 import type { ExportFlags } from './commands/export.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from './commands/inspect.ts';
@@ -170,6 +171,18 @@ function program(): Command {
     .description("List the models in the hub's cache that can be used here.")
     .addOption(json())
     .action(async (flags: ModelsListFlags) => (await import('./commands/models.ts')).modelsList(flags));
+
+  root
+    .command('estimate')
+    .description('Forecast memory and time of a run; nothing is trained or written.')
+    .argument('[recipe]', 'recipe file')
+    .addOption(set())
+    .option(...manifest)
+    .option(...model)
+    .addOption(json())
+    .action(async (path: string | undefined, flags: EstimateFlags) =>
+      (await import('./commands/estimate.ts')).estimateCommand(path, flags),
+    );
 
   root
     .command('export')

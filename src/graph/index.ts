@@ -9,3 +9,4 @@ export * from './ops.ts';
 export * from './gradients.ts';
 export * from './onnx.ts';
 export * from './session.ts';
+export * from './speed.ts';

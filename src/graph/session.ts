@@ -114,7 +114,7 @@ export async function compile<Names extends string>(
       for (const name of names) {
         const result = results[name]!;
         // A copy: the runtime's memory then goes back at once, not when the garbage collector looks.
-        out[name] = { data: Float32Array.from(result.data as Float32Array), shape: result.dims };
+        out[name] = { data: (result.data as Float32Array).slice(), shape: result.dims };
         result.dispose();
       }
       return out;

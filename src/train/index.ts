@@ -6,6 +6,7 @@ export * from './adamw.ts';
 export * from './adopt-adapter.ts';
 export * from './clip-store.ts';
 export * from './data.ts';
+export * from './estimate.ts';
 export * from './events.ts';
 export * from './feeds.ts';
 export * from './objective.ts';

@@ -161,7 +161,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
 }
 
 /** Bytes of weights from which on tower, training and validation do not hold their sessions at the same time. */
-const LARGE = 1e9;
+export const LARGE = 1e9;
 
 /** The same step and readout; with a large model they free the memory of the others before they run: its weights are mapped once. */
 function inTurns(
@@ -216,7 +216,7 @@ function targetColumn({ data }: Recipe): string {
 }
 
 /** All prompts end alike, so any prompt gives the trie. */
-function answerTrie(checkpoint: Checkpoint, { tokenizer, chat, codec }: Questioner): Feeder['trie'] {
+export function answerTrie(checkpoint: Checkpoint, { tokenizer, chat, codec }: Questioner): Feeder['trie'] {
   const legal = codec.legalAnswers();
   if (legal === null) return null;
   const { tail } = encodePrompt({ tokenizer, chat, question: '?', visions: [], padTokens: checkpoint.tokens });

@@ -1,0 +1,52 @@
+// `iovqa estimate`: what a run will take, before it takes it.
+import { estimateRun } from '../../train/index.ts';
+import { formatTable, printJson, printLines } from '../output.ts';
+import { formatSeconds } from '../progress.ts';
+import type { RecipeFlags } from '../recipe-options.ts';
+import { recipeOf } from '../recipe-options.ts';
+
+/** Flags of `estimate`. */
+export interface EstimateFlags extends RecipeFlags {
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+
+/** Seconds as people say them, short ones with a digit behind the point. */
+const time = (seconds: number): string => (seconds < 10 ? `${seconds.toPrecision(2)} s` : formatSeconds(seconds));
+
+/**
+ * Runs `iovqa estimate`.
+ * @param path - recipe file
+ * @param flags - flags
+ */
+export async function estimateCommand(path: string | undefined, flags: EstimateFlags): Promise<void> {
+  const { recipe } = await recipeOf(path, flags, { out: 'runs/estimate' });
+  const estimate = await estimateRun(recipe);
+  if (flags.json === true) return printJson(estimate);
+  const { parts, ownBytes, residentBytes, machineBytes, numSampled, tokens, visionTokens, seconds } = estimate;
+  printLines([
+    `${Math.round(tokens)} tokens a clip, ${Math.round(visionTokens)} of them frames (mean of ${numSampled} clips)`,
+    ...formatTable(
+      ['what', 'runs', 'each', 'together', 'own memory', 'mapped weights'],
+      parts.map((one) => [
+        one.name,
+        one.runs,
+        time(one.seconds),
+        time(one.runs * one.seconds),
+        gb(one.ownBytes),
+        gb(one.mappedBytes),
+      ]),
+    ),
+    `time: about ${time(seconds)}, decoding aside`,
+    `memory: about ${gb(residentBytes)} resident, ${gb(ownBytes)} of it its own; this machine has ${gb(machineBytes)}`,
+  ]);
+  if (ownBytes > 0.9 * machineBytes) {
+    process.stderr.write(
+      'note: that is more than this machine has; a smaller microBatch, frames.maxPixels or model needs less\n',
+    );
+  } else if (residentBytes > 0.9 * machineBytes) {
+    process.stderr.write('note: the weights do not all stay in memory beside that; reading them again takes time\n');
+  }
+}

@@ -1,0 +1,233 @@
+// Forecasts memory and time of a run before it: sizes from a few of its clips, costs from its graphs, speeds from this machine.
+import { totalmem } from 'node:os';
+import { buildExample, buildScoringExample, trimToTargets } from '../example/index.ts';
+import type { GraphCost, MachineSpeed, Value } from '../graph/index.ts';
+import { gradients, graphCost, measureSpeed, runSeconds } from '../graph/index.ts';
+import type { Checkpoint } from '../model/index.ts';
+import {
+  frozenWeights,
+  joinedVisionFeeds,
+  modelGraph,
+  openCheckpoint,
+  visionFeatures,
+  visionInputs,
+} from '../model/index.ts';
+import { encodePrompt } from '../prompt/index.ts';
+import { edgeLogProbs, frameOptions, loadQuestioner, positionOptions } from '../score/index.ts';
+import { openFrameReader } from '../video/index.ts';
+import { readRunData } from './data.ts';
+import type { Recipe } from './recipe/index.ts';
+import { LARGE, answerTrie, scorerSettings } from './setup.ts';
+import { stepGraph } from './step.ts';
+
+/** One kind of work of a run. */
+export interface EstimatedPart {
+  /** What it is. */
+  name: 'vision tower' | 'training step' | 'validation pass';
+  /** How often it runs. */
+  runs: number;
+  /** Seconds of one run, its memory being there. */
+  seconds: number;
+  /** Floating point operations of the matrix products of one run. */
+  flops: number;
+  /** Memory of its own while it runs, in bytes (RssAnon); what others hold besides is not in it. */
+  ownBytes: number;
+  /** Bytes of weights that it maps from the checkpoint (RssFile). */
+  mappedBytes: number;
+}
+
+/** What a run will take. */
+export interface RunEstimate {
+  /** Clips that were opened for their sizes. */
+  numSampled: number;
+  /** Tokens of a clip with its question, the mean of those. */
+  tokens: number;
+  /** Tokens of it that stand for frames. */
+  visionTokens: number;
+  /** Kinds of work. */
+  parts: EstimatedPart[];
+  /** Seconds of the whole run, decoding aside. */
+  seconds: number;
+  /** Most memory of its own (RssAnon), in bytes. */
+  ownBytes: number;
+  /** Most resident memory (VmHWM): its own and the weights that are mapped, in bytes. */
+  residentBytes: number;
+  /** Memory of this machine, in bytes. */
+  machineBytes: number;
+  /** Speeds that were measured. */
+  speed: MachineSpeed;
+}
+
+/** Clips that are opened. */
+const SAMPLES = 6;
+/** Node, the runtime and a graph of a few thousand nodes. */
+const BASE_BYTES = 0.18e9;
+/** The runtime's arena against the values in it: pieces that fit nothing (docs/real-sizes.md). */
+const ARENA = 1.35;
+
+interface Sample {
+  /** Rows of the training example and of the scoring pass. */
+  step: Map<string, number>;
+  score: Map<string, number>;
+}
+
+/**
+ * Forecasts a run. Opens a few clips of it, and measures the machine for a second or two; nothing is written.
+ * @param recipe - the run
+ * @throws UserError as training does for mistakes in data and model; `unreadable-media` for a clip that cannot be opened
+ */
+export async function estimateRun(recipe: Recipe): Promise<RunEstimate> {
+  const data = await readRunData(recipe);
+  const checkpoint = await openCheckpoint(recipe.model);
+  const samples = await readSamples(recipe, checkpoint, data);
+  const speed = await measureSpeed(recipe.run);
+  const { text, vision, stored } = checkpoint;
+  const lora = recipe.method === 'full' ? null : recipe.lora;
+
+  const { loss, parameters } = stepGraph({
+    text,
+    vision,
+    stored,
+    lora,
+    loss: recipe.loss,
+    numColumns: samples.numColumns,
+  });
+  const trained = [...parameters.values()];
+  const trainedBytes = 4 * trained.reduce((total, value) => total + count(value), 0);
+  const model = { text, vision, stored, lora, frozen: lora !== null, dropout: false };
+  const step = [loss, ...gradients(loss, trained)];
+  const score = [edgeLogProbs(modelGraph(model).logits, samples.numColumns)];
+  const tower = [visionFeatures(visionInputs(vision), vision, frozenWeights(stored))];
+
+  // Of an embedding that is not the head, only the rows of a prompt's tokens are read.
+  const isRead = (name: string): boolean => text.tieWordEmbeddings || name !== 'embed_tokens.weight';
+  const mapped = (isTower: boolean): number =>
+    checkpoint.names
+      .filter((name) => name.startsWith('visual.') === isTower && isRead(name))
+      .reduce((total, name) => total + stored(name).source.length, 0);
+  const clips = data.train.length + data.validation.length;
+  const updates = Math.ceil(data.train.length / recipe.batchSize) * recipe.epochs;
+  const microBatch = Math.min(recipe.microBatch, recipe.batchSize, data.train.length);
+  const every =
+    recipe.evaluation.every === 'epoch' ? Math.ceil(data.train.length / recipe.batchSize) : recipe.evaluation.every;
+  const validations = data.validation.length * Math.ceil(updates / every);
+  const part = (
+    name: EstimatedPart['name'],
+    runs: number,
+    outputs: readonly Value[],
+    sizes: readonly ReadonlyMap<string, number>[],
+    mappedBytes: number,
+  ): EstimatedPart => {
+    const costs = sizes.map((size): GraphCost => graphCost(outputs, size));
+    const mean = (of: (cost: GraphCost) => number): number =>
+      costs.reduce((total, cost) => total + of(cost), 0) / costs.length;
+    return {
+      name,
+      runs,
+      seconds: mean((cost) => runSeconds(cost, speed)),
+      flops: mean((cost) => cost.flops),
+      ownBytes: ARENA * Math.max(...costs.map((cost) => cost.peakBytes)),
+      mappedBytes: lora === null ? 0 : mappedBytes,
+    };
+  };
+  const parts = [
+    part(
+      'training step',
+      Math.ceil((data.train.length * recipe.epochs) / microBatch),
+      step,
+      samples.sizes.map((sample) => times(sample.step, microBatch)),
+      mapped(false),
+    ),
+    part(
+      'validation pass',
+      validations,
+      score,
+      samples.sizes.map((sample) => sample.score),
+      mapped(false),
+    ),
+  ];
+  if (lora !== null) {
+    const sizes = samples.sizes.map((sample) => sample.score);
+    parts.unshift(part('vision tower', clips, tower, sizes, mapped(true)));
+  }
+
+  // Values, both moments, and two copies of the gradients, one of which waits for the garbage collector.
+  const held = BASE_BYTES + 5 * trainedBytes;
+  const isLarge = mapped(true) + mapped(false) >= LARGE;
+  const together = (of: (part: EstimatedPart) => number): number =>
+    isLarge ? Math.max(...parts.map(of)) : parts.reduce((total, one) => total + of(one), 0);
+  const ownBytes = held + together((one) => one.ownBytes);
+  const residentBytes = held + together((one) => one.ownBytes + one.mappedBytes);
+  const work = parts.reduce((total, one) => total + one.runs * one.seconds, 0);
+  return {
+    numSampled: samples.sizes.length,
+    tokens: samples.tokens,
+    visionTokens: samples.visionTokens,
+    parts,
+    seconds: work + residentBytes / speed.freshBytes,
+    ownBytes,
+    residentBytes,
+    machineBytes: totalmem(),
+    speed,
+  };
+}
+
+const count = (value: Value): number => value.shape.reduce<number>((total, d) => total * (d as number), 1);
+
+/** The sizes of a micro-batch of clips of one size. */
+function times(sizes: ReadonlyMap<string, number>, clips: number): Map<string, number> {
+  const grown = new Map(sizes);
+  for (const name of ['B', 'M', 'W', 'S']) grown.set(name, (sizes.get(name) ?? 1) * clips);
+  return grown;
+}
+
+async function readSamples(
+  recipe: Recipe,
+  checkpoint: Checkpoint,
+  data: Awaited<ReturnType<typeof readRunData>>,
+): Promise<{ sizes: Sample[]; numColumns: number; tokens: number; visionTokens: number }> {
+  const settings = scorerSettings(recipe, data);
+  const questioner = await loadQuestioner(checkpoint, settings);
+  const { tokenizer, chat, template, codec, endTokenId } = questioner;
+  const trie = answerTrie(checkpoint, questioner);
+  const positions = positionOptions(checkpoint, settings.positions);
+  const stride = Math.max(1, Math.floor(data.train.length / SAMPLES));
+  const rows = data.train.filter((_, i) => i % stride === 0).slice(0, SAMPLES);
+  await using reader = openFrameReader({ workers: recipe.run.workers });
+  const sizes: Sample[] = [];
+  let [tokens, visionTokens] = [0, 0];
+  for (const row of rows) {
+    const { plan, visions } = await reader.read(row, frameOptions(checkpoint, settings.frames));
+    const prompt = encodePrompt({
+      tokenizer,
+      chat,
+      question: template.render({ kind: plan.as === 'video' ? 'video' : 'image', prompt: row.prompt, codec }),
+      visions: visions.map(({ pixels: _pixels, ...vision }) => vision),
+      padTokens: checkpoint.tokens,
+      mergeSize: checkpoint.vision.spatialMergeSize,
+    });
+    const seen = new Map<string, number>();
+    for (const [name, { shape }] of Object.entries(joinedVisionFeeds(visions, checkpoint.vision))) {
+      if (name === 'pixels') seen.set('M', shape[0]!);
+      if (name === 'windowSlots') seen.set('W', shape[0]!).set('L', shape[1]!);
+      if (name === 'frameSlots') seen.set('S', shape[0]!).set('F', shape[1]!);
+    }
+    const answer = codec.encode(row.unit5);
+    const targets = recipe.loss === 'response' ? 'response' : 'integer-only';
+    const example = trimToTargets(buildExample({ ...positions, prompt, answer, tokenizer, endTokenId, targets }));
+    const branches = trie === null ? null : buildScoringExample(prompt, trie, positions);
+    const score = new Map(seen)
+      .set('B', 1)
+      .set('T', branches?.tokenIds.length ?? prompt.tokenIds.length)
+      .set('Q', branches?.nodeRows.length ?? 1);
+    const isOverAnswers = recipe.loss === 'softmax-regression' || recipe.loss === 'soft-label';
+    const step = isOverAnswers
+      ? new Map(score).set('A', trie?.answers.length ?? 0)
+      : new Map(seen).set('B', 1).set('T', example.tokenIds.length).set('Q', example.targets.length);
+    sizes.push({ step, score });
+    tokens += example.tokenIds.length;
+    visionTokens += seen.get('M')!;
+  }
+  const mean = (total: number): number => total / rows.length;
+  return { sizes, numColumns: trie?.columns.length ?? 1, tokens: mean(tokens), visionTokens: mean(visionTokens) };
+}

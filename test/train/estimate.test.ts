@@ -1,0 +1,59 @@
+// Forecasts against runs: how often what is done, what is held, and that more work is forecast to take more.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RecipeInput } from '../../src/train/index.ts';
+import { estimateRun } from '../../src/train/index.ts';
+import type { RunEstimate } from '../../src/train/index.ts';
+import type { Workshop } from './run-fixtures.ts';
+import { only, openWorkshop, runAll } from './run-fixtures.ts';
+
+let shop: Workshop;
+beforeAll(async () => {
+  shop = await openWorkshop();
+});
+afterAll(() => shop.remove());
+
+const estimate = (changes: RecipeInput = {}): Promise<RunEstimate> =>
+  estimateRun(shop.recipe('estimated', changes).recipe);
+const runs = ({ parts }: RunEstimate): Record<string, number> =>
+  Object.fromEntries(parts.map((part) => [part.name, part.runs]));
+
+describe('estimateRun', () => {
+  test('counts the work that a run then does', async () => {
+    const forecast = await estimate({ microBatch: 1 });
+    const events = await runAll(shop.recipe('real', { microBatch: 1 }));
+    const start = only(events, 'start')[0]!;
+    expect(runs(forecast)).toEqual({
+      'vision tower': start.numTrain + start.numValidation,
+      'training step': only(events, 'step').length * 3, // batches of three clips, one at a time
+      'validation pass': only(events, 'evaluation').length * start.numValidation,
+    });
+    expect(forecast.visionTokens).toBe(4); // 56 × 56 pixels
+    expect(forecast.tokens).toBeGreaterThan(100);
+  });
+
+  test('every weight that trains is held five times, and the tower is part of the step', async () => {
+    const full = await estimate({ method: 'full' });
+    expect(Object.keys(runs(full))).toEqual(['training step', 'validation pass']);
+    const { numModelParameters } = only(await runAll(shop.recipe('full', { method: 'full', epochs: 1 })), 'start')[0]!;
+    const lora = await estimate();
+    const difference = full.ownBytes - lora.ownBytes;
+    expect(difference).toBeGreaterThan(5 * 4 * numModelParameters * 0.9);
+    expect(full.parts.every(({ mappedBytes }) => mappedBytes === 0)).toBe(true);
+  });
+
+  test('larger micro-batches need more memory, more epochs more time', async () => {
+    const [one, three, long] = [
+      await estimate({ microBatch: 1 }),
+      await estimate({ microBatch: 3 }),
+      await estimate({ epochs: 20 }),
+    ];
+    const step = (forecast: RunEstimate) => forecast.parts.find(({ name }) => name === 'training step')!;
+    expect(step(three).ownBytes / step(one).ownBytes).toBeCloseTo(3, 0);
+    expect(step(three).flops / step(one).flops).toBeCloseTo(3, 0);
+    expect(step(long).runs).toBe(10 * step(three).runs);
+  });
+
+  test.each(['softmax-regression', 'soft-label', 'response'] as const)('knows the loss %s', async (loss) => {
+    expect((await estimate({ loss })).seconds).toBeGreaterThan(0);
+  });
+});
