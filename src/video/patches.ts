@@ -24,7 +24,7 @@ export function cutPatches(
   const block = patchSize * mergeSize;
   invariant(width % block === 0 && height % block === 0, `${width}×${height} is no multiple of ${block}`);
   const grid = { t: Math.ceil(frames.length / temporalPatchSize), h: height / patchSize, w: width / patchSize };
-  const tables = [0, 1, 2].map((channel) => normalisation(options.mean[channel]!, options.std[channel]!));
+  const tables = [0, 1, 2].map((channel) => normalisation(kind, options.mean[channel]!, options.std[channel]!));
   const area = patchSize * patchSize;
   const pixels = new Float32Array(grid.t * grid.h * grid.w * 3 * temporalPatchSize * area);
   let o = 0;
@@ -51,8 +51,16 @@ export function cutPatches(
   return { kind, grid, pixels };
 }
 
-/** The 256 normalised values of a channel, in the reference's float32 steps: (v - mean·255) / (std·255). */
-function normalisation(mean: number, std: number): Float32Array {
+/**
+ * The 256 normalised values of a channel, in the float32 steps of the reference: (v/255 - mean) / std of the PIL image processor,
+ * (v - mean·255) / (std·255) of the video processor.
+ */
+function normalisation(kind: 'image' | 'video', mean: number, std: number): Float32Array {
+  if (kind === 'image') {
+    const [shift, scale] = [Math.fround(mean), Math.fround(std)];
+    const values = Float32Array.from({ length: 256 }, (_, value) => value * (1 / 255));
+    return values.map((value) => Math.fround(value - shift) / scale);
+  }
   const shift = Math.fround(Math.fround(mean) * 255);
   const scale = Math.fround(Math.fround(std) * 255);
   return Float32Array.from({ length: 256 }, (_, value) => Math.fround(Math.fround(value - shift) / scale));

@@ -8,7 +8,7 @@ import type { RgbFrame } from './types.ts';
  * @returns 64 bits, the first pair in the highest
  */
 export function pictureHash(frame: RgbFrame): bigint {
-  const { data } = resizeBicubic(frame, 9, 8);
+  const { data } = resizeBicubic(frame, 9, 8, 'image');
   const luma = (i: number): number => 299 * data[i * 3]! + 587 * data[i * 3 + 1]! + 114 * data[i * 3 + 2]!;
   let hash = 0n;
   for (let y = 0; y < 8; y++) {

@@ -46,7 +46,7 @@ export async function readClip(clip: ClipInput, options: FrameOptions, limits: D
   return { plan, frames, secondsPerGrid: (options.temporalPatchSize * plan.duration!) / frames.length };
 }
 
-function shrink(frame: RgbFrame, file: MediaFile, options: FrameOptions): RgbFrame {
+function shrink(frame: RgbFrame, file: MediaFile, options: FrameOptions, kind: 'image' | 'video'): RgbFrame {
   const factor = options.patchSize * options.mergeSize;
   const { width, height } = smartResize(
     frame.height,
@@ -56,7 +56,7 @@ function shrink(frame: RgbFrame, file: MediaFile, options: FrameOptions): RgbFra
     options.maxPixels,
     file.name,
   );
-  return resizeBicubic(frame, width, height);
+  return resizeBicubic(frame, width, height, kind);
 }
 
 async function takeStill(file: MediaFile, options: FrameOptions, limits: DecodeLimits): Promise<Taken> {
@@ -72,7 +72,7 @@ async function takeStill(file: MediaFile, options: FrameOptions, limits: DecodeL
     timing: 'none',
     colour,
     notes,
-    rgb: [shrink(frame, file, options)],
+    rgb: [shrink(frame, file, options, 'image')],
   };
 }
 
@@ -115,12 +115,13 @@ async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLi
     keyframes: listed.keyframes,
     key,
   });
+  const kind = (): 'image' | 'video' => (wanted.length > 1 && options.as === 'video' ? 'video' : 'image');
   let pass = await decodePass();
   if (pass.times.length === 0) throw unreadable(file.path, 'at least one frame', 'a video without any');
   if (pass.ended) {
-    const { keyframes } = pass;
+    const [{ keyframes }, resizedAs] = [pass, kind()];
     wanted = pickFrames(options.pick, options.count, { numFrames: pass.times.length, keyframes, key });
-    if (wanted.some((index) => !pass.kept.has(index))) pass = await decodePass();
+    if (kind() !== resizedAs || wanted.some((index) => !pass.kept.has(index))) pass = await decodePass();
   }
   if (wanted.length === 0) throw unreadable(file.path, 'at least one keyframe', 'a video without any');
 
@@ -202,7 +203,7 @@ async function takeFilm(file: MediaFile, options: FrameOptions, limits: DecodeLi
       if (want.has(index)) {
         if (frame.decodeErrorFlags !== 0) found.notes.add(`frame ${index} was damaged: its decoder filled gaps`);
         const { rgb: picture, colour, notes: said } = await converter.toRgb(frame);
-        found.kept.set(index, shrink(picture, file, options));
+        found.kept.set(index, shrink(picture, file, options, kind()));
         found.sizes.push({ width: picture.width, height: picture.height });
         found.colour = colour;
         for (const note of said) found.notes.add(note);

@@ -1,7 +1,7 @@
 """Writes the golden values of test/video with transformers, torchvision and Pillow as the references.
 
 Run from the repository's root: python test/video/reference.py
-- golden/resize.json: smart_resize, torchvision's resize (the processors' default backend), pixel_values of both processors;
+- golden/resize.json: smart_resize, resizes of Pillow (PIL image processor) and torchvision (video processor), pixel_values of both;
 - golden/stills.json: small pictures made by Pillow, and what Pillow decodes of them;
 - golden/real.json: SHA-256 of what Pillow decodes of real clips (../shared/data), which are not part of the project.
 """
@@ -19,7 +19,7 @@ import torchvision
 import transformers
 from PIL import Image, ImageOps, ImageSequence
 from torchvision.transforms.v2 import functional as F
-from transformers import Qwen2VLImageProcessor
+from transformers import Qwen2VLImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
@@ -57,11 +57,13 @@ def resize() -> None:
             sizes.append([height, width, low, high, *smart_resize(height, width, 28, low, high)])
     resized = []
     for h, w, H, W in RESIZES:
-        source = torch.from_numpy(picture(h, w)).permute(2, 0, 1)
-        out = F.resize(source, [H, W], interpolation=F.InterpolationMode.BICUBIC, antialias=True)
-        resized.append([h, w, H, W, sha(out.permute(1, 2, 0).numpy())])
+        source = picture(h, w)
+        resized.append([h, w, H, W, "image", sha(Image.fromarray(source).resize((W, H), Image.Resampling.BICUBIC))])
+        frame = torch.from_numpy(source).permute(2, 0, 1)
+        out = F.resize(frame, [H, W], interpolation=F.InterpolationMode.BICUBIC, antialias=True)
+        resized.append([h, w, H, W, "video", sha(out.permute(1, 2, 0).numpy())])
     size = {"shortest_edge": 3136, "longest_edge": 50176}
-    image = Qwen2VLImageProcessor(size=dict(size))
+    image = Qwen2VLImageProcessorPil(size=dict(size))
     video = Qwen2VLVideoProcessor(size=dict(size), cap_pixels_per_frame=False)
     patches = []
     for h, w, frames in [(333, 517, 0), (56, 84, 0), (100, 80, 2), (240, 320, 3)]:
