@@ -67,6 +67,9 @@ describe('mistakes', () => {
     ['models new model', 'model: expected a new or empty folder'],
     ['evaluate absent.jsonl', 'absent.jsonl: expected a table of scores'],
     ['inspect mask recipe.yaml --clip 9.png', '--clip: expected a clip of the manifest, got "9.png"'],
+    ['export model --to x', 'model: expected a run of LoRA or an adapter, got a model of its own'],
+    ['export run --to model', 'model: expected a new or empty folder'],
+    ['export run --to x --format zip', 'Allowed choices are merged, adapter'],
     ['data check clips.csv --scale 0-1', 'expected a number from 0 to 1'],
   ])('%s', async (command, message) => {
     const { code, stderr, stdout } = await run(command);
@@ -189,7 +192,37 @@ describe('evaluate', () => {
   });
 });
 
+describe('export', () => {
+  test('a merged model scores as its run does; the adapter alone goes along with its card', async () => {
+    const merged = await run('export run --to merged');
+    expect(merged.stdout).toMatch(/^merged: .+ merged into .+\ngolden pictures score within \S+ of the adapter's\n$/);
+    const scores = async (source: string): Promise<number[]> =>
+      (await json<ScoreLine[]>(`score 0.png 1.png --with ${source} --json`)).map(({ score }) => score!);
+    const [apart, together] = [await scores('run'), await scores('merged')];
+    together.forEach((score, i) => expect(score).toBeCloseTo(apart[i]!, 4));
+    const alone = await json<{ format: string }>('export run --to alone --format adapter --json');
+    expect(alone.format).toBe('adapter');
+    expect((await readdir(at('alone'))).sort()).toEqual([
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'iovqa.json',
+    ]);
+  });
+});
+
 describe('looking at things', () => {
+  test('estimate says what a run will take, and writes nothing', async () => {
+    const before = await readdir(folder);
+    const { stdout, code } = await run('estimate recipe.yaml');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\d+ tokens a clip/);
+    expect(stdout).toMatch(/training step +\d+ /);
+    expect(stdout).toMatch(/memory: about [\d.]+ GB resident/);
+    const { parts } = await json<{ parts: { name: string; runs: number }[] }>('estimate recipe.yaml --json');
+    expect(parts.find(({ name }) => name === 'training step')!.runs).toBe(12); // six clips, twice, one at a time
+    expect(await readdir(folder)).toEqual(before);
+  });
+
   test('inspect mask trains exactly the answer', async () => {
     interface Mask {
       answer: string;
