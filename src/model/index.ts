@@ -13,6 +13,7 @@ export * from './lora.ts';
 export * from './merge.ts';
 export * from './model-graph.ts';
 export * from './model-sizes.ts';
+export * from './non-finite.ts';
 export * from './qwen2-5-vl/config.ts';
 export * from './qwen2-5-vl/feeds.ts';
 export * from './qwen2-5-vl/layers.ts';

@@ -1,4 +1,5 @@
 // Answers that are no finite set (`raw`) are generated: the likeliest token again and again, until the turn ends.
+import { UserError } from '../core/index.ts';
 import type { RunOptions, TensorData } from '../graph/index.ts';
 import { compile } from '../graph/index.ts';
 import type { PositionOptions } from '../example/index.ts';
@@ -18,6 +19,7 @@ export interface Generator {
    * @param parameters - values of what is fed: an adapter's factors, or all weights
    * @param clip - the clip
    * @returns the answer's text up to the end of the turn, at most 24 tokens
+   * @throws UserError `non-finite` when the model's numbers are infinite or undefined
    */
   generate: (parameters: ReadonlyMap<string, Float32Array>, clip: Omit<EncodedClip, 'plan'>) => Promise<string>;
   /** Frees the memory of the session; the next clip opens it again. */
@@ -46,6 +48,8 @@ export async function compileGenerator(options: GeneratorOptions): Promise<Gener
   const session = await compile({ logits }, options.run);
   const next = async (feeds: Record<string, TensorData>): Promise<number> => {
     const { data } = (await session.run(feeds)).logits;
+    const odd = data.find((logit) => !Number.isFinite(logit));
+    if (odd !== undefined) throw new UserError('non-finite', `expected finite logits from the model, got ${odd}`);
     let best = 0;
     for (let id = 1; id < data.length; id++) if (data[id]! > data[best]!) best = id;
     return best;

@@ -4,6 +4,7 @@ import type { RunOptions } from '../graph/index.ts';
 import type { PositionOptions } from '../example/index.ts';
 import { buildScoringExample } from '../example/index.ts';
 import type { Checkpoint, LoraOptions } from '../model/index.ts';
+import { blameWeights } from '../model/index.ts';
 import type { AnswerTrie } from '../prompt/index.ts';
 import { buildAnswerTrie } from '../prompt/index.ts';
 import type { AnswerScorer } from './answer-graph.ts';
@@ -52,7 +53,8 @@ export interface Readout {
    * @param parameters - values of what is fed: an adapter's factors, or all weights
    * @param clips - at least one
    * @returns one reading a clip
-   * @throws UserError `bad-input` when a generated answer is no score (`raw` only)
+   * @throws UserError `non-finite` when the model's numbers are infinite or undefined, with the mapped weights that are; `bad-input`
+   *   when a generated answer is no score (`raw` only)
    */
   read: (
     parameters: ReadonlyMap<string, Float32Array>,
@@ -112,24 +114,32 @@ export function createReadout(options: ReadoutOptions): Readout {
     return readings;
   };
 
+  const read: Readout['read'] = async (parameters, clips) => {
+    if (legal === null) return generated(parameters, clips);
+    trie ??= buildAnswerTrie(tokenizer, clips[0]!.prompt.tail, legal);
+    scorer ??= compileAnswerScorer({ ...model, numColumns: trie.columns.length });
+    const items = clips.map((clip) => ({
+      example: buildScoringExample(clip.prompt, trie!, positions),
+      vision: clip.vision,
+    }));
+    const distributions = await (await scorer).score(parameters, items);
+    return distributions.map(({ mean, std, legalMass, greedy, probabilities }) => ({
+      score: fromUnit5(scale, mean),
+      answer: legal[greedy]!.text,
+      integer: Math.round(legal[greedy]!.value * 10),
+      std: stdFromUnit5(scale, std),
+      legalMass,
+      probabilities: [...probabilities],
+    }));
+  };
+
   return {
     read: async (parameters, clips) => {
-      if (legal === null) return generated(parameters, clips);
-      trie ??= buildAnswerTrie(tokenizer, clips[0]!.prompt.tail, legal);
-      scorer ??= compileAnswerScorer({ ...model, numColumns: trie.columns.length });
-      const items = clips.map((clip) => ({
-        example: buildScoringExample(clip.prompt, trie!, positions),
-        vision: clip.vision,
-      }));
-      const distributions = await (await scorer).score(parameters, items);
-      return distributions.map(({ mean, std, legalMass, greedy, probabilities }) => ({
-        score: fromUnit5(scale, mean),
-        answer: legal[greedy]!.text,
-        integer: Math.round(legal[greedy]!.value * 10),
-        std: stdFromUnit5(scale, std),
-        legalMass,
-        probabilities: [...probabilities],
-      }));
+      try {
+        return await read(parameters, clips);
+      } catch (error) {
+        throw options.frozen ? await blameWeights(checkpoint, error) : error;
+      }
     },
     rest: async () => {
       await (await scorer)?.rest();

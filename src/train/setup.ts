@@ -5,6 +5,7 @@ import type { Disposer } from '../core/index.ts';
 import { createDisposer, packageVersion } from '../core/index.ts';
 import type { Adapter, Checkpoint, LoraOptions } from '../model/index.ts';
 import {
+  blameWeights,
   initLora,
   loraShapes,
   openCheckpoint,
@@ -58,6 +59,8 @@ export interface TrainingSetup {
   readParameters: (folder: string) => Promise<Map<string, Float32Array>>;
   /** Writes adapter or model into an empty folder. */
   writeModel: (folder: string, parameters: ReadonlyMap<string, Float32Array>, step: number) => Promise<void>;
+  /** Adds to an error about numbers that are not finite which of the model's mapped weights are so. */
+  explain: (error: unknown) => Promise<unknown>;
   /** Frees everything. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -156,6 +159,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
         await writeCard(folder, card);
       } else await writeAdapter(folder, { lora, tensors: values, card, baseModel: checkpoint.name });
     },
+    explain: async (error) => (lora === null ? error : blameWeights(checkpoint, error)),
     [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
   };
 }

@@ -129,6 +129,8 @@ async function* run(
     const { loss, gradientNorm } = await update(learner, batchFeeds(setup.feeder, batch, epoch), learningRate, {
       step: step + 1,
       ids,
+    }).catch(async (error: unknown) => {
+      throw await setup.explain(error);
     });
     position = { ...position, step: step + 1 };
     const clipsPerSecond = speed(batch.length);

@@ -6,6 +6,7 @@ import { readJsonLines } from '../../src/files/index.ts';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
 import type { RecipeInput, TrainEvent } from '../../src/train/index.ts';
 import { readRunRecipe, train } from '../../src/train/index.ts';
+import { spoilt } from '../model/spoilt.ts';
 import { makeClip } from '../video/make-clip.ts';
 import type { Workshop } from './run-fixtures.ts';
 import { bytesOf, only, openWorkshop, runAll, stepsOf, writePicture } from './run-fixtures.ts';
@@ -112,6 +113,23 @@ describe('stopping', () => {
       message: expect.stringMatching(/step 2.*\d+\.png/s) as string,
     });
     expect(await stepsOf(shop.at('wild'))).toEqual([1]);
+  });
+
+  test('at weights of the model that are not finite: named when they train, or when the loss goes wrong', async () => {
+    const weight = 'layers.1.mlp.up_proj.weight';
+    const model = await spoilt(shop.at('model'), shop.at('spoilt'), [[weight, 17, NaN]]);
+    await expect(runAll(shop.recipe('on-nan', { model }))).rejects.toMatchObject({
+      code: 'non-finite',
+      message: expect.stringMatching(
+        /^step 1, clips .* a loss of NaN; model .*spoilt: layers\.1\.mlp\.up_proj\.weight has NaN at 17$/,
+      ) as string,
+    });
+    await expect(runAll(shop.recipe('of-nan', { model, method: 'full' }))).rejects.toMatchObject({
+      code: 'bad-checkpoint',
+      message: expect.stringMatching(
+        /spoilt.model\.safetensors: ".*\.layers\.1\.mlp\.up_proj\.weight": expected finite numbers, got NaN at 17$/,
+      ) as string,
+    });
   });
 });
 
