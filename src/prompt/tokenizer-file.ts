@@ -8,6 +8,8 @@ export interface AddedTokenEntry {
   id: number;
   /** Its text. */
   content: string;
+  /** Whether it is markup, such as `<|im_end|>`, unlike `<tool_call>`; where nothing is said it is. */
+  special?: boolean | null | undefined;
 }
 
 /** What is read of tokenizer.json. */
@@ -77,6 +79,7 @@ const addedSchema = z
       id: z.int().min(0).max(MAX_ID),
       content: z.string().min(1).max(500),
       normalized: z.boolean().nullish(),
+      special: z.boolean().nullish(),
     }),
   )
   .max(MAX_ADDED);

@@ -4,13 +4,17 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { invariant, show, UserError } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
 import { withTimeLimit } from './confine.ts';
+import { normalizeAsReference } from './normalize.ts';
 import { checkTokenizerFile, tokenizerLimits } from './tokenizer-file.ts';
 
 /** A stretch of text to tokenize. */
 export interface TextSegment {
   /** The characters. */
   text: string;
-  /** True for text from outside: what looks like a special token in it stays ordinary text. */
+  /**
+   * True for text from outside: what looks like a special token in it stays ordinary text. Tokens that are added but not special,
+   * such as `<tool_call>`, are tokens in it too, as with `split_special_tokens=True` in transformers.
+   */
   literal: boolean;
 }
 
@@ -103,8 +107,9 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
   // Longest first: the tokenizer's own rule is leftmost-longest.
   const contents = added.map((token) => token.content).sort((a, b) => b.length - a.length);
   const pattern = new RegExp(contents.map(escapeRegExp).join('|') || '(?!)', 'gu');
-  const specialIds = new Map(added.map((token) => [token.content, token.id]));
-  const addedIds = new Set(specialIds.values());
+  const addedIds = new Map(added.map((token) => [token.content, token.id]));
+  // Tokens such as <tool_call> are added but not special: in the reference, split_special_tokens leaves them tokens.
+  const special = new Set(added.filter((token) => token.special !== false).map((token) => token.content));
 
   // The pattern is somebody else's and may take for ever; Qwen's splits a million characters in a second.
   const split = (text: string): string[] => {
@@ -115,13 +120,11 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
     }
   };
   const encodeText = (text: string): number[] => {
-    const normalized = normalizer === null ? text : normalizer.normalize(text);
+    const normalized = normalizer === null ? text : normalizeAsReference(text, (part) => normalizer.normalize(part));
     if (normalized === '') return [];
-    const words = split(normalized);
-    const tokens = model.encode(words);
-    return tokens.map((token) => {
+    return model.encode(split(normalized)).map((token) => {
       const id = model.tokens_to_ids.get(token);
-      invariant(id !== undefined && !addedIds.has(id), `ordinary text was tokenized to the special token ${token}`);
+      invariant(id !== undefined && !addedIds.has(token), `ordinary text was tokenized to the added token ${token}`);
       return id;
     });
   };
@@ -132,9 +135,10 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
     let tail = '';
     for (const { text, literal } of segments) {
       let start = 0;
-      for (const match of literal ? [] : text.matchAll(pattern)) {
+      for (const match of text.matchAll(pattern)) {
+        if (literal && special.has(match[0])) continue;
         append(encodeText(tail + text.slice(start, match.index)));
-        ids.push(specialIds.get(match[0])!);
+        ids.push(addedIds.get(match[0])!);
         start = match.index + match[0].length;
         tail = '';
       }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,27 +8,11 @@ import {
   loadChatTemplate,
   mergedTokens,
   type VisionInput,
-  type VisionKind,
 } from '../../src/prompt/index.ts';
 import { chatSource, hostilePrompts, qwenFile, setups } from './fixtures.ts';
 
-interface ChatGoldens {
-  chats: { kinds: VisionKind[]; question: string; ids: number[] }[];
-}
-const goldens = JSON.parse(
-  readFileSync(new URL('../example/golden/tokens.json', import.meta.url), 'utf8'),
-) as ChatGoldens;
 const image: VisionInput = { kind: 'image', grid: { t: 1, h: 4, w: 6 } };
 const video: VisionInput = { kind: 'video', grid: { t: 3, h: 2, w: 2 }, secondsPerGrid: 0.5 };
-
-test.each(goldens.chats)('gives the tokens of transformers: $kinds $question', ({ kinds, question, ids }) => {
-  const { tokenizer, chat, padTokens } = setups[0]!;
-  // One token per image or video: as the template leaves it, before expansion.
-  const visions = kinds.map((kind): VisionInput => ({ kind, grid: { t: 1, h: 2, w: 2 } }));
-  const prompt = encodePrompt({ tokenizer, chat, question, visions, padTokens });
-  expect([...prompt.tokenIds]).toEqual(ids);
-  expect(prompt.tail).toBe('assistant\n');
-});
 
 describe.each(setups)('$name', ({ tokenizer, chat, padTokens }) => {
   test('expands each pad to its merged patches', () => {

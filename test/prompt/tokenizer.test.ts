@@ -1,5 +1,4 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
@@ -7,20 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { createTokenizer, loadTokenizer } from '../../src/prompt/index.ts';
 import { hostilePrompts, qwenFile, setups, tinyTokenizerJson } from './fixtures.ts';
 
-interface TokenGoldens {
-  literal: { text: string; ids: number[] }[];
-}
-const goldens = JSON.parse(
-  readFileSync(new URL('../example/golden/tokens.json', import.meta.url), 'utf8'),
-) as TokenGoldens;
 const qwen = setups[0]!.tokenizer;
-
-test.each(goldens.literal)(
-  'literal text is tokenized as transformers does with split_special_tokens: $text',
-  (golden) => {
-    expect(qwen.encode(golden.text, { special: false })).toEqual(golden.ids);
-  },
-);
 
 describe.each(setups)('$name', ({ tokenizer, endTokenId }) => {
   test('special tokens are found when asked for only', () => {
@@ -66,6 +52,12 @@ describe.each(setups)('$name', ({ tokenizer, endTokenId }) => {
     expect(tokenizer.decode([])).toBe('');
     expect(tokenizer.tokenId('<|no such|>')).toBeUndefined();
   });
+});
+
+test('a token that is added but not special is one in literal text too, as with split_special_tokens', () => {
+  const [text, ids] = ['a <tool_call> b<|im_end|>', [64, 220, 151657, 293, 27, 91, 318, 6213, 91, 29]];
+  expect(qwen.encode(text, { special: false })).toEqual(ids);
+  expect(qwen.decode(ids)).toBe(text);
 });
 
 test('very long text is tokenized', () => {
