@@ -131,17 +131,23 @@ export function builtInTemplate(name: string): PromptTemplate {
 
 const placeholders = ['prompt', 'answer_format'];
 
+/** Most characters of a template; attention takes memory by the square of it, and an adapter's card brings its own. */
+const MAX_TEMPLATE = 20_000;
+
 /**
  * A user's own template. `{prompt}` stands for the clip's text prompt, `{answer_format}` for {@link answerFormat}; any other
  * name in braces is an error. Braces around anything but a bare name are left as they are.
  * @param source - the template's text; white space around it is dropped
  * @param name - what to call it in messages, such as its file name
  * @returns the template
- * @throws UserError `bad-recipe` when it is empty or holds unknown placeholders (all are named)
+ * @throws UserError `bad-recipe` when it is empty, has more than 20,000 characters or holds unknown placeholders (all are named)
  */
 export function parseTemplate(source: string, name: string): PromptTemplate {
   const text = source.replace(/^\uFEFF/u, '').trim();
   if (text === '') throw new UserError('bad-recipe', `${name}: expected a question, got an empty template`);
+  if (text.length > MAX_TEMPLATE) {
+    throw new UserError('bad-recipe', `${name}: expected at most ${MAX_TEMPLATE} characters, got ${text.length}`);
+  }
   const pattern = /\{([A-Za-z_][\w-]*)\}/gu;
   const unknown = [...text.matchAll(pattern)].map((match) => match[1]!).filter((key) => !placeholders.includes(key));
   if (unknown.length > 0) {

@@ -46,6 +46,10 @@ export async function makeCard(
   };
 }
 
+/** A card is somebody else's file: frames of a clip, and pixels that each of them has at least (those of an 8K frame). */
+const MAX_FRAMES = 10_000;
+const MAX_MIN_PIXELS = 2 ** 25;
+
 /**
  * The settings that a card holds.
  * @param card - the card
@@ -61,18 +65,26 @@ export function settingsOf(card: Card, where: string): ScorerSettings {
   };
   const oneOf = <T extends string>(what: string, got: unknown, known: readonly T[]): T =>
     known.includes(got as T) ? (got as T) : bad(what, got);
-  const natural = (what: string, got: unknown): number =>
-    typeof got === 'number' && Number.isInteger(got) && got >= 0 ? got : bad(what, got);
+  const natural = (key: string, least: number, most: number): number => {
+    const got = card.frames[key];
+    return typeof got === 'number' && Number.isInteger(got) && got >= least && got <= most
+      ? got
+      : bad(`frames.${key}`, got);
+  };
   const { frames, answer } = card;
-  const assumedFps = frames['assumedFps'];
+  const assumedFps = frames['assumedFps'] ?? null;
+  if (assumedFps !== null && !(typeof assumedFps === 'number' && assumedFps > 0 && assumedFps <= 1000)) {
+    bad('frames.assumedFps', assumedFps);
+  }
+  if (card.scale.min >= card.scale.max) bad('scale', card.scale);
   return {
     frames: {
       pick: oneOf<FramePick>('frames.pick', frames['pick'], ['middle', 'first', 'uniform', 'random', 'keyframe']),
-      count: natural('frames.count', frames['count']),
+      count: natural('count', 1, MAX_FRAMES),
       as: oneOf('frames.as', frames['as'], ['video', 'images']),
-      minPixels: natural('frames.minPixels', frames['minPixels']),
-      maxPixels: natural('frames.maxPixels', frames['maxPixels']),
-      seed: natural('frames.seed', frames['seed']),
+      minPixels: natural('minPixels', 0, MAX_MIN_PIXELS),
+      maxPixels: natural('maxPixels', 1, Number.MAX_SAFE_INTEGER),
+      seed: natural('seed', 0, Number.MAX_SAFE_INTEGER),
       ...(typeof assumedFps === 'number' ? { assumedFps } : {}),
     },
     prompt: card.prompt,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
-import type { LoraOptions } from '../../src/model/index.ts';
+import type { Card, LoraOptions } from '../../src/model/index.ts';
 import {
   createRandomCheckpoint,
   initLora,
@@ -27,6 +27,7 @@ import {
   loadScorer,
   makeCard,
   memoryFeatureCache,
+  settingsOf,
 } from '../../src/score/index.ts';
 import { openFrameReader } from '../../src/video/index.ts';
 
@@ -242,5 +243,37 @@ describe('exportAdapter', () => {
   test('refuses a model without adapter, and a folder that holds something', async () => {
     await expect(exportAdapter(model(), join(folder, 'no'), 'merged')).rejects.toThrow('got a model of its own');
     await expect(exportAdapter(adapter(), model(), 'merged')).rejects.toThrow('expected a new or empty folder');
+  });
+});
+
+describe('a card of somebody else’s', () => {
+  const card = (frames: object, scale: object = {}): Card => ({
+    format: 1,
+    baseHash: null,
+    baseModel: null,
+    frames: { ...settings.frames, assumedFps: null, ...frames },
+    prompt: settings.prompt,
+    answer: settings.answer,
+    positions: settings.positions,
+    scale: { ...settings.scale, ...scale },
+    training: { manifestSha256: '0'.repeat(64), targetColumn: 'mos', numClips: 3, step: 1 },
+    goldenScores: [],
+    writtenBy: 'test',
+  });
+
+  test.each<[string, Card]>([
+    ['frames.count is 0', card({ count: 0 })],
+    ['frames.count is 1000000000', card({ count: 1e9 })],
+    ['frames.minPixels is 1000000000', card({ minPixels: 1e9 })],
+    ['frames.maxPixels is 0', card({ maxPixels: 0 })],
+    ['frames.assumedFps is -1', card({ assumedFps: -1 })],
+    ['frames.assumedFps is "x"', card({ assumedFps: 'x' })],
+    ['scale is {"min":100,', card({}, { min: 100 })],
+  ])('is refused when its %s', (message, given) => {
+    expect(() => settingsOf(given, 'here')).toThrow(`here: its card's ${message}`);
+  });
+
+  test('is taken with what a trainer writes', () => {
+    expect(settingsOf(card({}), 'here')).toEqual(settings);
   });
 });
