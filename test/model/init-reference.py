@@ -5,7 +5,7 @@ Also prints how far its own second opinions lie apart: the same logits one token
 import json, pathlib, sys
 import numpy as np, peft, torch, transformers
 from PIL import Image
-from transformers import AutoProcessor, AutoTokenizer, Qwen2_5_VLForConditionalGeneration as Model
+from transformers import AutoProcessor, AutoTokenizer, Qwen2_5_VLForConditionalGeneration as Model, Qwen2VLImageProcessorPil
 
 root = pathlib.Path(sys.argv[1])
 QUESTIONS = [
@@ -31,6 +31,7 @@ sizes = {name: sum(p.numel() for p in load(name).parameters()) for name in ["ran
 model = load("base")
 tokenizer = AutoTokenizer.from_pretrained(root / "base")
 processor = AutoProcessor.from_pretrained(root / "base")
+processor.image_processor = Qwen2VLImageProcessorPil.from_pretrained(root / "base")
 assert (tokenizer.eos_token, tokenizer.pad_token, len(tokenizer)) == ("<|im_end|>", "<|endoftext|>", model.config.text_config.vocab_size)
 
 
