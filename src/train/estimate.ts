@@ -23,7 +23,7 @@ import { stepGraph } from './step.ts';
 /** One kind of work of a run. */
 export interface EstimatedPart {
   /** What it is. */
-  name: 'vision tower' | 'training step' | 'validation pass';
+  name: 'vision tower' | 'training step' | 'scoring pass';
   /** How often it runs. */
   runs: number;
   /** Seconds of one run, its memory being there. */
@@ -108,9 +108,10 @@ export async function estimateRun(recipe: Recipe): Promise<RunEstimate> {
   const clips = data.train.length + data.validation.length;
   const updates = Math.ceil(data.train.length / recipe.batchSize) * recipe.epochs;
   const microBatch = Math.min(recipe.microBatch, recipe.batchSize, data.train.length);
-  const every =
-    recipe.evaluation.every === 'epoch' ? Math.ceil(data.train.length / recipe.batchSize) : recipe.evaluation.every;
-  const validations = data.validation.length * Math.ceil(updates / every);
+  const times = (every: 'epoch' | number): number =>
+    Math.ceil(updates / (every === 'epoch' ? Math.ceil(data.train.length / recipe.batchSize) : every));
+  // A checkpoint comes with the scores of two golden pictures.
+  const passes = data.validation.length * times(recipe.evaluation.every) + 2 * times(recipe.checkpoint.every);
   const part = (
     name: EstimatedPart['name'],
     runs: number,
@@ -135,12 +136,12 @@ export async function estimateRun(recipe: Recipe): Promise<RunEstimate> {
       'training step',
       Math.ceil((data.train.length * recipe.epochs) / microBatch),
       step,
-      samples.sizes.map((sample) => times(sample.step, microBatch)),
+      samples.sizes.map((sample) => ofBatch(sample.step, microBatch)),
       mapped(false),
     ),
     part(
-      'validation pass',
-      validations,
+      'scoring pass',
+      passes,
       score,
       samples.sizes.map((sample) => sample.score),
       mapped(false),
@@ -175,7 +176,7 @@ export async function estimateRun(recipe: Recipe): Promise<RunEstimate> {
 const count = (value: Value): number => value.shape.reduce<number>((total, d) => total * (d as number), 1);
 
 /** The sizes of a micro-batch of clips of one size. */
-function times(sizes: ReadonlyMap<string, number>, clips: number): Map<string, number> {
+function ofBatch(sizes: ReadonlyMap<string, number>, clips: number): Map<string, number> {
   const grown = new Map(sizes);
   for (const name of ['B', 'M', 'W', 'S']) grown.set(name, (sizes.get(name) ?? 1) * clips);
   return grown;

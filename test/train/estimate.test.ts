@@ -25,7 +25,7 @@ describe('estimateRun', () => {
     expect(runs(forecast)).toEqual({
       'vision tower': start.numTrain + start.numValidation,
       'training step': only(events, 'step').length * 3, // batches of three clips, one at a time
-      'validation pass': only(events, 'evaluation').length * start.numValidation,
+      'scoring pass': only(events, 'evaluation').length * (start.numValidation + 2), // two golden pictures a checkpoint
     });
     expect(forecast.visionTokens).toBe(4); // 56 × 56 pixels
     expect(forecast.tokens).toBeGreaterThan(100);
@@ -33,7 +33,7 @@ describe('estimateRun', () => {
 
   test('every weight that trains is held five times, and the tower is part of the step', async () => {
     const full = await estimate({ method: 'full' });
-    expect(Object.keys(runs(full))).toEqual(['training step', 'validation pass']);
+    expect(Object.keys(runs(full))).toEqual(['training step', 'scoring pass']);
     const { numModelParameters } = only(await runAll(shop.recipe('full', { method: 'full', epochs: 1 })), 'start')[0]!;
     const lora = await estimate();
     const difference = full.ownBytes - lora.ownBytes;
