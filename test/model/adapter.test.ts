@@ -27,14 +27,14 @@ const golden = JSON.parse(readFileSync(join(peftFolder, 'logits.json'), 'utf8'))
   base: number[];
   adapted: number[];
 };
-const reference = fileURLToPath(new URL('adapter-reference.py', import.meta.url));
+const reference = fileURLToPath(new URL('../reference/golden-adapter.py', import.meta.url));
 const python = process.env['IOVQA_REFERENCE_PYTHON'];
 
 const base = async (): Promise<Checkpoint> => openCheckpoint(await writeBase(join(temporaryFolder(), 'base')));
 const shapes = (checkpoint: Checkpoint, lora: Adapter['lora']): Map<string, [number, number]> =>
   loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
 
-/** Logits of the last two of adapter-reference.py's tokens. */
+/** Logits of the last two of golden-adapter.py's tokens. */
 async function logits(checkpoint: Checkpoint, adapter: Adapter | null): Promise<Float32Array> {
   const ids = [...Array.from({ length: 37 }, (_, i) => i + 3), 7, 7, 8];
   const T = ids.length;

@@ -1,4 +1,4 @@
-// Small checkpoints on disk with weights of a formula, as adapter-reference.py and reference.py make them.
+// Small checkpoints on disk with weights of a formula, as golden-adapter.py and golden-model.py of test/reference make them.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

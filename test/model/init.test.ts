@@ -1,4 +1,4 @@
-// Random models and our adapters as transformers and PEFT see them (golden/init.json, made by init-reference.py): a whole clip from
+// Random models and our adapters as transformers and PEFT see them (golden/init.json, made by test/reference/golden-init.py): a whole clip from
 // its file to the logits of the answer, token ids, adapters; and what the random weights are.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

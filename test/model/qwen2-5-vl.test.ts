@@ -1,4 +1,4 @@
-// The model's graphs against transformers, for weights and pixels of a fixed formula (golden/, made by reference.py).
+// The model's graphs against transformers, for weights and pixels of a fixed formula (golden/, made by test/reference/golden-model.py).
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { TensorData } from '../../src/graph/index.ts';
@@ -52,7 +52,7 @@ const vision: VisionConfig = {
   inChannels: 3,
 };
 
-/** The formula of reference.py. */
+/** The formula of golden-model.py. */
 function formula(name: string, size: number, scale: number, offset = 0): Float32Array {
   let seed = 0;
   for (let i = 0; i < name.length; i++) seed += name.charCodeAt(i) * (i + 1);

@@ -1,5 +1,5 @@
 // Models and adapters with weights of a fixed stream, for the comparison with transformers and PEFT. Run as a program with a folder,
-// it writes there what adapter-reference.py reads: base/, adapter-plain/, adapter-rslora/, picture.png and frame-N.png.
+// it writes there what golden-init.py of test/reference reads: base/, adapter-plain/, adapter-rslora/, picture.png and frame-N.png.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// AdamW, the norm of gradients and the schedules against torch and transformers (golden/, made by adamw-reference.py).
+// AdamW, the norm of gradients and the schedules against torch and transformers (golden/, made by test/reference/golden-adamw.py).
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { AdamWOptions } from '../../src/train/adamw.ts';

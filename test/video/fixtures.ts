@@ -1,4 +1,4 @@
-// Pictures by formula (reference.py has the same), the options that most tests use, a reader and a folder for a test file.
+// Pictures by formula (test/reference/golden-frames.py has the same), the options that most tests use, a reader and a folder for a test file.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
 """Writes golden/qwen2-5-vl.json: outputs of transformers' Qwen2.5-VL for weights and pixels of a fixed formula.
-Usage: python test/model/reference.py   (transformers 5.17.0, torch 2.13.0)"""
+Usage: python test/reference/golden-model.py   (transformers 5.17.0, torch 2.13.0)"""
 import json, pathlib
 import numpy as np, torch, transformers
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
@@ -34,10 +34,10 @@ with torch.no_grad():
     positions, _ = model.model.get_rope_index(ids, mm_token_type_ids=types, image_grid_thw=grid, attention_mask=torch.ones_like(ids))
     order, _ = get_vision_window_index(grid, 2, 112, 14)
 golden = {
-    "made by": f"test/model/reference.py, transformers {transformers.__version__}, torch {torch.__version__}",
+    "made by": f"test/reference/golden-model.py, transformers {transformers.__version__}, torch {torch.__version__}",
     "features": features[::10].flatten().tolist(),
     "logits": out.logits[0, [40, 83]].flatten().tolist(),
     "positions": positions[:, 0].flatten().tolist(),
     "windowOrder": order.tolist(),
 }
-pathlib.Path(__file__).with_name("golden").joinpath("qwen2-5-vl.json").write_text(json.dumps(golden))
+pathlib.Path(__file__).parents[1].joinpath("model", "golden").joinpath("qwen2-5-vl.json").write_text(json.dumps(golden))

@@ -1,6 +1,6 @@
 """Writes the golden values of test/video with transformers, torchvision and Pillow as the references.
 
-Run from the repository's root: python test/video/reference.py
+Run from the repository's root: python test/reference/golden-frames.py
 - golden/resize.json: smart_resize, resizes of Pillow (PIL image processor) and torchvision (video processor), pixel_values of both;
 - golden/stills.json: small pictures made by Pillow, and what Pillow decodes of them;
 - golden/real.json: SHA-256 of what Pillow decodes of real clips (../shared/data), which are not part of the project.
@@ -23,7 +23,7 @@ from transformers import Qwen2VLImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "video" / "golden"
 DATA = Path("../shared/data")
 VERSIONS = {
     "transformers": transformers.__version__,

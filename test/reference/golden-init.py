@@ -1,6 +1,6 @@
 """transformers' side of init.test.ts (transformers 5.17.0, PEFT 0.21.0, torch 2.13.0, torchvision 0.28.0).
   npx tsx test/model/reference-models.ts DIR      writes the models, adapters and pictures
-  python test/model/init-reference.py DIR         loads them, refuses whatever is missing or left over, writes golden/init.json
+  python test/reference/golden-init.py DIR         loads them, refuses whatever is missing or left over, writes golden/init.json
 Also prints how far its own second opinions lie apart: the same logits one token later, PEFT's merged weights."""
 import json, pathlib, sys
 import numpy as np, peft, torch, transformers
@@ -80,7 +80,7 @@ def describe(name, clip):
 
 
 golden = {
-    "made by": f"test/model/init-reference.py, transformers {transformers.__version__}, PEFT {peft.__version__}, torch {torch.__version__}",
+    "made by": f"test/reference/golden-init.py, transformers {transformers.__version__}, PEFT {peft.__version__}, torch {torch.__version__}",
     "sizes": sizes, "chats": chats, "clips": {name: describe(name, clip) for name, clip in clips.items()}, "adapters": {},
 }
 for name in ["plain", "rslora"]:
@@ -94,6 +94,6 @@ for name in ["plain", "rslora"]:
     golden["adapters"][name] = {"wrapped": len(wrapped), "logits": rounded(last(adapted, clips["image"]))}
     merged = last(adapted.merge_and_unload(), clips["image"])
     print(name, "merged differs by", float((merged - torch.tensor(golden["adapters"][name]["logits"])).abs().max()))
-path = pathlib.Path(__file__).with_name("golden") / "init.json"
+path = pathlib.Path(__file__).parents[1] / "model" / "golden" / "init.json"
 path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 print(path, path.stat().st_size, "bytes")

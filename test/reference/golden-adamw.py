@@ -1,5 +1,5 @@
-"""Writes golden/adamw.json: updates of torch.optim.AdamW, norms of gradients, and learning rates of transformers' schedules.
-Usage: python test/train/adamw-reference.py   (torch 2.13.0, transformers 5.17.0)"""
+"""Writes test/train/golden/adamw.json: updates of torch.optim.AdamW, norms of gradients, and learning rates of transformers' schedules.
+Usage: python test/reference/golden-adamw.py   (torch 2.13.0, transformers 5.17.0)"""
 import json, pathlib
 import torch, transformers
 from transformers import (get_constant_schedule_with_warmup, get_cosine_schedule_with_warmup,
@@ -48,5 +48,5 @@ golden = dict(
              run(2, dict(betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1), 0.05, 1.0, 1.0),
              run(3, dict(betas=(0.8, 0.99), eps=1e-3, weight_decay=0.01), 0.01, 1.0, 1e-3)],
     schedules=[schedule("cosine", 3, 20), schedule("cosine", 0, 7), schedule("linear", 2, 9), schedule("constant", 4, 6)])
-path = pathlib.Path(__file__).parent / "golden" / "adamw.json"
+path = pathlib.Path(__file__).parents[1] / "train" / "golden" / "adamw.json"
 path.write_text(json.dumps(golden, indent=1) + "\n")

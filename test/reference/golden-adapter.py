@@ -1,6 +1,6 @@
-"""PEFT's side of adapter.test.ts (transformers 5.17.0, PEFT 0.21.0, torch 2.13.0).
-python test/model/adapter-reference.py make             writes golden/adapter: a base's config.json, an adapter on it, its logits
-python test/model/adapter-reference.py logits BASE DIR  loads the adapter DIR on the checkpoint BASE, prints JSON: what PEFT made of it"""
+"""PEFT's side of test/model/adapter.test.ts (transformers 5.17.0, PEFT 0.21.0, torch 2.13.0).
+python test/reference/golden-adapter.py make             writes golden/adapter: a base's config.json, an adapter on it, its logits
+python test/reference/golden-adapter.py logits BASE DIR  loads the adapter DIR on the checkpoint BASE, prints JSON: what PEFT made of it"""
 import json, pathlib, sys, tempfile, warnings
 import numpy as np, peft, torch, transformers
 from safetensors.torch import load_file, save_file
@@ -22,7 +22,7 @@ def logits(model):
 
 
 def make():
-    folder = pathlib.Path(__file__).with_name("golden") / "adapter"
+    folder = pathlib.Path(__file__).parents[1] / "model" / "golden" / "adapter"
     config = Qwen2_5_VLConfig(
         text_config=dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
                          intermediate_size=80, vocab_size=100, rms_norm_eps=1e-6, tie_word_embeddings=True,
@@ -48,7 +48,7 @@ def make():
     (folder / "README.md").unlink()
     config.to_json_file(folder / "base-config.json")
     (folder / "logits.json").write_text(json.dumps({
-        "made by": f"test/model/adapter-reference.py, transformers {transformers.__version__}, PEFT {peft.__version__}",
+        "made by": f"test/reference/golden-adapter.py, transformers {transformers.__version__}, PEFT {peft.__version__}",
         "base": base, "adapted": logits(adapted)}) + "\n")
 
 
