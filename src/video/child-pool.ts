@@ -31,7 +31,7 @@ interface Worker {
   /** Whether it has begun with its job. */
   begun: boolean;
   job: Job | undefined;
-  timer: NodeJS.Timeout | undefined;
+  timer: Countdown | undefined;
 }
 
 /** Milliseconds that a child may take to start. */
@@ -51,7 +51,7 @@ export function openChildPool(size: number): ChildPool {
     const { job } = worker;
     worker.job = undefined;
     worker.begun = false;
-    clearTimeout(worker.timer);
+    worker.timer?.stop();
     unrefChild(worker.child);
     if (job) end(job);
   };
@@ -73,10 +73,10 @@ export function openChildPool(size: number): ChildPool {
   };
   const begin = (worker: Worker): void => {
     const { clip, limits } = worker.job!.request;
-    clearTimeout(worker.timer);
-    worker.timer = setTimeout(() => {
+    worker.timer?.stop();
+    worker.timer = countdown(limits.maxMilliseconds, () => {
       kill(worker, unreadable(clip.path, `to be read within ${limits.maxMilliseconds} ms`, 'a decoder still at work'));
-    }, limits.maxMilliseconds);
+    });
     worker.child.send(worker.job!.request, (error) => {
       if (error) retry(worker, error);
     });
@@ -144,9 +144,9 @@ export function openChildPool(size: number): ChildPool {
       refChild(worker.child);
       if (worker.ready) begin(worker);
       else {
-        worker.timer = setTimeout(() => {
+        worker.timer = countdown(startLimit, () => {
           kill(worker, new Error(`internal: the decoding process did not start within ${startLimit} ms`));
-        }, startLimit);
+        });
       }
     }
   };
@@ -192,6 +192,30 @@ export function openChildPool(size: number): ChildPool {
       await Promise.all(all.map((worker) => worker.exited));
     },
   };
+}
+
+/** A timer that can be stopped. */
+interface Countdown {
+  stop: () => void;
+}
+
+/**
+ * Calls `end` after some time in which this process could have heard of its child. The runtime computes on this thread: a step of a
+ * large model holds it for a minute, in which the child has long answered.
+ */
+function countdown(milliseconds: number, end: () => void): Countdown {
+  const step = Math.min(milliseconds, 250);
+  let left = milliseconds;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    left -= Math.min(now - last, 2 * step);
+    last = now;
+    if (left > 0) return;
+    clearInterval(timer);
+    end();
+  }, step);
+  return { stop: () => clearInterval(timer) };
 }
 
 function forkChild(): ChildProcess {
