@@ -43,19 +43,23 @@ export type {
 } from './dataset/index.ts';
 export { kFold, readManifest, rowsOfSplit, splitByGroup } from './dataset/index.ts';
 export type { FloatDtype } from './files/index.ts';
-export type { ExternalSource, Provider, RunOptions } from './graph/index.ts';
+export type { ExternalSource, MachineSpeed, Provider, RunOptions } from './graph/index.ts';
 export { providers } from './graph/index.ts';
 export type {
+  CachedModel,
   Checkpoint,
   ModelSize,
   ProcessorConfig,
+  PulledModel,
+  PullOptions,
+  PullPlan,
   RandomCheckpointOptions,
   StoredTensor,
   TextConfig,
   VisionConfig,
   VisionTokens,
 } from './model/index.ts';
-export { createRandomCheckpoint, modelSizes, openCheckpoint } from './model/index.ts';
+export { createRandomCheckpoint, listCachedModels, modelSizes, openCheckpoint, pullModel } from './model/index.ts';
 export type { FrameOptions, FramePick, FramePlan, FrameTime } from './video/index.ts';
 export type { AnswerKind, AnswerStep } from './prompt/index.ts';
 export type { PositionRule } from './example/index.ts';
@@ -63,6 +67,9 @@ export type {
   AnswerSettings,
   Clip,
   ClipScore,
+  Exported,
+  ExportFormat,
+  ExportOptions,
   FailedClip,
   FrameSettings,
   PromptSettings,
@@ -70,15 +77,17 @@ export type {
   ScorerOptions,
   ScorerSettings,
 } from './score/index.ts';
-export { loadScorer } from './score/index.ts';
+export { exportAdapter, loadScorer } from './score/index.ts';
 export type {
+  EstimatedPart,
   Recipe,
   RecipeFile,
   RecipeInput,
   RecipeSources,
   ResolvedRecipe,
+  RunEstimate,
   TrainEvent,
   TrainOptions,
   ValidationScores,
 } from './train/index.ts';
-export { readRunRecipe, resolveRecipe, train } from './train/index.ts';
+export { estimateRun, readRunRecipe, resolveRecipe, train } from './train/index.ts';
