@@ -49,7 +49,7 @@ try {
     return run(['score', ...pictures, '--with', model, '--json']);
   };
   // The tower works some clips ahead while the text model is still being read: only later clips show what one takes.
-  const [one, some, many] = [await score(1), await score(5), await score(10)];
+  const [one, some, many] = [await score(1), await score(4), await score(8)];
   const steps: number[] = [];
   const trained = await run(['train', ...recipe, '--out', out, '--json'], () => {
     let text = '';
@@ -64,7 +64,7 @@ try {
   const between = steps.slice(1).map((at, i) => at - steps[i]!);
   const step = [...between].sort((a, b) => a - b)[between.length >> 1]!;
   const part = (name: string): number => forecast.parts.find((candidate) => candidate.name === name)!.seconds;
-  const clip = (many.seconds - some.seconds) / 5;
+  const clip = (many.seconds - some.seconds) / 4;
   const clipForecast = part('vision tower') + part('scoring pass');
 
   console.log(`${model}: ${Math.round(forecast.tokens)} tokens a clip`);

@@ -130,8 +130,6 @@ export interface OnnxModel {
   weightsFolder: string | null;
   /** The graph's inputs, by name. */
   inputs: Map<string, Value<'input'>>;
-  /** Number of nodes, for reports. */
-  numNodes: number;
 }
 
 /**
@@ -184,7 +182,7 @@ class Writer implements Emitter {
       },
     });
     const bytes = toBinary(ModelProtoSchema, model);
-    return { bytes, weightsFolder: this.weightsFolder, inputs: this.inputs, numNodes: this.nodes.length };
+    return { bytes, weightsFolder: this.weightsFolder, inputs: this.inputs };
   }
 
   private emit(value: Value): void {

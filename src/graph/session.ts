@@ -48,8 +48,6 @@ export interface Session<Names extends string = string> {
   run(feeds: Readonly<Record<string, TensorData>>): Promise<Record<Names, TensorData<Float32Array>>>;
   /** Frees the memory of the session, mapped weights too; the next run opens it again. Not while one is going on. */
   rest(): Promise<void>;
-  /** Nodes of the graph before the runtime's own optimisations. */
-  readonly numNodes: number;
   /** Frees the session. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -93,9 +91,10 @@ export async function compile<Names extends string>(
         optimization: { disable_specified_optimizers: 'ConstantFolding' },
       },
     });
-  let native: ort.InferenceSession | null;
+  let native: Promise<ort.InferenceSession> | null = open();
+  let isDisposed = false;
   try {
-    native = await open();
+    await native;
   } catch (error) {
     if (provider === 'cpu') throw error;
     throw new UserError('not-supported', `provider ${provider}: ${(error as Error).message.split('\n')[0]}`, {
@@ -105,11 +104,10 @@ export async function compile<Names extends string>(
   }
   const names = Object.keys(outputs) as Names[];
   return {
-    numNodes: model.numNodes,
     async run(feeds) {
       const given = checkFeeds(model.inputs, feeds);
-      native ??= await open();
-      const results = await native.run(given);
+      if (isDisposed) throw new Error('the session was disposed of');
+      const results = await (await (native ??= open())).run(given);
       const out = {} as Record<Names, TensorData<Float32Array>>;
       for (const name of names) {
         const result = results[name]!;
@@ -120,13 +118,16 @@ export async function compile<Names extends string>(
       return out;
     },
     rest,
-    [Symbol.asyncDispose]: rest,
+    async [Symbol.asyncDispose]() {
+      isDisposed = true;
+      await rest();
+    },
   };
 
   async function rest(): Promise<void> {
-    const session = native;
+    const opened = native;
     native = null;
-    await session?.release();
+    await (await opened)?.release();
   }
 }
 

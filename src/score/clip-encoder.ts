@@ -1,8 +1,9 @@
 // From a clip's row to what the model's graph takes: frames, vision features, prompt.
+import { UserError } from '../core/index.ts';
 import type { RunOptions } from '../graph/index.ts';
 import type { ClipVision } from '../example/index.ts';
 import type { Checkpoint, VisionEncoder } from '../model/index.ts';
-import { compileVisionEncoder } from '../model/index.ts';
+import { blameWeights, compileVisionEncoder } from '../model/index.ts';
 import type { EncodedPrompt } from '../prompt/index.ts';
 import { encodePrompt } from '../prompt/index.ts';
 import type { FrameOptions, FramePlan, FrameReader, RgbFrame, VisionPixels } from '../video/index.ts';
@@ -77,7 +78,12 @@ export function createClipEncoder(options: ClipEncoderOptions): ClipEncoder {
 
   const features = async (visions: readonly VisionPixels[]): Promise<Float32Array> => {
     tower ??= compileVisionEncoder(checkpoint.vision, checkpoint.stored, options.run);
-    return (await tower).encode(visions);
+    const values = await (await tower).encode(visions);
+    const bad = values.find((value) => !Number.isFinite(value));
+    if (bad === undefined) return values;
+    // Before they are cached: the fault is the model's, not the clip's.
+    const error = new UserError('non-finite', `expected finite vision features, got ${bad}`);
+    throw await blameWeights(checkpoint, error);
   };
   const cut = (as: FramePlan['as'], rgb: readonly RgbFrame[]): VisionPixels[] =>
     as === 'video' ? [cutPatches('video', rgb, frames)] : rgb.map((frame) => cutPatches('image', [frame], frames));

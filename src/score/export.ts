@@ -57,6 +57,11 @@ export async function exportAdapter(
   format: ExportFormat,
   options: ExportOptions = {},
 ): Promise<Exported> {
+  if (format === 'adapter' && options.dtype !== undefined) {
+    throw new UserError('bad-input', `dtype: expected it with merged weights, got ${options.dtype} for an adapter`, {
+      hint: 'Adapters are written in F32, as they were trained.',
+    });
+  }
   const opened = await openModel(path, options.model);
   const { folder, checkpoint, adapter } = opened;
   if (adapter === null) {

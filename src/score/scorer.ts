@@ -108,7 +108,7 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
     try {
       return { clip, encoded: await encoder.encode(clip, signal) };
     } catch (error) {
-      if (error instanceof UserError) return { clip, error };
+      if (error instanceof UserError) return { clip, error: error.code === 'non-finite' ? ofClip(clip, error) : error };
       throw error;
     }
   };

@@ -3,7 +3,7 @@ import type { ClipEncoder, EncodedClip } from '../score/index.ts';
 import type { ClipRow } from '../dataset/index.ts';
 
 /** Memory for encoded clips, in bytes. */
-const MAX_BYTES = 6 * 1024 ** 3;
+export const MAX_BYTES: number = 6 * 1024 ** 3;
 
 /** Gives encoded clips by row. */
 export interface ClipStore {

@@ -1,5 +1,6 @@
 // Forecasts memory and time of a run before it: sizes from a few of its clips, costs from its graphs, speeds from this machine.
 import { totalmem } from 'node:os';
+import { UserError } from '../core/index.ts';
 import { buildExample, buildScoringExample, trimToTargets } from '../example/index.ts';
 import type { GraphCost, MachineSpeed, Value } from '../graph/index.ts';
 import { gradients, graphCost, measureSpeed, runSeconds } from '../graph/index.ts';
@@ -14,9 +15,12 @@ import {
 } from '../model/index.ts';
 import { encodePrompt } from '../prompt/index.ts';
 import { edgeLogProbs, frameOptions, loadQuestioner, positionOptions } from '../score/index.ts';
+import type { ClipFrames } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { readRunData } from './data.ts';
-import type { Recipe } from './recipe/index.ts';
+import { adoptAdapter } from './adopt-adapter.ts';
+import { MAX_BYTES } from './clip-store.ts';
+import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
 import { LARGE, answerTrie, scorerSettings } from './setup.ts';
 import { stepGraph } from './step.ts';
 
@@ -73,10 +77,11 @@ interface Sample {
 
 /**
  * Forecasts a run. Opens a few clips of it, and measures the machine for a second or two; nothing is written.
- * @param recipe - the run
+ * @param resolved - the run, from `resolveRecipe`
  * @throws UserError as training does for mistakes in data and model; `unreadable-media` for a clip that cannot be opened
  */
-export async function estimateRun(recipe: Recipe): Promise<RunEstimate> {
+export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate> {
+  const { recipe } = await adoptAdapter(resolved);
   const data = await readRunData(recipe);
   const checkpoint = await openCheckpoint(recipe.model);
   const samples = await readSamples(recipe, checkpoint, data);
@@ -106,12 +111,14 @@ export async function estimateRun(recipe: Recipe): Promise<RunEstimate> {
       .filter((name) => name.startsWith('visual.') === isTower && isRead(name))
       .reduce((total, name) => total + stored(name).source.length, 0);
   const clips = data.train.length + data.validation.length;
+  const [whole, rest] = [Math.floor(data.train.length / recipe.batchSize), data.train.length % recipe.batchSize];
   const updates = Math.ceil(data.train.length / recipe.batchSize) * recipe.epochs;
   const microBatch = Math.min(recipe.microBatch, recipe.batchSize, data.train.length);
   const times = (every: 'epoch' | number): number =>
     Math.ceil(updates / (every === 'epoch' ? Math.ceil(data.train.length / recipe.batchSize) : every));
   // A checkpoint comes with the scores of two golden pictures.
-  const passes = data.validation.length * times(recipe.evaluation.every) + 2 * times(recipe.checkpoint.every);
+  const golden = 2 * times(recipe.checkpoint.every);
+  const passes = data.validation.length * times(recipe.evaluation.every) + golden;
   const part = (
     name: EstimatedPart['name'],
     runs: number,
@@ -134,7 +141,7 @@ export async function estimateRun(recipe: Recipe): Promise<RunEstimate> {
   const parts = [
     part(
       'training step',
-      Math.ceil((data.train.length * recipe.epochs) / microBatch),
+      recipe.epochs * (whole * Math.ceil(recipe.batchSize / microBatch) + Math.ceil(rest / microBatch)),
       step,
       samples.sizes.map((sample) => ofBatch(sample.step, microBatch)),
       mapped(false),
@@ -149,11 +156,12 @@ export async function estimateRun(recipe: Recipe): Promise<RunEstimate> {
   ];
   if (lora !== null) {
     const sizes = samples.sizes.map((sample) => sample.score);
-    parts.unshift(part('vision tower', clips, tower, sizes, mapped(true)));
+    parts.unshift(part('vision tower', clips + golden, tower, sizes, mapped(true)));
   }
 
-  // Values, both moments, and two copies of the gradients, one of which waits for the garbage collector.
-  const held = BASE_BYTES + 5 * trainedBytes;
+  // Values, both moments, and two copies of the gradients, one of which waits for the garbage collector; features of all clips.
+  const clipBytes = 4 * text.hiddenSize * samples.visionTokens;
+  const held = BASE_BYTES + 5 * trainedBytes + Math.min(MAX_BYTES, clips * clipBytes);
   const isLarge = mapped(true) + mapped(false) >= LARGE;
   const together = (of: (part: EstimatedPart) => number): number =>
     isLarge ? Math.max(...parts.map(of)) : parts.reduce((total, one) => total + of(one), 0);
@@ -197,8 +205,18 @@ async function readSamples(
   await using reader = openFrameReader({ workers: recipe.run.workers });
   const sizes: Sample[] = [];
   let [tokens, visionTokens] = [0, 0];
+  let bad: UserError | undefined;
   for (const row of rows) {
-    const { plan, visions } = await reader.read(row, frameOptions(checkpoint, settings.frames));
+    let clip: ClipFrames;
+    try {
+      clip = await reader.read(row, frameOptions(checkpoint, settings.frames));
+    } catch (error) {
+      // A run may leave some out; which, it says when it reads them.
+      if (!(error instanceof UserError) || recipe.data.maxBadFraction === 0) throw error;
+      bad = error;
+      continue;
+    }
+    const { plan, visions } = clip;
     const prompt = encodePrompt({
       tokenizer,
       chat,
@@ -229,6 +247,7 @@ async function readSamples(
     tokens += example.tokenIds.length;
     visionTokens += seen.get('M')!;
   }
-  const mean = (total: number): number => total / rows.length;
+  if (sizes.length === 0) throw bad!;
+  const mean = (total: number): number => total / sizes.length;
   return { sizes, numColumns: trie?.columns.length ?? 1, tokens: mean(tokens), visionTokens: mean(visionTokens) };
 }

@@ -34,7 +34,8 @@ export async function* prepareClips(
     try {
       return { id: row.id, plan: (await store.get(row, options.signal)).plan };
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
+      // Features that are not finite are the model's fault, not the clip's.
+      if (!(error instanceof UserError) || error.code === 'non-finite') throw error;
       return { id: row.id, reason: error.message };
     }
   };

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { findPreset } from '../dataset/index.ts';
 import type { Disposer } from '../core/index.ts';
-import { createDisposer, packageVersion } from '../core/index.ts';
+import { UserError, createDisposer, packageVersion } from '../core/index.ts';
 import type { Adapter, Checkpoint, LoraOptions } from '../model/index.ts';
 import {
   blameWeights,
@@ -151,7 +151,11 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
           readout,
           values,
           checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize,
-        ),
+        ).catch((error: unknown) => {
+          // Weights that overflow are saved all the same; the next update stops the run and names its clips.
+          if (error instanceof UserError && error.code === 'non-finite') return [];
+          throw error;
+        }),
         writtenBy: `iovqa ${packageVersion}`,
       });
       if (lora === null) {
@@ -180,7 +184,8 @@ function inTurns(
     {
       ...step,
       run: async (...args) => {
-        await Promise.all([encoder.rest(), readout.rest()]);
+        await encoder.rest();
+        await readout.rest();
         return step.run(...args);
       },
     },
@@ -188,6 +193,7 @@ function inTurns(
       ...readout,
       read: async (...args) => {
         await step.rest();
+        await encoder.rest();
         return readout.read(...args);
       },
     },

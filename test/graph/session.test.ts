@@ -5,7 +5,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import * as g from '../../src/graph/index.ts';
 
 test('running a graph leaves nothing at home: the telemetry of the runtime is off', () => {
   const home = mkdtempSync(join(tmpdir(), 'iovqa-home-'));
@@ -29,4 +30,27 @@ test('running a graph leaves nothing at home: the telemetry of the runtime is of
   } finally {
     rmSync(home, { recursive: true });
   }
+});
+
+describe('a session', () => {
+  const x = g.input('x', 'float32', ['N']);
+  const feeds = { x: { data: Float32Array.of(1, 2, 3), shape: [3] } };
+
+  test('that rests is opened again, once, by whoever comes', async () => {
+    await using session = await g.compile({ y: g.mul(x, x) });
+    await session.rest();
+    await session.rest();
+    const results = await Promise.all([session.run(feeds), session.run(feeds), session.run(feeds)]);
+    expect(results.map(({ y }) => [...y.data])).toEqual([
+      [1, 4, 9],
+      [1, 4, 9],
+      [1, 4, 9],
+    ]);
+  });
+
+  test('that was disposed of stays closed', async () => {
+    const session = await g.compile({ y: g.mul(x, x) });
+    await session[Symbol.asyncDispose]();
+    await expect(session.run(feeds)).rejects.toThrow('the session was disposed of');
+  });
 });

@@ -20,7 +20,7 @@ const names = ['plain', 'rslora'];
 const refused = ['rank_pattern', 'alpha_pattern', 'modules_to_save', 'use_dora', 'bias'];
 
 describe.skipIf(python === undefined)(`against PEFT (${needsPython})`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'iovqa-lora-'));
+  const folder = python === undefined ? '' : mkdtempSync(join(tmpdir(), 'iovqa-lora-'));
   afterAll(() => rmSync(folder, { recursive: true }));
   let told: { cases: string[]; refused: string[]; learningRate: number; visions: VisionDescription[][] };
   let checkpoint: Checkpoint;

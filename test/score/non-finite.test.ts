@@ -102,7 +102,9 @@ describe('a scorer', () => {
     expect(results).toHaveLength(2);
     for (const { error } of results) {
       expect(error).toMatchObject({ code: 'non-finite' });
-      expect(error.message).toMatch(/clip\.png: expected finite logits from the model, got NaN; model /);
+      expect(error.message).toMatch(
+        /clip\.png: expected finite (logits from the model|vision features), got NaN; model /,
+      );
       expect(error.message).toContain(`; model ${model}: ${name} has ${value} at ${index}`);
       expect(error.hint).toContain('get the model again');
     }

@@ -240,6 +240,19 @@ describe('exportAdapter', () => {
     }
   });
 
+  test('refuses a type that cannot hold the weights, and one for the adapter alone', async () => {
+    const checkpoint = await openCheckpoint(model());
+    const shapes = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+    const tensors = initLora(shapes, 5);
+    for (const values of tensors.values()) values.fill(100);
+    const folderOf = join(folder, 'large');
+    await writeAdapter(folderOf, { lora, tensors, card: await readCard(adapter()), baseModel: model() });
+    const half = exportAdapter(folderOf, join(folder, 'half'), 'merged', { dtype: 'F16' });
+    await expect(half).rejects.toMatchObject({ code: 'non-finite' });
+    const alone = exportAdapter(adapter(), join(folder, 'alone-bf16'), 'adapter', { dtype: 'BF16' });
+    await expect(alone).rejects.toThrow('dtype: expected it with merged weights');
+  });
+
   test('refuses a model without adapter, and a folder that holds something', async () => {
     await expect(exportAdapter(model(), join(folder, 'no'), 'merged')).rejects.toThrow('got a model of its own');
     await expect(exportAdapter(adapter(), model(), 'merged')).rejects.toThrow('expected a new or empty folder');

@@ -12,8 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.remove());
 
-const estimate = (changes: RecipeInput = {}): Promise<RunEstimate> =>
-  estimateRun(shop.recipe('estimated', changes).recipe);
+const estimate = (changes: RecipeInput = {}): Promise<RunEstimate> => estimateRun(shop.recipe('estimated', changes));
 const runs = ({ parts }: RunEstimate): Record<string, number> =>
   Object.fromEntries(parts.map((part) => [part.name, part.runs]));
 
@@ -23,12 +22,21 @@ describe('estimateRun', () => {
     const events = await runAll(shop.recipe('real', { microBatch: 1 }));
     const start = only(events, 'start')[0]!;
     expect(runs(forecast)).toEqual({
-      'vision tower': start.numTrain + start.numValidation,
+      'vision tower': start.numTrain + start.numValidation + 2 * only(events, 'evaluation').length,
       'training step': only(events, 'step').length * 3, // batches of three clips, one at a time
       'scoring pass': only(events, 'evaluation').length * (start.numValidation + 2), // two golden pictures a checkpoint
     });
     expect(forecast.visionTokens).toBe(4); // 56 × 56 pixels
     expect(forecast.tokens).toBeGreaterThan(100);
+  });
+
+  test('counts the rest of an epoch as an update of its own, and takes the rank of an adapter', async () => {
+    const rest = await estimate({ batchSize: 4, microBatch: 4 }); // nine clips: 4, 4 and 1
+    expect(runs(rest)['training step']).toBe(2 * 3);
+    await runAll(shop.recipe('ranked', { lora: { rank: 16 }, epochs: 1 }));
+    const adapter = shop.at('ranked', 'checkpoints', 'best');
+    const flops = ({ parts }: RunEstimate) => parts.map((part) => part.flops);
+    expect(flops(await estimate({ adapter }))).toEqual(flops(await estimate({ lora: { rank: 16 } })));
   });
 
   test('every weight that trains is held five times, and the tower is part of the step', async () => {

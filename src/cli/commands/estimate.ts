@@ -22,8 +22,7 @@ const time = (seconds: number): string => (seconds < 10 ? `${seconds.toPrecision
  * @param flags - flags
  */
 export async function estimateCommand(path: string | undefined, flags: EstimateFlags): Promise<void> {
-  const { recipe } = await recipeOf(path, flags, { out: 'runs/estimate' });
-  const estimate = await estimateRun(recipe);
+  const estimate = await estimateRun(await recipeOf(path, flags, { out: 'runs/estimate' }));
   if (flags.json === true) return printJson(estimate);
   const { parts, ownBytes, residentBytes, machineBytes, numSampled, tokens, visionTokens, seconds } = estimate;
   printLines([

@@ -38,6 +38,7 @@ export async function exportCommand(path: string, flags: ExportFlags): Promise<v
         progress.update(done);
       },
     });
+    progress?.stop();
     if (json) return printJson({ to, format, ...result });
     const { from, base, goldenDifference: difference } = result;
     const what = format === 'merged' ? `${from} merged into ${base}` : `the adapter ${from}, for the base ${base}`;
