@@ -70,7 +70,14 @@ export function renderApart(source: string, values: Record<string, unknown>, max
   const tooLong = new Error(`more than ${maxLength} characters of text`);
   if (error?.code === 'ENOBUFS') throw tooLong;
   if (error !== undefined) throw error;
-  if (result.status !== 0) throw new Error(`more than ${MAX_MEMORY} MB of memory`);
+  // Node.js aborts when its memory is full.
+  if (result.signal === 'SIGABRT' || result.status === 134) throw new Error(`more than ${MAX_MEMORY} MB of memory`);
+  if (result.status !== 0) {
+    const complaint = result.stderr.trim().split('\n').at(-1) ?? '';
+    throw new Error(
+      `a process that ended with ${result.signal ?? `status ${result.status}`}: ${complaint.slice(0, 300)}`,
+    );
+  }
   const { text, problem } = JSON.parse(result.stdout) as { text?: string; problem?: string };
   if (text === undefined) throw new Error(problem);
   if (text.length > maxLength) throw tooLong;

@@ -3,7 +3,7 @@ import { UserError } from '../core/index.ts';
 import type { FloatDtype } from '../files/index.ts';
 import { writeFolderAtomic } from '../files/index.ts';
 import type { RunOptions } from '../graph/index.ts';
-import type { Card, Checkpoint } from '../model/index.ts';
+import type { Adapter, Card, Checkpoint } from '../model/index.ts';
 import { mergeAdapter, openCheckpoint, writeAdapter, writeCard, writeCheckpoint } from '../model/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { settingsOf } from './card.ts';
@@ -71,10 +71,17 @@ export async function exportAdapter(
   }
   let goldenDifference: number | null = null;
   await writeFolderAtomic(to, async (temporary) => {
-    if (format === 'adapter') await writeAdapter(temporary, adapter);
+    if (format === 'adapter')
+      await writeAdapter(temporary, options.model === undefined ? adapter : rebased(opened, adapter));
     else goldenDifference = await writeMerged(temporary, { ...opened, adapter }, options);
   });
   return { from: folder, base: checkpoint.folder, goldenDifference };
+}
+
+/** An adapter that names the base that it was opened with. */
+function rebased({ checkpoint }: OpenedModel, adapter: Adapter): Adapter {
+  const { name } = checkpoint;
+  return { ...adapter, baseModel: name, card: adapter.card === null ? null : { ...adapter.card, baseModel: name } };
 }
 
 const dtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;

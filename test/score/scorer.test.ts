@@ -1,5 +1,5 @@
 // Scorers from disk: a model, an adapter with its card, wrong bases, golden scores, clips that cannot be read.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -12,6 +12,7 @@ import {
   loraShapes,
   loraTargets,
   openCheckpoint,
+  readAdapterConfig,
   readCard,
   writeAdapter,
 } from '../../src/model/index.ts';
@@ -238,6 +239,14 @@ describe('exportAdapter', () => {
     for (const name of ['adapter_model.safetensors', 'adapter_config.json', 'iovqa.json']) {
       expect(await readFile(join(to, name))).toEqual(await readFile(join(adapter(), name)));
     }
+  });
+
+  test('names the base that it is given', async () => {
+    const moved = join(folder, 'moved');
+    await cp(model(), moved, { recursive: true });
+    await exportAdapter(adapter(), join(folder, 'rebased'), 'adapter', { model: moved });
+    expect((await readCard(join(folder, 'rebased')))?.baseModel).toBe(moved);
+    expect((await readAdapterConfig(join(folder, 'rebased'))).baseModel).toBe(moved);
   });
 
   test('refuses a type that cannot hold the weights, and one for the adapter alone', async () => {

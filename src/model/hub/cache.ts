@@ -158,7 +158,7 @@ export async function missingFiles(folder: string): Promise<string[]> {
   const has = (name: string): boolean => existsSync(join(folder, name));
   const without = (...names: string[]): string[] => names.filter((name) => !has(name));
   if (has('adapter_config.json')) return without('adapter_model.safetensors');
-  const config = without('config.json');
+  const config = without('config.json', 'tokenizer.json');
   if (has('model.safetensors') || !has(INDEX_FILE)) return [...config, ...without('model.safetensors')];
   return [...config, ...without(...new Set((await readWeightMap(join(folder, INDEX_FILE))).values()))];
 }

@@ -84,7 +84,10 @@ export async function openPartial(blobs: string, file: HubFile): Promise<Partial
     },
     restart,
     async finish() {
-      if (size !== file.size || hash.digest('hex') !== file.etag) {
+      // Another machine may have taken the part for abandoned, and gone on with it: these are then not the bytes that were hashed.
+      const [written, there] = [await handle.stat(), await stat(path).catch(() => null)];
+      const isOurs = written.size === size && there?.ino === written.ino;
+      if (!isOurs || size !== file.size || hash.digest('hex') !== file.etag) {
         await restart();
         return false;
       }
