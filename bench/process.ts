@@ -17,7 +17,7 @@ export interface Taken {
 }
 
 /** Fields of /proc/PID/status, sizes in bytes; null when the process is gone. */
-function statusOf(pid: number): { parent: number; resident: number; anonymous: number } | null {
+export function statusOf(pid: number): { parent: number; resident: number; anonymous: number } | null {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);

@@ -55,6 +55,7 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
   bitXor: null,
   shiftRight: null,
   greaterEqual: null,
+  hardSigmoid: null,
   add: (g, at) => [sumTo(g, at(0).shape), sumTo(g, at(1).shape)],
   sub: (g, at) => [sumTo(g, at(0).shape), sumTo(neg(g), at(1).shape)],
   mul: (g, at) => [sumTo(mul(g, at(1)), at(0).shape), sumTo(mul(g, at(0)), at(1).shape)],
@@ -158,11 +159,15 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
 };
 
 /** Ops that cost less to do again in the backward pass than their results cost to keep from the forward pass. */
-const cheap: ReadonlySet<OpName> = new Set(['mul', 'where', 'silu']);
+const cheap: ReadonlySet<OpName> = new Set(['mul', 'where', 'silu', 'hardSigmoid']);
 
-/** Whether a value is computed again rather than kept: cheap ops, cast frozen weights, and other views of these. */
+/** Whether a value is computed again rather than kept: cheap ops, hashes, cast frozen weights, and other views of these. */
 function isReplayed(value: Value): boolean {
-  if (isOp(value, 'cast')) return timeless(value.inputs[0]!).op === 'external';
+  if (value.dtype === 'uint32' && isOp(value, 'add')) return true;
+  if (isOp(value, 'cast')) {
+    const from = timeless(value.inputs[0]!);
+    return from.op === 'external' || from.dtype === 'uint32';
+  }
   return cheap.has(value.op) || (isOp(value, 'reshape') && isReplayed(value.inputs[0]!));
 }
 

@@ -82,6 +82,10 @@ const forms: { [Op in OpName]: Form<Op> | null } = {
   bitXor: simple('BitwiseXor'),
   shiftRight: simple('BitShift', { direction: 'RIGHT' }),
   greaterEqual: simple('GreaterOrEqual'),
+  hardSigmoid: (e, n, inputs, output) => {
+    const { alpha, beta } = n.attributes;
+    e.node('HardSigmoid', inputs, { alpha: { float: alpha }, beta: { float: beta } }, output);
+  },
   where: simple('Where'),
   sum: (e, n, [x], output) =>
     e.node('ReduceSum', [x!, e.ints(n.attributes.axes)], { keepdims: n.attributes.keepDims ? 1 : 0 }, output),

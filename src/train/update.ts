@@ -120,11 +120,12 @@ export async function update(
   where: { step: number; ids: readonly string[] },
 ): Promise<UpdateResult> {
   let loss = 0;
-  let gradients: Map<string, Float32Array> | undefined;
+  let gradients: ReadonlyMap<string, Float32Array> | undefined;
   for (const make of feeds) {
     const result = await learner.step.run(learner.parameters, make());
     loss += result.loss;
-    if (gradients === undefined) gradients = result.gradients;
+    if (feeds.length === 1) gradients = result.gradients;
+    else if (gradients === undefined) gradients = copyOf(result.gradients);
     else addTo(gradients, result.gradients);
   }
   const norm = gradientNorm(gradients!);
@@ -142,7 +143,11 @@ export async function update(
   return { loss, gradientNorm: norm };
 }
 
-function addTo(total: Map<string, Float32Array>, more: ReadonlyMap<string, Float32Array>): void {
+function copyOf(gradients: ReadonlyMap<string, Float32Array>): ReadonlyMap<string, Float32Array> {
+  return new Map([...gradients].map(([name, values]) => [name, values.slice()]));
+}
+
+function addTo(total: ReadonlyMap<string, Float32Array>, more: ReadonlyMap<string, Float32Array>): void {
   for (const [name, sum] of total) {
     const part = more.get(name)!;
     for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!;

@@ -122,7 +122,8 @@ const rules: { [Op in OpName]: Rule<Op> } = {
   external: () => {
     throw new Error('not in tests of single ops');
   },
-  add: elementwise((a, b) => a + b),
+  add: (n, xs, shape, size) =>
+    elementwise(n.dtype === 'uint32' ? (a, b) => (a + b) >>> 0 : (a, b) => a + b)(n, xs, shape, size),
   sub: elementwise((a, b) => a - b),
   mul: (n, xs, shape, size) =>
     elementwise(n.dtype === 'uint32' ? (a, b) => Math.imul(a, b) >>> 0 : (a, b) => a * b)(n, xs, shape, size),
@@ -136,11 +137,16 @@ const rules: { [Op in OpName]: Rule<Op> } = {
   erf: elementwise((x) => erf(x)),
   silu: elementwise((x) => x * sigmoid(x)),
   gelu: elementwise((x) => (x * (1 + erf(x / Math.SQRT2))) / 2),
-  cast: first,
+  cast: (n, [x]) =>
+    n.inputs[0]!.dtype === 'uint32' ? { data: x!.data.map((v) => Math.fround(v)), shape: x!.shape } : x!,
   later: first,
   bitXor: elementwise((a, b) => (a ^ b) >>> 0),
   shiftRight: elementwise((a, b) => a >>> b),
   greaterEqual: elementwise((a, b) => (a >= b ? 1 : 0)),
+  hardSigmoid: (n, xs, shape, size) => {
+    const { alpha, beta } = n.attributes;
+    return elementwise((x) => Math.max(0, Math.min(1, alpha * x + beta)))(n, xs, shape, size);
+  },
   where: elementwise((c, a, b) => (c ? a : b)),
   sum: (n, [x], shape) => {
     const kept = x!.shape.map((d, i) => (n.attributes.axes.includes(i) ? 1 : d));

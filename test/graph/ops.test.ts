@@ -98,6 +98,7 @@ const cases: Record<OpName, ((m: Maker) => Value) | null> = {
     const [a, b] = m.pair();
     return g.cast(g.greaterEqual(m.uint(a, 4), m.uint(b, 4)), 'float32');
   },
+  hardSigmoid: (m) => g.hardSigmoid(g.cast(m.uint(m.shape(), 9), 'float32'), 0.25, -0.5),
   where: (m) => {
     const [a, b] = m.pair();
     const [c] = m.pair();

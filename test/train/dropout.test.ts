@@ -11,9 +11,10 @@ import { checkpoint, initialParameters, lora, shapeOf, stepOptions, text } from 
 
 /** 0 for a channel that is dropped, else 1: by the definition, without a graph. */
 function keeps(rowKey: number, module: string, channel: number, rate: number): number {
-  const moduleKey = hashKey(...Buffer.from(module));
-  const hash = mix32((mix32((rowKey ^ moduleKey) >>> 0) ^ mix32(channel + 1)) >>> 0);
-  return hash / 2 ** 32 >= rate ? 1 : 0;
+  const r = mix32((rowKey ^ hashKey(...Buffer.from(module))) >>> 0);
+  const k = mix32((r ^ 0x9e3779b9) >>> 0);
+  const hash = (Math.imul(k, mix32(channel + 1)) + r) >>> 0;
+  return Math.fround(hash) > Math.fround(Math.round(rate * 2 ** 32)) ? 1 : 0;
 }
 
 async function graphMask(keys: Uint32Array, module: string, width: number, rate: number): Promise<Float32Array> {
@@ -30,13 +31,11 @@ const rowsOf = (sample: number, epoch: number, count: number): Uint32Array =>
   Uint32Array.from({ length: count }, (_, t) => hashKey(dropoutKeyOf(sample, epoch), t));
 
 describe('masks', () => {
-  test.each([0.1, 0.5, 0.9, 0.05])('at rate %d: those of plain TypeScript, kept values scaled up', async (rate) => {
+  test.each([0.1, 0.5, 0.9, 0.05])('at rate %d: those of plain TypeScript', async (rate) => {
     const [N, C] = [200, 96];
     const keys = rowsOf(3, 1, N);
     const mask = await graphMask(keys, 'layers.1.mlp.up_proj', C, rate);
-    const want = mask.map(
-      (_, i) => keeps(keys[Math.floor(i / C)]!, 'layers.1.mlp.up_proj', i % C, rate) * Math.fround(1 / (1 - rate)),
-    );
+    const want = mask.map((_, i) => keeps(keys[Math.floor(i / C)]!, 'layers.1.mlp.up_proj', i % C, rate));
     expect(mask).toEqual(want);
     // Four standard deviations around the rate.
     const dropped = mask.filter((x) => x === 0).length / mask.length;
@@ -64,6 +63,38 @@ describe('masks', () => {
   });
 });
 
+test('any two channels, and any two rows, are dropped together as often as independent ones', async () => {
+  const [N, C, rate] = [600, 400, 0.1];
+  const mask = await graphMask(rowsOf(0, 0, N), 'layers.0.mlp.down_proj', C, rate);
+  const dropped = (row: number, channel: number): number => 1 - mask[row * C + channel]!;
+  // Standard normal for each pair where they are independent; of a million such numbers the largest is about 4.9.
+  const score = (both: number, n: number): number =>
+    (both - n * rate * rate) / Math.sqrt(n * rate * rate * (1 - rate * rate));
+  const largest = { channels: 0, rows: 0 };
+  const mean = { channels: 0, rows: 0 };
+  for (let i = 0; i < C; i++) {
+    for (let j = 0; j < i; j++) {
+      let both = 0;
+      for (let row = 0; row < N; row++) both += dropped(row, i) * dropped(row, j);
+      largest.channels = Math.max(largest.channels, score(both, N));
+      mean.channels += score(both, N) / ((C * (C - 1)) / 2);
+    }
+  }
+  for (let i = 0; i < N; i++) {
+    for (let j = 0; j < i; j++) {
+      let both = 0;
+      for (let channel = 0; channel < C; channel++) both += dropped(i, channel) * dropped(j, channel);
+      largest.rows = Math.max(largest.rows, score(both, C));
+      mean.rows += score(both, C) / ((N * (N - 1)) / 2);
+    }
+  }
+  // Counts of 6 and 4 expected are Poisson rather than normal, with a longer tail.
+  expect(largest.channels).toBeLessThan(8);
+  expect(largest.rows).toBeLessThan(8);
+  expect(Math.abs(mean.channels)).toBeLessThan(0.02);
+  expect(Math.abs(mean.rows)).toBeLessThan(0.02);
+});
+
 describe.each(['integer-only', 'soft-label'] as const)('in the step for %s', (loss) => {
   const which = [1, 0, 3];
   const [feeds] = batches(which, { loss, frozen: true, dropout: true });
@@ -78,7 +109,7 @@ describe.each(['integer-only', 'soft-label'] as const)('in the step for %s', (lo
   test('every module has its own mask, at wanted rows that of these very rows', () => {
     const stored = checkpoint(text, 'float32');
     const graph = stepGraph(stepOptions(loss, stored, lora));
-    const masks = valuesBelow([graph.loss]).filter((v) => isOp(v, 'where') && v.inputs[0]!.op === 'greaterEqual');
+    const masks = valuesBelow([graph.loss]).filter((v) => isOp(v, 'hardSigmoid'));
     const shapes = new Map([...graph.parameters].map(([name, { shape }]) => [name, shape as number[]]));
     const fed = feeds64([graph.loss], feeds!, initialParameters(shapes), text, stored);
     const modules = [0, 1].flatMap((layer) =>

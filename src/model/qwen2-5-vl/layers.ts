@@ -7,7 +7,8 @@ import {
   concat,
   constant,
   dimProduct,
-  greaterEqual,
+  cast,
+  hardSigmoid,
   later,
   matmul,
   mul,
@@ -18,7 +19,6 @@ import {
   slice,
   softmax,
   transpose,
-  where,
 } from '../../graph/index.ts';
 import { hashKey, mix32 } from '../../core/index.ts';
 
@@ -88,26 +88,36 @@ export function linear(
   const dropout = options.lora!.dropout;
   const dropped = dropout === null ? x_NC : drop(x_NC, options.keys ?? dropout.keys, dropout.rate, module);
   const low = matmul(dropped, factors.a, { transB: true });
-  return add(y, mul(matmul(low, factors.b, { transB: true }), scalar(factors.scale)));
+  // Dropout scales what it keeps: here, where rows are shortest, and together with the adapter's own scale.
+  const scale = factors.scale / (1 - (dropout?.rate ?? 0));
+  return add(y, matmul(scale === 1 ? low : mul(low, scalar(scale)), factors.b, { transB: true }));
 }
 
 /**
- * Inverted dropout whose mask is a pure function of (row key, module, channel): keep where a 32-bit hash ≥ rate · 2³².
+ * Dropout without its scale. The mask is a pure function of (row key, module, channel): with two numbers r and k of the row and
+ * module, and one b of the channel, all well mixed, a value is kept where (k · b + r) mod 2³² > rate · 2³². This is the hash of
+ * Carter and Wegman (1979): over random rows any two channels are dropped independently. It takes three passes over the values,
+ * where mixing each of them would take nine.
  * @param x_NC - float32 [N, C]
  * @param keys_N1 - uint32 [N, 1]
  * @param rate - probability of a zero, 0 ≤ rate < 1
  * @param module - the module's name
+ * @returns x with zeros; what is kept is to be multiplied with 1 / (1 - rate)
  */
 export function drop(x_NC: Value, keys_N1: Value, rate: number, module: string): Value {
   if (rate === 0) return x_NC;
   const width = x_NC.shape[1] as number;
-  const channels = Uint32Array.from({ length: width }, (_, c) => mix32(c + 1));
-  const moduleKey = constant(Uint32Array.of(hashKey(...new TextEncoder().encode(module))), [1, 1]);
-  // Nothing but keys goes into the hashes: without waiting, those of all modules would be made, and kept, before the first layer.
-  const own = mixValue(bitXor(later(keys_N1, x_NC), moduleKey));
-  const hash = mixValue(bitXor(own, constant(channels, [1, width])));
-  const threshold = constant(Uint32Array.of(Math.round(rate * 2 ** 32)), [1, 1]);
-  return mul(x_NC, where(greaterEqual(hash, threshold), scalar(1 / (1 - rate)), scalar(0)));
+  const channels = constant(
+    Uint32Array.from({ length: width }, (_, c) => mix32(c + 1)),
+    [1, width],
+  );
+  const u = (n: number): Value => constant(Uint32Array.of(n), [1, 1]);
+  // Nothing but keys goes into the masks: without waiting, those of all modules would be made, and kept, before the first layer.
+  const r = mixValue(bitXor(later(keys_N1, x_NC), u(hashKey(...new TextEncoder().encode(module)))));
+  const k = mixValue(bitXor(r, u(0x9e3779b9)));
+  const hash = add(mul(k, channels), r);
+  // A hash as float32 differs from the threshold as float32 by 1 or more, or not at all: the mask is exactly 0 or 1.
+  return mul(x_NC, hardSigmoid(cast(hash, 'float32'), 1, -Math.fround(Math.round(rate * 2 ** 32))));
 }
 
 /** {@link mix32} in the graph. */

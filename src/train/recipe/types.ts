@@ -156,7 +156,7 @@ export interface Recipe {
     provider: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
     /** Threads of one op; 0: one for each physical core. Default `0`. */
     threads: number;
-    /** Keep a reordered copy of frozen weights: faster, and twice their memory. Default `true`. */
+    /** Keep reordered copies of frozen float32 weights: a step is 5 % faster, and takes their memory twice over. Default `false`. */
     prepack: boolean;
     /** Processes that decode clips. Default `2`. */
     workers: number;

@@ -1,0 +1,46 @@
+// A LoRA step against transformers + PEFT, with plain labels and with TRL's loss at labelled rows only, on the same checkpoint, example
+// and threads, one after the other in turns. Peak memory is that of each process (RssAnon). Results: docs/performance.md.
+//   npx tsx src/cli/main.ts models new runs/304m --preset bench-304m
+//   IOVQA_REFERENCE_PYTHON=python npx tsx bench/step.ts runs/304m [ROUNDS]
+import { openCheckpoint } from '../src/model/index.ts';
+import type { Contestant } from './contestant.ts';
+import { spread, startContestant } from './contestant.ts';
+import { plainExample } from './example.ts';
+
+const [model, rounds = '9'] = process.argv.slice(2);
+const python = process.env['IOVQA_REFERENCE_PYTHON'];
+if (model === undefined || python === undefined) {
+  throw new Error('usage: IOVQA_REFERENCE_PYTHON=PYTHON npx tsx bench/step.ts MODEL [ROUNDS]');
+}
+const threads = '2';
+const example = JSON.stringify(plainExample(await openCheckpoint(model)));
+const ours = (name: string): Promise<Contestant> =>
+  startContestant(name, [process.execPath, '--import', 'tsx', 'bench/ours/step.ts', model, threads, example]);
+const peer = (name: string, loss: string): Promise<Contestant> =>
+  startContestant(name, [python, 'bench/peers/step.py', model, threads, loss], example);
+const entries = [
+  { who: await ours('iovqa, epoch ≥ 2'), command: '' },
+  { who: await ours('iovqa, first epoch'), command: 'first' },
+  { who: await peer('transformers + PEFT', 'plain'), command: '' },
+  { who: await peer('the same, loss of TRL', 'trl'), command: '' },
+];
+const seconds = entries.map((): number[] => []);
+for (let round = -1; round < Number(rounds); round++) {
+  for (const [i, { who, command }] of entries.entries()) {
+    const turn = await who.run(command);
+    if (round >= 0) seconds[i]!.push(turn.seconds);
+  }
+  process.stderr.write(`round ${round + 1} of ${rounds}\n`);
+}
+const times = seconds.map((values) => spread(values));
+console.log('| | seconds a step, median [quartiles] | peak RssAnon | plain labels / this | TRL / this |');
+console.log('|---|---|---|---|---|');
+entries.forEach(({ who }, i) => {
+  const { median, low, high } = times[i]!;
+  const times2 = (k: number): string => `${(times[k]!.median / median).toFixed(2)} ×`;
+  const memory = `${(who.peakAnonymousBytes() / 1e9).toFixed(2)} GB`;
+  console.log(
+    `| ${who.name} | ${median.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}] | ${memory} | ${times2(2)} | ${times2(3)} |`,
+  );
+});
+for (const { who } of entries) await who.stop();
