@@ -4,6 +4,14 @@ import type { TensorData } from '../graph/index.ts';
 import type { TextConfig, VisionConfig, VisionPatches } from '../model/index.ts';
 import { joinedVisionFeeds } from '../model/index.ts';
 
+/** What a clip is to a graph that begins above the first layer: what the layers below make of an example's rows. */
+export interface HiddenRows {
+  /** The rows are computed already. */
+  kind: 'hidden';
+  /** float32 [T, C] for the T rows of the example. */
+  hidden: Float32Array;
+}
+
 /** A clip for the model's graph. */
 export type ClipVision =
   | {

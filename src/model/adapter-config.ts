@@ -6,7 +6,7 @@ import { UserError, show } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
 import { parseHubName } from './hub/index.ts';
 import type { LoraOptions, LoraTarget } from './lora.ts';
-import { loraTargets } from './lora.ts';
+import { firstLoraLayer, loraTargets } from './lora.ts';
 import { listProblems, placeSchema } from './problems.ts';
 
 /** What adapter_config.json says. */
@@ -14,7 +14,7 @@ export interface AdapterConfig {
   /** The base model, as the trainer named it; null where it does not say. */
   baseModel: string | null;
   /** Rank, scale, dropout. */
-  lora: Omit<LoraOptions, 'targets'>;
+  lora: Omit<LoraOptions, 'targets' | 'layers'>;
   /**
    * Which of some modules `target_modules` and `exclude_modules` choose, as PEFT reads them.
    * @param modules - for each module the names that it has in the versions of transformers; one that matches is enough
@@ -149,14 +149,22 @@ function matcher(wanted: string | string[], names: readonly string[], where: str
  * adapter_config.json for PEFT, with all that PEFT 0.21 writes. `target_modules` is a pattern anchored at the language model, so
  * that PEFT does not wrap the vision tower's layers of the same names.
  * @param lora - the adapter's options
+ * @param numLayers - decoder layers of the base model
  * @param baseModel - folder or name of the base model
  */
-export function adapterConfigJson(lora: LoraOptions, baseModel: string | null): Record<string, unknown> {
+export function adapterConfigJson(
+  lora: LoraOptions,
+  numLayers: number,
+  baseModel: string | null,
+): Record<string, unknown> {
   const part = (names: readonly LoraTarget[], module: string): string[] => {
     const own = names.filter((name) => lora.targets.includes(name));
     return own.length === 0 ? [] : [`${module}\\.(${own.join('|')})`];
   };
   const pinned = baseModel?.includes('@') === true ? parseHubName(baseModel) : null;
+  const first = firstLoraLayer(lora, numLayers);
+  const layers = Array.from({ length: numLayers - first }, (_, i) => first + i);
+  const numbers = first === 0 ? '\\d+' : `(${layers.join('|')})`;
   const parts = [...part(loraTargets.slice(0, 4), 'self_attn'), ...part(loraTargets.slice(4), 'mlp')];
   return {
     alora_invocation_tokens: null,
@@ -191,7 +199,7 @@ export function adapterConfigJson(lora: LoraOptions, baseModel: string | null): 
     r: lora.rank,
     rank_pattern: {},
     revision: pinned?.revision ?? null,
-    target_modules: `.*language_model\\.layers\\.\\d+\\.(${parts.join('|')})`,
+    target_modules: `.*language_model\\.layers\\.${numbers}\\.(${parts.join('|')})`,
     target_parameters: null,
     task_type: 'CAUSAL_LM',
     trainable_token_indices: null,

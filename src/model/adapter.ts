@@ -8,7 +8,7 @@ import { adapterConfigJson, readAdapterConfig } from './adapter-config.ts';
 import type { Card } from './card.ts';
 import { readCard, writeCard } from './card.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import type { LoraOptions, LoraTarget } from './lora.ts';
+import type { LoraOptions } from './lora.ts';
 import { loraShapes, loraTargets } from './lora.ts';
 import { throwProblems } from './problems.ts';
 
@@ -44,7 +44,7 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
       hint: 'The hashes differ; its numbers would mean nothing there. Say where the right one is.',
     });
   }
-  const lora: LoraOptions = { ...config.lora, targets: readTargets(config, checkpoint, folder) };
+  const lora: LoraOptions = { ...config.lora, ...readPlaces(config, checkpoint, folder) };
   const header = await readSafetensorsHeader(join(folder, TENSORS_FILE));
   const found = new Map<string, string>();
   const problems: string[] = [];
@@ -68,8 +68,12 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
   return { lora, tensors, card, baseModel: config.baseModel };
 }
 
-/** The linear layers that the adapter is on: the same in every decoder layer, and none elsewhere. */
-function readTargets(config: AdapterConfig, checkpoint: Checkpoint, folder: string): LoraTarget[] {
+/** The linear layers that the adapter is on: the same in every decoder layer or in the last ones, and none elsewhere. */
+function readPlaces(
+  config: AdapterConfig,
+  checkpoint: Checkpoint,
+  folder: string,
+): Required<Pick<LoraOptions, 'targets' | 'layers'>> {
   const { names, stored, text } = checkpoint;
   const matrices = names.filter((name) => name.endsWith('.weight') && stored(name).shape.length > 1);
   const modules = [...new Set(['lm_head.weight', ...matrices])].map((name) => name.replace(/\.weight$/, ''));
@@ -87,11 +91,16 @@ function readTargets(config: AdapterConfig, checkpoint: Checkpoint, folder: stri
     });
   }
   const targets = loraTargets.filter((target) => chosen.some((module) => module.endsWith(`.${target}`)));
-  if (chosen.length !== targets.length * text.numLayers) {
-    const got = `${chosen.length} for ${targets.join(', ')} in ${text.numLayers} layers`;
-    throw new UserError('not-supported', `${where}: expected the same modules in every layer, got ${got}`);
+  const layers = new Set(chosen.map((module) => Number(module.split('.')[1])));
+  const first = Math.min(...layers);
+  if (chosen.length !== targets.length * (text.numLayers - first)) {
+    const got = `${chosen.length} for ${targets.join(', ')} in layers ${[...layers].join(', ')} of ${text.numLayers}`;
+    throw new UserError(
+      'not-supported',
+      `${where}: expected the same modules in all layers or the last ones, got ${got}`,
+    );
   }
-  return targets;
+  return { targets, layers: first === 0 ? 'all' : `last ${text.numLayers - first}` };
 }
 
 /** What a module is called in the versions of transformers, today's first. */
@@ -111,13 +120,15 @@ export async function writeAdapter(
   adapter: Pick<Adapter, 'lora' | 'card' | 'baseModel'> & { tensors: ReadonlyMap<string, Float32Array> },
 ): Promise<void> {
   const { lora, tensors, card, baseModel } = adapter;
+  // An adapter is always on the last layer.
+  const numLayers = 1 + Math.max(...[...tensors.keys()].map((name) => Number(name.split('.')[1])));
   await mkdir(folder, { recursive: true });
   const stored = [...tensors].map(([name, data]) => {
     const rows = name.endsWith('.lora_A.weight') ? lora.rank : data.length / lora.rank;
     return [`base_model.model.model.language_model.${name}`, { data, shape: [rows, data.length / rows] }] as const;
   });
   await writeSafetensors(join(folder, TENSORS_FILE), new Map(stored));
-  const config = adapterConfigJson(lora, baseModel);
+  const config = adapterConfigJson(lora, numLayers, baseModel);
   await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
   if (card !== null) await writeCard(folder, card);
 }

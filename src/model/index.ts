@@ -10,6 +10,7 @@ export * from './checkpoint.ts';
 export * from './hub/index.ts';
 export * from './init.ts';
 export * from './lora.ts';
+export * from './lower-layers.ts';
 export * from './merge.ts';
 export * from './model-graph.ts';
 export * from './model-sizes.ts';

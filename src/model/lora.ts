@@ -1,5 +1,5 @@
 // LoRA on the text model: which modules have factors, their shapes, and the factors as inputs of a graph.
-import { invariant } from '../core/index.ts';
+import { UserError, invariant, show } from '../core/index.ts';
 import type { Value } from '../graph/index.ts';
 import { input } from '../graph/index.ts';
 import type { LoraGraph } from './qwen2-5-vl/layers.ts';
@@ -21,6 +21,22 @@ export interface LoraOptions {
   rslora: boolean;
   /** Linear layers that get an update. */
   targets: readonly LoraTarget[];
+  /** Decoder layers whose linear layers get an update: `all` (the default), or `last N`. */
+  layers?: string;
+}
+
+/**
+ * The first decoder layer with an update: those below it compute the same whatever is trained.
+ * @param lora - the adapter's options
+ * @param numLayers - decoder layers of the model
+ * @returns from 0
+ * @throws UserError `bad-recipe` for other words, and for more layers than there are
+ */
+export function firstLoraLayer({ layers = 'all' }: Pick<LoraOptions, 'layers'>, numLayers: number): number {
+  if (layers === 'all') return 0;
+  const count = Number(/^last (\d+)$/.exec(layers)?.[1]);
+  if (count >= 1 && count <= numLayers) return numLayers - count;
+  throw new UserError('bad-recipe', `lora.layers: expected all, or last 1 to last ${numLayers}, got ${show(layers)}`);
 }
 
 /**
@@ -39,12 +55,12 @@ export function loraScale(lora: Pick<LoraOptions, 'alpha' | 'rank' | 'rslora'>):
  * @returns `layers.N.….lora_A.weight` [R, in] and `….lora_B.weight` [out, R]
  */
 export function loraShapes(
-  lora: Pick<LoraOptions, 'rank' | 'targets'>,
+  lora: Pick<LoraOptions, 'rank' | 'targets' | 'layers'>,
   numLayers: number,
   shapeOf: (name: string) => readonly number[],
 ): Map<string, [number, number]> {
   const shapes = new Map<string, [number, number]>();
-  for (let i = 0; i < numLayers; i++) {
+  for (let i = firstLoraLayer(lora, numLayers); i < numLayers; i++) {
     for (const target of loraTargets.filter((t) => lora.targets.includes(t))) {
       const module = `layers.${i}.${/^(q|k|v|o)_/.test(target) ? 'self_attn' : 'mlp'}.${target}`;
       const [rows, columns] = shapeOf(`${module}.weight`) as [number, number];

@@ -4,7 +4,7 @@ import { input } from '../graph/index.ts';
 import type { LoraOptions } from './lora.ts';
 import { loraInputs, loraShapes } from './lora.ts';
 import type { TextConfig, VisionConfig } from './qwen2-5-vl/config.ts';
-import { headLogits, textHidden, textInputs } from './qwen2-5-vl/text.ts';
+import { embedTokens, headLogits, layerInputs, textHidden } from './qwen2-5-vl/text.ts';
 import { visionFeatures, visionInputs } from './qwen2-5-vl/vision.ts';
 import type { StoredTensor } from './weights.ts';
 import { fedWeights, frozenWeights } from './weights.ts';
@@ -26,6 +26,11 @@ export interface ModelGraphOptions {
   frozen: boolean;
   /** Whether the adapter's inputs are dropped at its rate: true in training. */
   dropout: boolean;
+  /**
+   * The decoder layer that the graph begins at, with what goes into it as the input `hidden`; for frozen models, up to the first
+   * layer of the adapter. Default 0, with tokens and features as inputs.
+   */
+  firstLayer?: number;
 }
 
 /** A model as a graph. */
@@ -38,22 +43,26 @@ export interface ModelGraph {
 
 /**
  * Builds the graph of a model. Its inputs are those of `textFeeds`; `features`, float32 [M, C], when it is frozen, else those
- * of `visionFeeds`; `dropoutKeys`, uint32 [B·T, 1], with dropout; and its parameters.
+ * of `visionFeeds`; `dropoutKeys`, uint32 [B·T, 1], with dropout; and its parameters. One that begins at a higher layer has
+ * `hidden`, float32 [B·T, C], in place of tokens and features.
  * @param options - which model
  */
 export function modelGraph(options: ModelGraphOptions): ModelGraph {
-  const { text, vision, stored, lora, frozen } = options;
+  const { text, vision, stored, lora, frozen, firstLayer = 0 } = options;
   const shapeOf = (name: string): readonly number[] => stored(name).shape;
-  const inputs = textInputs(text.headDim);
+  const inputs = layerInputs(text.headDim);
   if (!frozen) {
     const weights = fedWeights(shapeOf);
     const features = visionFeatures(visionInputs(vision), vision, weights);
-    const hidden = textHidden(inputs, features, text, weights, null);
+    const hidden = textHidden(embedTokens(features, weights), 0, inputs, text, weights, null);
     return { logits: headLogits(hidden, text, weights), parameters: weights.inputs };
   }
   const weights = frozenWeights(stored);
   const adapter = lora === null ? null : loraInputs(lora, loraShapes(lora, text.numLayers, shapeOf), options.dropout);
-  const features = input('features', 'float32', ['M', text.hiddenSize]);
-  const hidden = textHidden(inputs, features, text, weights, adapter);
+  const x_NC =
+    firstLayer === 0
+      ? embedTokens(input('features', 'float32', ['M', text.hiddenSize]), weights)
+      : input('hidden', 'float32', ['B*T', text.hiddenSize]);
+  const hidden = textHidden(x_NC, firstLayer, inputs, text, weights, adapter);
   return { logits: headLogits(hidden, text, weights), parameters: adapter?.inputs ?? new Map<string, Value>() };
 }

@@ -3,7 +3,7 @@ import { UserError } from '../core/index.ts';
 import { openCheckpoint, readAdapter } from '../model/index.ts';
 import type { ResolvedRecipe } from './recipe/index.ts';
 
-const keys = ['rank', 'alpha', 'rslora', 'targets'] as const;
+const keys = ['rank', 'alpha', 'rslora', 'targets', 'layers'] as const;
 
 /**
  * Puts the settings of the adapter that a recipe starts from into the recipe. Dropout stays the recipe's own.
@@ -25,5 +25,5 @@ export async function adoptAdapter(resolved: ResolvedRecipe): Promise<ResolvedRe
     });
   }
   for (const key of differs) provenance.set(`lora.${key}`, 'the adapter');
-  return { recipe: { ...recipe, lora: { ...adapter.lora, dropout: recipe.lora.dropout } }, provenance };
+  return { recipe: { ...recipe, lora: { ...recipe.lora, ...adapter.lora, dropout: recipe.lora.dropout } }, provenance };
 }

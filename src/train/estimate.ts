@@ -3,11 +3,15 @@ import { totalmem } from 'node:os';
 import { UserError } from '../core/index.ts';
 import { buildExample, buildScoringExample, trimToTargets } from '../example/index.ts';
 import type { GraphCost, MachineSpeed, Value } from '../graph/index.ts';
-import { gradients, graphCost, measureSpeed, runSeconds } from '../graph/index.ts';
+import { gradients, graphCost, input, measureSpeed, runSeconds } from '../graph/index.ts';
 import type { Checkpoint } from '../model/index.ts';
 import {
+  embedTokens,
+  firstLoraLayer,
   frozenWeights,
   joinedVisionFeeds,
+  layerInputs,
+  lowerLayers,
   modelGraph,
   openCheckpoint,
   visionFeatures,
@@ -27,7 +31,7 @@ import { stepGraph } from './step.ts';
 /** One kind of work of a run. */
 export interface EstimatedPart {
   /** What it is. */
-  name: 'vision tower' | 'training step' | 'scoring pass';
+  name: 'vision tower' | 'layers below the adapter' | 'training step' | 'scoring pass';
   /** How often it runs. */
   runs: number;
   /** Seconds of one run, its memory being there. */
@@ -89,6 +93,7 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
   const { text, vision, stored } = checkpoint;
   const lora = recipe.method === 'full' ? null : recipe.lora;
 
+  const firstLayer = lora === null ? 0 : firstLoraLayer(lora, text.numLayers);
   const { loss, parameters } = stepGraph({
     text,
     vision,
@@ -96,6 +101,7 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
     lora,
     loss: recipe.loss,
     numColumns: samples.numColumns,
+    firstLayer,
   });
   const trained = [...parameters.values()];
   const trainedBytes = 4 * trained.reduce((total, value) => total + count(value), 0);
@@ -156,12 +162,20 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
   ];
   if (lora !== null) {
     const sizes = samples.sizes.map((sample) => sample.score);
+    if (firstLayer > 0) {
+      const weights = frozenWeights(stored);
+      const embedded = embedTokens(input('features', 'float32', ['M', text.hiddenSize]), weights);
+      const lower = lowerLayers(embedded, firstLayer, layerInputs(text.headDim), text, weights);
+      const examples = samples.sizes.map((sample) => sample.step);
+      parts.unshift(part('layers below the adapter', data.train.length, [lower], examples, mapped(false)));
+    }
     parts.unshift(part('vision tower', clips + golden, tower, sizes, mapped(true)));
   }
 
-  // Values, both moments, and two copies of the gradients, one of which waits for the garbage collector; features of all clips.
+  // Values, both moments, gradients, and their sum where a batch runs in pieces; features of all clips.
+  const copies = recipe.batchSize > microBatch ? 5 : 4;
   const clipBytes = 4 * text.hiddenSize * samples.visionTokens;
-  const held = BASE_BYTES + 5 * trainedBytes + Math.min(MAX_BYTES, clips * clipBytes);
+  const held = BASE_BYTES + copies * trainedBytes + Math.min(MAX_BYTES, clips * clipBytes);
   const isLarge = mapped(true) + mapped(false) >= LARGE;
   const together = (of: (part: EstimatedPart) => number): number =>
     isLarge ? Math.max(...parts.map(of)) : parts.reduce((total, one) => total + of(one), 0);

@@ -41,6 +41,14 @@ export type TrainEvent =
       total: number;
     }
   | {
+      /** The layers below the adapter ran for a clip, with `lora.layers: last N`. */
+      type: 'prepared-layers';
+      /** Clips so far. */
+      done: number;
+      /** Clips in all. */
+      total: number;
+    }
+  | {
       /** A clip cannot be used, and `data.maxBadFraction` allows to go on without it. */
       type: 'bad-clip';
       /** Its name in the manifest. */

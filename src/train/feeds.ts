@@ -1,6 +1,6 @@
 // What is fed to a training step for a micro-batch: tokens, vision, targets and their weights, keys of the dropout.
 import { hashKey, invariant } from '../core/index.ts';
-import type { ClipVision, Example, ScoringExample, TokenRows } from '../example/index.ts';
+import type { ClipVision, Example, HiddenRows, ScoringExample, TokenRows } from '../example/index.ts';
 import { clipFeeds, textFeeds } from '../example/index.ts';
 import type { TensorData } from '../graph/index.ts';
 import type { TextConfig, VisionConfig } from '../model/index.ts';
@@ -9,8 +9,8 @@ import type { TextConfig, VisionConfig } from '../model/index.ts';
 export interface TokenItem {
   /** Rows and targets. */
   example: Example;
-  /** What the model sees. */
-  vision: ClipVision;
+  /** What the model sees, or what its lower layers make of the example. */
+  vision: ClipVision | HiddenRows;
   /** Key of the clip's dropout: a hash of seed, epoch and sample. */
   dropoutKey: number;
 }
@@ -19,8 +19,8 @@ export interface TokenItem {
 export interface AnswerItem {
   /** The rows that give the distribution. */
   example: ScoringExample;
-  /** What the model sees. */
-  vision: ClipVision;
+  /** What the model sees, or what its lower layers make of the example. */
+  vision: ClipVision | HiddenRows;
   /** Key of the clip's dropout: a hash of seed, epoch and sample. */
   dropoutKey: number;
   /** The opinion score, 1–5: what `softmax-regression` aims at. */
@@ -124,24 +124,40 @@ export function answerFeeds(
 }
 
 function sharedFeeds(
-  items: readonly { vision: ClipVision; dropoutKey: number }[],
+  items: readonly { vision: ClipVision | HiddenRows; dropoutKey: number }[],
   batch: readonly { example: TokenRows; rows: ArrayLike<number> }[],
   model: ModelSizes,
   dropout: boolean,
 ): Record<string, TensorData> {
-  const feeds = {
-    ...textFeeds(batch, model.text),
-    ...clipFeeds(
-      items.map(({ vision }) => vision),
-      model.text,
-      model.vision,
-    ),
-  };
-  if (!dropout) return feeds;
-  const [B, T] = feeds['tokens']!.shape as [number, number];
+  const { tokens, visionIndex, isVision, ...layers } = textFeeds(batch, model.text);
+  const [B, T] = tokens!.shape as [number, number];
+  const seen: ClipVision[] = [];
+  const hidden: Float32Array[] = [];
+  for (const { vision } of items) {
+    if (vision.kind === 'hidden') hidden.push(vision.hidden);
+    else seen.push(vision);
+  }
+  invariant(seen.length === 0 || hidden.length === 0, 'a batch holds clips of two kinds');
+  const below: Record<string, TensorData> =
+    hidden.length > 0
+      ? { hidden: hiddenFeed(hidden, T, model.text.hiddenSize) }
+      : {
+          tokens: tokens!,
+          visionIndex: visionIndex!,
+          isVision: isVision!,
+          ...clipFeeds(seen, model.text, model.vision),
+        };
+  if (!dropout) return { ...layers, ...below };
   const keys = new Uint32Array(B * T);
   items.forEach(({ dropoutKey }, b) => {
     for (let t = 0; t < T; t++) keys[b * T + t] = hashKey(dropoutKey, t);
   });
-  return { ...feeds, dropoutKeys: { data: keys, shape: [B * T, 1] } };
+  return { ...layers, ...below, dropoutKeys: { data: keys, shape: [B * T, 1] } };
+}
+
+/** Rows of every clip, filled up with zeros to the longest. */
+function hiddenFeed(clips: readonly Float32Array[], T: number, C: number): TensorData {
+  const data = new Float32Array(clips.length * T * C);
+  clips.forEach((rows, b) => data.set(rows, b * T * C));
+  return { data, shape: [clips.length * T, C] };
 }

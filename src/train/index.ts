@@ -9,6 +9,7 @@ export * from './data.ts';
 export * from './estimate.ts';
 export * from './events.ts';
 export * from './feeds.ts';
+export * from './lower-outputs.ts';
 export * from './objective.ts';
 export * from './recipe/index.ts';
 export * from './run-folder.ts';

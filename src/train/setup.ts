@@ -6,6 +6,8 @@ import { UserError, createDisposer, packageVersion } from '../core/index.ts';
 import type { Adapter, Checkpoint, LoraOptions } from '../model/index.ts';
 import {
   blameWeights,
+  compileLowerLayers,
+  firstLoraLayer,
   initLora,
   loraShapes,
   openCheckpoint,
@@ -15,7 +17,7 @@ import {
   writeCheckpoint,
 } from '../model/index.ts';
 import { buildAnswerTrie, encodePrompt } from '../prompt/index.ts';
-import type { ClipEncoder, Questioner, Readout, ScorerSettings } from '../score/index.ts';
+import type { Questioner, Readout, ScorerSettings } from '../score/index.ts';
 import {
   createClipEncoder,
   createReadout,
@@ -32,6 +34,7 @@ import type { ClipStore } from './clip-store.ts';
 import { createClipStore } from './clip-store.ts';
 import type { RunData } from './data.ts';
 import { readRunData } from './data.ts';
+import { createLowerOutputs } from './lower-outputs.ts';
 import type { Recipe } from './recipe/index.ts';
 import type { TrainStep } from './step.ts';
 import { compileStep } from './step.ts';
@@ -104,10 +107,21 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
   const { text, vision, stored } = checkpoint;
   const trie = answerTrie(checkpoint, questioner);
   const numColumns = trie?.columns.length ?? 0;
+  const firstLayer = lora === null ? 0 : firstLoraLayer(lora, text.numLayers);
+  const lower = firstLayer === 0 ? null : disposer.own(await compileLowerLayers(text, stored, firstLayer, run));
+  const lowerOutputs =
+    lower === null
+      ? null
+      : createLowerOutputs({
+          lower,
+          model: checkpoint,
+          cache: folderFeatureCache(join(recipe.out, 'hidden')),
+          modelKey: `${firstLayer} layers of ${await checkpoint.hash()}`,
+        });
   const [step, readout] = inTurns(
     checkpoint,
-    encoder,
-    disposer.own(await compileStep({ text, vision, stored, lora, loss: recipe.loss, numColumns, run })),
+    lower === null ? [encoder] : [encoder, lower],
+    disposer.own(await compileStep({ text, vision, stored, lora, loss: recipe.loss, numColumns, firstLayer, run })),
     disposer.own(createReadout({ checkpoint, lora, frozen: lora !== null, questioner, settings, run })),
   );
   const parameters = await initialParameters(checkpoint, lora, base, recipe.seed);
@@ -125,6 +139,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
       trie,
       softLabelStd: recipe.softLabelStd,
       microBatch: recipe.microBatch,
+      lowerOutputs,
     },
     learner: {
       step,
@@ -174,7 +189,7 @@ export const LARGE = 1e9;
 /** The same step and readout; with a large model they free the memory of the others before they run: its weights are mapped once. */
 function inTurns(
   checkpoint: Checkpoint,
-  encoder: ClipEncoder,
+  below: readonly { rest: () => Promise<void> }[],
   step: TrainStep,
   readout: Readout,
 ): [TrainStep, Readout] {
@@ -184,16 +199,14 @@ function inTurns(
     {
       ...step,
       run: async (...args) => {
-        await encoder.rest();
-        await readout.rest();
+        for (const other of [...below, readout]) await other.rest();
         return step.run(...args);
       },
     },
     {
       ...readout,
       read: async (...args) => {
-        await step.rest();
-        await encoder.rest();
+        for (const other of [...below, step]) await other.rest();
         return readout.read(...args);
       },
     },

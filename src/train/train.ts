@@ -15,7 +15,7 @@ import { openTraining } from './setup.ts';
 import type { RunPosition } from './state.ts';
 import { checkpointFolder, loadLatestState, saveState, settle } from './state.ts';
 import type { BatchClip } from './update.ts';
-import { batchFeeds, update } from './update.ts';
+import { batchFeeds, prepareLower, update } from './update.ts';
 import { validate } from './validate.ts';
 
 /** How a run is run. */
@@ -44,7 +44,7 @@ export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {
   const log = await openEventLog(adopted.recipe.out);
   try {
     for await (const event of run(setup, log, options.signal)) {
-      if (event.type !== 'prepared') await log.writer().append(event);
+      if (event.type !== 'prepared' && event.type !== 'prepared-layers') await log.writer().append(event);
       yield event;
     }
   } finally {
@@ -95,6 +95,8 @@ async function* run(
   const concurrency = 2 * recipe.run.workers;
   yield* prepareClips(data, store, out, { maxBadFraction: recipe.data.maxBadFraction, concurrency, signal });
 
+  yield* prepareLowerOutputs(setup, signal);
+
   const stepsPerEpoch = Math.ceil(data.train.length / recipe.batchSize);
   const totalSteps = stepsPerEpoch * recipe.epochs;
   yield {
@@ -126,10 +128,9 @@ async function* run(
     );
     const learningRate = recipe.optimizer.learningRate * factor;
     const ids = batch.map(({ row }) => row.id);
-    const { loss, gradientNorm } = await update(learner, batchFeeds(setup.feeder, batch, epoch), learningRate, {
-      step: step + 1,
-      ids,
-    }).catch(async (error: unknown) => {
+    const feeds = await batchFeeds(setup.feeder, batch, epoch);
+    const where = { step: step + 1, ids };
+    const { loss, gradientNorm } = await update(learner, feeds, learningRate, where).catch(async (error: unknown) => {
       throw await setup.explain(error);
     });
     position = { ...position, step: step + 1 };
@@ -182,6 +183,20 @@ async function* run(
     }
   }
   yield { type: 'end', step: position.step, reason, best: checkpointFolder(out, position.best?.step ?? position.step) };
+}
+
+/** Runs the layers below the adapter for every clip, where it is on the last layers only. */
+async function* prepareLowerOutputs(
+  { data, store, feeder }: TrainingSetup,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TrainEvent, void> {
+  if (feeder.lowerOutputs === null) return;
+  for (const [sample, row] of data.train.entries()) {
+    signal?.throwIfAborted();
+    await prepareLower(feeder, { row, sample, clip: await store.get(row) });
+    yield { type: 'prepared-layers', done: sample + 1, total: data.train.length };
+  }
+  await feeder.lowerOutputs.rest();
 }
 
 /** The clips of an update: a pure function of seed, epoch and place. */

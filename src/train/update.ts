@@ -2,14 +2,15 @@
 import { UserError, hashKey, show } from '../core/index.ts';
 import { buildExample, buildScoringExample, trimToTargets } from '../example/index.ts';
 import type { TensorData } from '../graph/index.ts';
-import type { AnswerTrie, LegalAnswer } from '../prompt/index.ts';
+import type { AnswerTrie } from '../prompt/index.ts';
 import type { EncodedClip, Questioner } from '../score/index.ts';
-import type { PositionOptions } from '../example/index.ts';
+import type { PositionOptions, TokenRows } from '../example/index.ts';
 import type { AdamWOptions, AdamWState } from './adamw.ts';
 import { adamWUpdate, gradientNorm } from './adamw.ts';
 import type { TrainRow } from './data.ts';
 import type { AnswerItem, ModelSizes, TokenItem } from './feeds.ts';
 import { answerFeeds, tokenFeeds, totalWeight } from './feeds.ts';
+import type { LowerOutputs } from './lower-outputs.ts';
 import type { Loss } from './objective.ts';
 import { normalLabel } from './soft-label.ts';
 import type { TrainStep } from './step.ts';
@@ -44,6 +45,41 @@ export interface Feeder {
   softLabelStd: number;
   /** Clips a run of the graph. */
   microBatch: number;
+  /** Outputs of the layers below the adapter, where the graph begins above them; else null. */
+  lowerOutputs: LowerOutputs | null;
+}
+
+/**
+ * The example of a clip as the step takes it.
+ * @param feeder - how
+ * @param clip - the clip
+ * @param epoch - from 0; changes the dropout
+ */
+async function itemOf(
+  feeder: Feeder,
+  { row, sample, clip }: BatchClip,
+  epoch: number,
+): Promise<TokenItem | AnswerItem> {
+  const { loss, questioner, positions, trie, softLabelStd, lowerOutputs } = feeder;
+  const dropoutKey = hashKey(feeder.seed, epoch, sample);
+  const seen = async (example: TokenRows): Promise<Pick<TokenItem, 'vision'>> => ({
+    vision: lowerOutputs === null ? clip.vision : await lowerOutputs.get(example, clip.vision),
+  });
+  if (isOverTokens(loss)) {
+    const { tokenizer, endTokenId, codec } = questioner;
+    const answer = codec.encode(row.unit5);
+    const whole = buildExample({ ...positions, prompt: clip.prompt, answer, tokenizer, endTokenId, targets: loss });
+    const example = trimToTargets(whole);
+    return { example, ...(await seen(example)), dropoutKey };
+  }
+  const example = buildScoringExample(clip.prompt, trie!, positions);
+  const values = questioner.codec.legalAnswers()!.map(({ value }) => value);
+  const label = normalLabel(values, row.unit5, Math.max(row.unit5Std ?? softLabelStd, 0.05));
+  return { example, ...(await seen(example)), dropoutKey, score: row.unit5, label };
+}
+
+function isOverTokens(loss: Loss): loss is 'integer-only' | 'response' {
+  return loss === 'integer-only' || loss === 'response';
 }
 
 /**
@@ -52,35 +88,34 @@ export interface Feeder {
  * @param batch - the clips
  * @param epoch - from 0; changes the dropout
  */
-export function batchFeeds(
+export async function batchFeeds(
   feeder: Feeder,
   batch: readonly BatchClip[],
   epoch: number,
-): (() => Record<string, TensorData>)[] {
-  const { loss, model, dropout, seed, questioner, positions, trie } = feeder;
-  const key = (sample: number): number => hashKey(seed, epoch, sample);
+): Promise<(() => Record<string, TensorData>)[]> {
+  const { loss, model, dropout, microBatch } = feeder;
   const chunks = <T>(items: readonly T[]): T[][] =>
-    Array.from({ length: Math.ceil(items.length / feeder.microBatch) }, (_, i) =>
-      items.slice(i * feeder.microBatch, (i + 1) * feeder.microBatch),
+    Array.from({ length: Math.ceil(items.length / microBatch) }, (_, i) =>
+      items.slice(i * microBatch, (i + 1) * microBatch),
     );
-  if (loss === 'integer-only' || loss === 'response') {
-    const items = batch.map(({ row, sample, clip }): TokenItem => {
-      const answer = questioner.codec.encode(row.unit5);
-      const { tokenizer, endTokenId } = questioner;
-      const example = buildExample({ ...positions, prompt: clip.prompt, answer, tokenizer, endTokenId, targets: loss });
-      return { example: trimToTargets(example), vision: clip.vision, dropoutKey: key(sample) };
-    });
+  const made: (TokenItem | AnswerItem)[] = [];
+  for (const clip of batch) made.push(await itemOf(feeder, clip, epoch));
+  if (isOverTokens(loss)) {
+    const items = made as TokenItem[];
     const weight = items.reduce((total, { example }) => total + totalWeight(example.targets), 0);
     return chunks(items).map((micro) => () => tokenFeeds(micro, weight, model, dropout));
   }
-  const legal = questioner.codec.legalAnswers() as readonly LegalAnswer[];
-  const values = legal.map(({ value }) => value);
-  const items = batch.map(({ row, sample, clip }): AnswerItem => {
-    const example = buildScoringExample(clip.prompt, trie!, positions);
-    const label = normalLabel(values, row.unit5, Math.max(row.unit5Std ?? feeder.softLabelStd, 0.05));
-    return { example, vision: clip.vision, dropoutKey: key(sample), score: row.unit5, label };
-  });
+  const items = made as AnswerItem[];
   return chunks(items).map((micro) => () => answerFeeds(micro, batch.length, model, dropout, loss));
+}
+
+/**
+ * Runs the layers below the adapter for clips, so that training finds their outputs.
+ * @param feeder - how
+ * @param clip - the clip
+ */
+export async function prepareLower(feeder: Feeder, clip: BatchClip): Promise<void> {
+  await itemOf(feeder, clip, 0);
 }
 
 /** What trains and how. */

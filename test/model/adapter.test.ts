@@ -86,7 +86,7 @@ const card = (baseHash: string): Card => ({
 
 /** A fresh adapter with factors that are not zero. */
 function ownAdapter(checkpoint: Checkpoint, lora: Partial<Adapter['lora']> = {}): Adapter {
-  const full = { rank: 4, alpha: 6, dropout: 0.1, rslora: false, targets: [...loraTargets], ...lora };
+  const full = { rank: 4, alpha: 6, dropout: 0.1, rslora: false, targets: [...loraTargets], layers: 'all', ...lora };
   const tensors = initLora(shapes(checkpoint, full), 5);
   for (const values of tensors.values()) values.forEach((value, i) => (values[i] = value + 0.3 * Math.sin(i + 1)));
   return { lora: full, tensors, card: null, baseModel: null };
@@ -96,7 +96,14 @@ describe('an adapter that PEFT wrote', () => {
   it('changes the logits as in PEFT', async () => {
     const checkpoint = await base();
     const adapter = await readAdapter(peftFolder, checkpoint);
-    expect(adapter.lora).toEqual({ rank: 3, alpha: 8, dropout: 0.1, rslora: true, targets: loraTargets });
+    expect(adapter.lora).toEqual({
+      rank: 3,
+      alpha: 8,
+      dropout: 0.1,
+      rslora: true,
+      targets: loraTargets,
+      layers: 'all',
+    });
     expect(adapter).toMatchObject({ card: null, baseModel: null });
     expect(relative(await logits(checkpoint, null), golden.base)).toBeLessThan(1e-5);
     expect(relative(await logits(checkpoint, adapter), golden.adapted)).toBeLessThan(1e-5);
@@ -158,9 +165,9 @@ describe('adapters that do not fit', () => {
     ],
     ['the head', { target_modules: ['q_proj', 'lm_head'] }, 'got lm_head too'],
     [
-      'one layer',
-      { target_modules: 'model\\.language_model\\.layers\\.1\\..*_proj' },
-      'the same modules in every layer',
+      'the first layer',
+      { target_modules: 'model\\.language_model\\.layers\\.0\\..*_proj' },
+      'the same modules in all layers or the last ones',
     ],
     ['a pattern of Python', { target_modules: '(?P<x>.*)q_proj' }, 'a pattern that can be matched'],
     ['a pattern without end', { target_modules: '((((\\w|\\.)+)+)+)+!' }, 'timed out'],
@@ -240,6 +247,7 @@ describe('writeAdapter', () => {
   it.each([
     { rslora: true, targets: ['q_proj', 'v_proj'] as const },
     { targets: ['down_proj'] as const, dropout: 0 },
+    { layers: 'last 1', targets: ['q_proj', 'up_proj'] as const },
     {},
   ])('writes what readAdapter reads: %o', async (lora) => {
     const checkpoint = await base();
@@ -247,6 +255,26 @@ describe('writeAdapter', () => {
     const adapter = { ...ownAdapter(checkpoint, lora), card: card(await checkpoint.hash()), baseModel: 'some/base' };
     await writeAdapter(folder, adapter);
     expect(await readAdapter(folder, checkpoint)).toEqual(adapter);
+  });
+
+  it('names the layers that it is on, where these are not all', async () => {
+    const checkpoint = await base();
+    const folder = join(temporaryFolder(), 'adapter');
+    const adapter = ownAdapter(checkpoint, { layers: 'last 1', targets: ['v_proj'] });
+    await writeAdapter(folder, adapter);
+    const file = join(folder, 'adapter_config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8')) as { target_modules: string };
+    expect(config.target_modules).toBe(String.raw`.*language_model\.layers\.(1)\.(self_attn\.(v_proj))`);
+    writeFileSync(file, JSON.stringify({ ...config, target_modules: config.target_modules.replace('(1)', '(0)') }));
+    await expect(readAdapter(folder, checkpoint)).rejects.toMatchObject({
+      code: 'not-supported',
+      message: expect.stringContaining(
+        'expected the same modules in all layers or the last ones, got 1 for v_proj',
+      ) as string,
+    });
+    for (const layers of ['last 0', 'last 3', 'first 1']) {
+      expect(() => ownAdapter(checkpoint, { layers })).toThrow('lora.layers: expected all, or last 1 to last 2, got');
+    }
   });
 
   it('writes the same settings as PEFT, all of them', async () => {

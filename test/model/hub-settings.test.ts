@@ -130,7 +130,7 @@ describe('names', () => {
       ['a/b', 'a/b', null],
       ['/x/a@b', '/x/a@b', null],
     ]) {
-      const config = adapterConfigJson({ ...lora, targets: [...lora.targets] }, baseModel!);
+      const config = adapterConfigJson({ ...lora, targets: [...lora.targets] }, 4, baseModel!);
       expect(config).toMatchObject({ base_model_name_or_path: base, revision });
       const folder = temporaryFolder();
       writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));

@@ -10,7 +10,8 @@ import {
   headLogits,
   textAngles,
   textHidden,
-  textInputs,
+  embedTokens,
+  layerInputs,
   visionFeatures,
   visionFeeds,
   visionInputs,
@@ -140,8 +141,8 @@ describe('Qwen2.5-VL', () => {
 
   it('gives the logits of transformers at the wanted rows', async () => {
     const weights = fedWeights(shapeOf);
-    const inputs = textInputs(12);
-    const hidden = textHidden(inputs, input('features', 'float32', ['M', 48]), text, weights, null);
+    const embedded = embedTokens(input('features', 'float32', ['M', 48]), weights);
+    const hidden = textHidden(embedded, 0, layerInputs(12), text, weights, null);
     const logits = headLogits(hidden, text, weights);
     await using session = await compile({ logits });
     const T = ids.length;

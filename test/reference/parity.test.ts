@@ -12,7 +12,8 @@ import {
   headLogits,
   openCheckpoint,
   textHidden,
-  textInputs,
+  embedTokens,
+  layerInputs,
   windowOrder,
 } from '../../src/model/index.ts';
 import type { VisionSpan } from '../../src/prompt/index.ts';
@@ -72,7 +73,8 @@ describe.skipIf(python === undefined)(`against transformers (${needsPython})`, a
     const example = rowsOf(checkpoint, visions, await tensor('ids'));
     const C = text.hiddenSize;
     const weights = frozenWeights(stored);
-    const hidden = textHidden(textInputs(text.headDim), input('features', 'float32', ['M', C]), text, weights, null);
+    const embedded = embedTokens(input('features', 'float32', ['M', C]), weights);
+    const hidden = textHidden(embedded, 0, layerInputs(text.headDim), text, weights, null);
     await using session = await compile({ hidden, logits: headLogits(hidden, text, weights) });
     const got = await session.run({
       ...textFeeds([{ example, rows: [...example.tokenIds.keys()] }], text),

@@ -46,6 +46,7 @@ describe('layers', () => {
       dropout: 0.1,
       rslora: false,
       targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+      layers: 'all',
     });
     expect(recipe.data.validation).toEqual({ fraction: 0.1 });
     expect(recipe.frames).toMatchObject({ pick: 'middle', count: 1, maxPixels: 200_704 });
@@ -273,6 +274,7 @@ function valuesOf(key: string, schema: JsonSchema): fc.Arbitrary<unknown> {
         Object.fromEntries(Object.entries(schema.properties!).map(([name, child]) => [name, valuesOf(key, child)])),
       );
     default:
+      if (schema.format === 'layers') return fc.integer({ min: 1, max: 99 }).map((n) => `last ${n}`);
       if (key === 'data.scale') return fc.constantFrom('1-5', '0-1', 'dmos-0-100');
       if (key === 'prompt.template') return fc.constantFrom('single-dimension:aesthetics', './own "template": #1.txt');
       return fc.oneof(

@@ -37,12 +37,17 @@ async function accumulated(
   parameters: Map<string, Float32Array>,
   feeds: ReturnType<typeof batches>,
 ): Promise<StepResult> {
-  const results: StepResult[] = [];
-  for (const some of feeds) results.push(await step.run(parameters, some));
-  const total = results[0]!;
-  for (const more of results.slice(1)) {
-    total.loss += more.loss;
-    for (const [name, sum] of total.gradients) more.gradients.get(name)!.forEach((g, i) => (sum[i]! += g));
+  const total: StepResult = { loss: 0, gradients: new Map() };
+  for (const some of feeds) {
+    const { loss, gradients } = await step.run(parameters, some);
+    total.loss += loss;
+    for (const [name, values] of gradients) {
+      const before = total.gradients.get(name);
+      total.gradients.set(
+        name,
+        values.map((g, i) => g + (before?.[i] ?? 0)),
+      );
+    }
   }
   return total;
 }

@@ -64,6 +64,13 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           bar ??= startProgress('reading clips', event.total);
           bar.update(event.done);
           break;
+        case 'prepared-layers':
+          if (event.done === 1) {
+            bar?.stop();
+            bar = startProgress('layers below the adapter', event.total);
+          }
+          bar?.update(event.done);
+          break;
         case 'bad-clip':
           numBad++;
           note(event.reason);

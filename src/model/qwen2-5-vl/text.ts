@@ -6,64 +6,84 @@ import type { LoraGraph, WeightSource } from './layers.ts';
 import { attention, linear, rotate } from './layers.ts';
 import type { TextConfig } from './config.ts';
 
-/** Inputs of the text graph. */
-export interface TextInputs {
-  /** int64 [B·T]: token ids. */
-  tokens: Value;
-  /** int64 [B·T]: row of `features` for vision tokens, 0 elsewhere. */
-  visionIndex: Value;
-  /** bool [B·T, 1]: whether a token is a vision token. */
-  isVision: Value;
+/** Inputs of the decoder layers. */
+export interface LayerInputs {
   /** float32 [B, T, D]: cosines of the rotary embedding. */
   cos: Value;
   /** float32 [B, T, D]: sines of the rotary embedding. */
   sin: Value;
   /** float32 [B, T, T]: 0 where a row sees a column, very negative elsewhere. */
   bias: Value;
-  /** int64 [B, Q]: wanted rows, counted over all clips (b·T + t). */
-  rows: Value;
 }
 
 /**
- * Declares the inputs of the text graph.
+ * Declares the inputs of the decoder layers.
  * @param headDim - width of a head
  */
-export function textInputs(headDim: number): TextInputs {
+export function layerInputs(headDim: number): LayerInputs {
   return {
-    tokens: input('tokens', 'int64', ['B', 'T']),
-    visionIndex: input('visionIndex', 'int64', ['B', 'T']),
-    isVision: input('isVision', 'bool', ['B', 'T', 1]),
     cos: input('cos', 'float32', ['B', 'T', headDim]),
     sin: input('sin', 'float32', ['B', 'T', headDim]),
     bias: input('bias', 'float32', ['B', 'T', 'T']),
-    rows: input('rows', 'int64', ['B', 'Q']),
   };
 }
 
 /**
- * The text model up to its last hidden states at the wanted rows. The last layer computes queries, attention output
- * and MLP for those rows alone.
- * @param inputs - the graph's inputs
+ * What goes into the first decoder layer: embeddings, with vision features in their places. Inputs: `tokens` int64 [B, T], token ids;
+ * `visionIndex` int64 [B, T], row of the features for vision tokens, 0 elsewhere; `isVision` bool [B, T, 1].
  * @param features_MC - float32 [M, C]: vision features of all clips, one after the other
+ * @param weights - where the embeddings come from
+ * @returns float32 [B·T, C]
+ */
+export function embedTokens(features_MC: Value, weights: WeightSource): Value {
+  const N = 'B*T';
+  const flat = (name: string): Value => reshape(input(name, 'int64', ['B', 'T']), [N]);
+  const seen = gather(features_MC, flat('visionIndex'));
+  const read = weights.rows('embed_tokens.weight', flat('tokens'));
+  return where(reshape(input('isVision', 'bool', ['B', 'T', 1]), [N, 1]), seen, read);
+}
+
+/**
+ * Decoder layers from the first one on, all rows of each.
+ * @param x_NC - float32 [B·T, C]: what goes into layer 0
+ * @param count - how many layers
+ * @param inputs - angles and bias
+ * @param config - the text model's sizes
+ * @param weights - where its weights come from
+ * @returns float32 [B·T, C]: what goes into the layer above them
+ */
+export function lowerLayers(
+  x_NC: Value,
+  count: number,
+  inputs: LayerInputs,
+  config: TextConfig,
+  weights: WeightSource,
+): Value {
+  for (let i = 0; i < count; i++) x_NC = decoderLayer(x_NC, `layers.${i}`, inputs, null, config, weights, null);
+  return x_NC;
+}
+
+/**
+ * The text model from a layer up to its last hidden states at the wanted rows. The last layer computes queries, attention output
+ * and MLP for those rows alone. Input: `rows` int64 [B, Q], wanted rows, counted over all clips (b·T + t).
+ * @param x_NC - float32 [B·T, C]: what goes into the layer
+ * @param first - the layer, from 0
+ * @param inputs - angles and bias
  * @param config - the text model's sizes
  * @param weights - where its weights come from
  * @param lora - the adapter, or null
  * @returns float32 [B·Q, C], after the final norm
  */
 export function textHidden(
-  inputs: TextInputs,
-  features_MC: Value,
+  x_NC: Value,
+  first: number,
+  inputs: LayerInputs,
   config: TextConfig,
   weights: WeightSource,
   lora: LoraGraph | null,
 ): Value {
-  const N = 'B*T';
-  const flat = (x: Value): Value => reshape(x, [N]);
-  const seen = gather(features_MC, flat(inputs.visionIndex));
-  const read = weights.rows('embed_tokens.weight', flat(inputs.tokens));
-  let x_NC = where(reshape(inputs.isVision, [N, 1]), seen, read);
-  const rows = reshape(inputs.rows, ['B*Q']);
-  for (let i = 0; i < config.numLayers; i++) {
+  const rows = reshape(input('rows', 'int64', ['B', 'Q']), ['B*Q']);
+  for (let i = first; i < config.numLayers; i++) {
     x_NC = decoderLayer(x_NC, `layers.${i}`, inputs, i === config.numLayers - 1 ? rows : null, config, weights, lora);
   }
   return rmsNorm(x_NC, weights.get('norm.weight'), config.rmsNormEps);
@@ -73,7 +93,7 @@ export function textHidden(
 function decoderLayer(
   x_NC: Value,
   name: string,
-  inputs: TextInputs,
+  inputs: LayerInputs,
   rows: Value | null,
   config: TextConfig,
   weights: WeightSource,

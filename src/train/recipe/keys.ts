@@ -23,7 +23,7 @@ export interface JsonSchema {
   default?: unknown;
   /** Meaning. */
   description?: string;
-  /** `path` for the name of a file or folder, `model` for a folder or a name of the hub. */
+  /** `path` for the name of a file or folder, `model` for a folder or a name of the hub, `layers` for `all` or `last N`. */
   format?: string;
   /** Least value. */
   minimum?: number;
@@ -60,7 +60,11 @@ export function recipeJsonSchema(): JsonSchema {
   return z.toJSONSchema(recipeSchema, { io: 'input' }) as JsonSchema;
 }
 
-const stringFormats: Readonly<Record<string, string>> = { path: 'a path', model: 'a path or ORG/NAME' };
+const stringFormats: Readonly<Record<string, string>> = {
+  path: 'a path',
+  model: 'a path or ORG/NAME',
+  layers: 'all or last N',
+};
 
 /** The root of all keys. */
 export const recipeRoot: RecipeSection = section(recipeJsonSchema(), '');

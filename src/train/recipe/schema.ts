@@ -105,6 +105,12 @@ const lora = z.strictObject({
     .min(1)
     .default([...loraTargets])
     .describe('Linear layers of the text model that get an update.'),
+  layers: z
+    .string()
+    .regex(/^(all|last [1-9]\d*)$/)
+    .meta({ format: 'layers' })
+    .default('all')
+    .describe('Decoder layers that get an update; those below the last N run once for each clip, not at every step.'),
 });
 
 const optimizer = z.strictObject({

@@ -103,6 +103,8 @@ export interface Recipe {
     rslora: boolean;
     /** Linear layers of the text model that get an update. */
     targets: readonly ('q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj')[];
+    /** Decoder layers that get an update; those below the last N run once for each clip, not at every step. Default `all`. */
+    layers: string;
   };
   /** AdamW and gradient clipping. */
   optimizer: {
