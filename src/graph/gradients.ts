@@ -28,8 +28,16 @@ import {
 import type { OpName, Value } from './value.ts';
 import { isOp, makeValue, showValue, siteOf, valuesBelow } from './value.ts';
 
-/** Given the gradient of a node's output, its inputs by number and the node, the gradient of each input (null: none flows there). */
-type GradientRule<Op extends OpName> = (g: Value, at: (i: number) => Value, node: Value<Op>) => (Value | null)[];
+/**
+ * Given the gradient of a node's output, its inputs by number, the node for its attributes, and its output, the gradient of each
+ * input (null: none flows there).
+ */
+type GradientRule<Op extends OpName> = (
+  g: Value,
+  at: (i: number) => Value,
+  node: Value<Op>,
+  own: () => Value,
+) => (Value | null)[];
 
 /** Sums a gradient over the axes that broadcasting repeated. */
 function sumTo(g: Value, shape: Shape): Value {
@@ -59,16 +67,16 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
   add: (g, at) => [sumTo(g, at(0).shape), sumTo(g, at(1).shape)],
   sub: (g, at) => [sumTo(g, at(0).shape), sumTo(neg(g), at(1).shape)],
   mul: (g, at) => [sumTo(mul(g, at(1)), at(0).shape), sumTo(mul(g, at(0)), at(1).shape)],
-  div: (g, at, n) => {
+  div: (g, at, _, own) => {
     const [a, b] = [at(0), at(1)];
-    return [sumTo(div(g, b), a.shape), sumTo(neg(div(mul(g, n), b)), b.shape)];
+    return [sumTo(div(g, b), a.shape), sumTo(neg(div(mul(g, own()), b)), b.shape)];
   },
   neg: (g) => [neg(g)],
-  exp: (g, _, n) => [mul(g, n)],
+  exp: (g, _at, _n, own) => [mul(g, own())],
   log: (g, at) => [div(g, at(0))],
-  sqrt: (g, _, n) => [div(mul(g, scalar(0.5)), n)],
-  sigmoid: (g, _, n) => [mul(g, mul(n, sub(scalar(1), n)))],
-  tanh: (g, _, n) => [mul(g, sub(scalar(1), mul(n, n)))],
+  sqrt: (g, _at, _n, own) => [div(mul(g, scalar(0.5)), own())],
+  sigmoid: (g, _at, _n, own) => [mul(g, mul(own(), sub(scalar(1), own())))],
+  tanh: (g, _at, _n, own) => [mul(g, sub(scalar(1), mul(own(), own())))],
   erf: (g, at) => {
     const x = at(0);
     return [mul(g, mul(scalar(2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))))];
@@ -94,8 +102,8 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
     const kept = x.shape.map((d, i) => (n.attributes.axes.includes(i) ? 1 : d));
     return [expandLike(n.attributes.keepDims ? g : reshape(g, kept), x)];
   },
-  softmax: (g, _, n) => [mul(n, sub(g, sum(mul(g, n), [-1])))],
-  logSoftmax: (g, _, n) => [sub(g, mul(exp(n), sum(g, [-1])))],
+  softmax: (g, _at, _n, own) => [mul(own(), sub(g, sum(mul(g, own()), [-1])))],
+  logSoftmax: (g, _at, _n, own) => [sub(g, mul(exp(own()), sum(g, [-1])))],
   rmsNorm: (g, at, n) => {
     // With r = 1/sqrt(mean(x²)+eps) and h = x·r: dx = r·(g·w − h·mean(g·w·h)), dw = Σ g·h.
     const [x, weight] = [behind(g, at(0)), at(1)];
@@ -155,20 +163,34 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
     return [axis === 0 ? shaped : transpose(shaped, back), null];
   },
   later: (g) => [g, null],
+  seam: (g) => [g],
   scatterAdd: (g, at) => [gather(g, at(1)), null],
 };
 
 /** Ops that cost less to do again in the backward pass than their results cost to keep from the forward pass. */
 const cheap: ReadonlySet<OpName> = new Set(['mul', 'where', 'silu', 'hardSigmoid']);
 
-/** Whether a value is computed again rather than kept: cheap ops, hashes, cast frozen weights, and other views of these. */
-function isReplayed(value: Value): boolean {
+/** Whether a value is always computed again rather than kept: cheap ops, hashes, cast frozen weights, and other views of these. */
+function isCheap(value: Value): boolean {
   if (value.dtype === 'uint32' && isOp(value, 'add')) return true;
   if (isOp(value, 'cast')) {
     const from = timeless(value.inputs[0]!);
     return from.op === 'external' || from.dtype === 'uint32';
   }
-  return cheap.has(value.op) || (isOp(value, 'reshape') && isReplayed(value.inputs[0]!));
+  return cheap.has(value.op) || (isOp(value, 'reshape') && isCheap(value.inputs[0]!));
+}
+
+/** Values between two seams: made, among others, from one, and leading to another. */
+function betweenSeams(below: readonly Value[]): Set<Value> {
+  const after = new Set<Value>();
+  for (const value of below) {
+    if (isOp(value, 'seam') || value.inputs.some((v) => after.has(v))) after.add(value);
+  }
+  const before = new Set<Value>();
+  for (const value of below.toReversed()) {
+    if (isOp(value, 'seam') || before.has(value)) for (const v of value.inputs) before.add(v);
+  }
+  return new Set(below.filter((value) => !isOp(value, 'seam') && after.has(value) && before.has(value)));
 }
 
 /** A value without what it waits for. */
@@ -176,9 +198,10 @@ const timeless = (value: Value): Value => (isOp(value, 'later') ? timeless(value
 
 /**
  * Computes forward values again for the backward pass, each once: what they are made from waits for the gradient that asks first.
+ * @param isReplayed - which; the others are kept
  * @returns a function that gives a value as the backward pass is to use it
  */
-function replayer(): (value: Value, g: Value) => Value {
+function replayer(isReplayed: (value: Value) => boolean): (value: Value, g: Value) => Value {
   const made = new Map<Value, Value>();
   const once = (value: Value, make: () => Value): Value => {
     let again = made.get(value);
@@ -204,10 +227,12 @@ function replayer(): (value: Value, g: Value) => Value {
  * no gradient is made for a value that does not lead to one of `wrt`.
  * @param loss - float32 []
  * @param wrt - float32 values
+ * @param options - `recompute`: keep nothing but seams of what lies between two of them, and compute it again in the backward
+ *   pass: about a third more work, and memory for one stretch instead of all. Default false
  * @returns one value per entry of `wrt`, of its shape
  * @throws TypeError when the loss is not a scalar, does not depend on an entry, or an op on the way has no gradient
  */
-export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
+export function gradients(loss: Value, wrt: readonly Value[], options: { recompute?: boolean } = {}): Value[] {
   if (loss.shape.length > 0 || loss.dtype !== 'float32')
     throw new TypeError(`gradients: expected a float32 scalar, got ${showValue(loss)}`);
   const below = valuesBelow([loss]);
@@ -218,7 +243,8 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
     if (wanted.has(value) || from.some((v) => leads.has(v))) leads.add(value);
   }
 
-  const replay = replayer();
+  const again = options.recompute === true ? betweenSeams(below) : new Set<Value>();
+  const replay = replayer((value) => again.has(value) || isCheap(value));
   const gradientOf = new Map<Value, Value>([[loss, scalar(1)]]);
   for (const node of below.toReversed()) {
     const g = gradientOf.get(node);
@@ -227,7 +253,12 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
     const rule = gradientRules[node.op] as GradientRule<OpName> | null;
     if (rule === null)
       throw new TypeError(`gradients: ${showValue(node)} has no gradient; it was made ${siteOf(node)}`);
-    const parts = rule(g, (i) => replay(node.inputs[i]!, g), node);
+    const parts = rule(
+      g,
+      (i) => replay(node.inputs[i]!, g),
+      node,
+      () => replay(node, g),
+    );
     // The gradient of a parameter goes first: it is nobody's input, and what it is made of would be kept to the end.
     const first = parts.find((part, i) => part !== null && part.shape.length > 0 && wanted.has(node.inputs[i]!));
     parts.forEach((part, i) => {

@@ -60,6 +60,7 @@ const forms: { [Op in OpName]: Form<Op> | null } = {
   input: null,
   constant: null,
   external: null,
+  seam: null,
   add: simple('Add'),
   sub: simple('Sub'),
   mul: simple('Mul'),
@@ -182,7 +183,9 @@ class Writer implements Emitter {
         input: [...this.inputs.values()].map((v) => valueInfo(v.attributes.name, v)),
         output: Object.entries(outputs).map(([name, v]) => valueInfo(name, v)),
         // With every shape known, the runtime plans memory in seconds; without, it searches its lists for ever longer.
-        valueInfo: this.values.filter((v) => v.inputs.length > 0).map((v) => valueInfo(nameOf(v), v)),
+        valueInfo: this.values
+          .filter((v) => v.inputs.length > 0 && v.op !== 'seam')
+          .map((v) => valueInfo(nameOf(v), v)),
       },
     });
     const bytes = toBinary(ModelProtoSchema, model);
@@ -195,7 +198,7 @@ class Writer implements Emitter {
       this.initializers.set(name, tensor(name, value.dtype, value.shape as number[], value.attributes.data));
     } else if (isOp(value, 'external')) {
       this.external(name, value);
-    } else if (!isOp(value, 'input')) {
+    } else if (!isOp(value, 'input') && !isOp(value, 'seam')) {
       const form = forms[value.op] as Form<OpName>;
       form(this, value, value.inputs.map(nameOf), name);
     }
@@ -299,6 +302,7 @@ class Writer implements Emitter {
 }
 
 function nameOf(value: Value): string {
+  if (isOp(value, 'seam')) return nameOf(value.inputs[0]!);
   return isOp(value, 'input') ? value.attributes.name : `${value.op}_${value.id}`;
 }
 

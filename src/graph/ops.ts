@@ -131,6 +131,15 @@ export function later(x: Value, after: Value): Value {
   return makeValue('later', [x, after], none, { dtype: x.dtype, shape: x.shape });
 }
 
+/**
+ * The same value, as the end of one stretch of a model and the beginning of the next, such as what goes from a layer to the next.
+ * Where gradients are made with `recompute`, only these are kept from the forward pass.
+ * @param x - a tensor
+ */
+export function seam(x: Value): Value {
+  return makeValue('seam', [x], none, { dtype: x.dtype, shape: x.shape });
+}
+
 /** Bitwise exclusive or. @param a - uint32 @param b - uint32, broadcast */
 export function bitXor(a: Value, b: Value): Value {
   if (a.dtype !== 'uint32' || b.dtype !== 'uint32') fail('bitXor', 'uint32 tensors', a, b);

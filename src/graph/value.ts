@@ -35,6 +35,8 @@ export interface OpAttributes {
   cast: { to: DType };
   /** The first input, once the second is there: keeps the runtime from computing early what is needed late. */
   later: Empty;
+  /** Its input; what lies between two of these can be computed again in the backward pass. */
+  seam: Empty;
   bitXor: Empty;
   shiftRight: Empty;
   greaterEqual: Empty;

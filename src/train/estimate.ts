@@ -106,7 +106,7 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
   const trained = [...parameters.values()];
   const trainedBytes = 4 * trained.reduce((total, value) => total + count(value), 0);
   const model = { text, vision, stored, lora, frozen: lora !== null, dropout: false };
-  const step = [loss, ...gradients(loss, trained)];
+  const step = [loss, ...gradients(loss, trained, { recompute: recipe.train.recompute })];
   const score = [edgeLogProbs(modelGraph(model).logits, samples.numColumns)];
   const tower = [visionFeatures(visionInputs(vision), vision, frozenWeights(stored))];
 

@@ -11,6 +11,7 @@ export * from './events.ts';
 export * from './feeds.ts';
 export * from './lower-outputs.ts';
 export * from './objective.ts';
+export * from './order.ts';
 export * from './recipe/index.ts';
 export * from './run-folder.ts';
 export * from './schedule.ts';

@@ -19,6 +19,7 @@ interface PlanLine extends FramePlan {
  * @param store - reads the clips
  * @param out - the run folder; gets plan.jsonl, or has one that must agree
  * @param options - what may be bad, how many are read at once, when to stop
+ * @returns tokens of each clip's question, by the row's id
  * @throws UserError `unreadable-media` that lists the bad clips, when there are more than `maxBadFraction`
  */
 export async function* prepareClips(
@@ -26,13 +27,16 @@ export async function* prepareClips(
   store: ClipStore,
   out: string,
   options: { maxBadFraction: number; concurrency: number; signal?: AbortSignal | undefined },
-): AsyncGenerator<TrainEvent, void> {
+): AsyncGenerator<TrainEvent, ReadonlyMap<string, number>> {
   const rows = [...data.train, ...data.validation];
   const bad = new Map<string, string>();
   const plans: PlanLine[] = [];
+  const lengths = new Map<string, number>();
   const read = async (row: TrainRow): Promise<{ id: string; plan: FramePlan } | { id: string; reason: string }> => {
     try {
-      return { id: row.id, plan: (await store.get(row, options.signal)).plan };
+      const { plan, prompt } = await store.get(row, options.signal);
+      lengths.set(row.id, prompt.tokenIds.length);
+      return { id: row.id, plan };
     } catch (error) {
       // Features that are not finite are the model's fault, not the clip's.
       if (!(error instanceof UserError) || error.code === 'non-finite') throw error;
@@ -54,6 +58,7 @@ export async function* prepareClips(
   data.train = data.train.filter(good);
   data.validation = data.validation.filter(good);
   await writePlan(join(out, 'plan.jsonl'), plans);
+  return lengths;
 }
 
 function refuseBad(bad: ReadonlyMap<string, string>, total: number, maxBadFraction: number): void {

@@ -93,6 +93,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
   const numModelParameters = checkpoint.names.reduce((total, name) => total + sizeOf(checkpoint.stored(name).shape), 0);
 
   const { run } = recipe;
+  const { recompute } = recipe.train;
   const reader = disposer.own(openFrameReader({ workers: run.workers }));
   const encoder = disposer.own(
     createClipEncoder({
@@ -121,7 +122,9 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
   const [step, readout] = inTurns(
     checkpoint,
     lower === null ? [encoder] : [encoder, lower],
-    disposer.own(await compileStep({ text, vision, stored, lora, loss: recipe.loss, numColumns, firstLayer, run })),
+    disposer.own(
+      await compileStep({ text, vision, stored, lora, loss: recipe.loss, numColumns, firstLayer, recompute, run }),
+    ),
     disposer.own(createReadout({ checkpoint, lora, frozen: lora !== null, questioner, settings, run })),
   );
   const parameters = await initialParameters(checkpoint, lora, base, recipe.seed);

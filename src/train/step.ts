@@ -12,6 +12,8 @@ export interface StepOptions extends Omit<ModelGraphOptions, 'frozen' | 'dropout
   loss: Loss;
   /** Tokens on edges of the trie of legal answers; used by the losses over answers. */
   numColumns: number;
+  /** Keep only what goes from layer to layer, and compute the rest again for the backward pass; default false. */
+  recompute?: boolean;
   /** How the graph is run. */
   run?: RunOptions;
 }
@@ -67,7 +69,7 @@ export function stepGraph(options: StepOptions): StepGraph {
 export async function compileStep(options: StepOptions): Promise<TrainStep> {
   const { loss, parameters } = stepGraph(options);
   const names = [...parameters.keys()];
-  const grads = gradients(loss, [...parameters.values()]);
+  const grads = gradients(loss, [...parameters.values()], { recompute: options.recompute ?? false });
   const outputs: Record<string, Value> = {
     loss,
     ...Object.fromEntries(names.map((name, i) => [`gradient:${name}`, grads[i]!])),

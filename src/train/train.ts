@@ -1,10 +1,11 @@
 // The training run: an async generator of events, from a recipe to checkpoints.
 import { join } from 'node:path';
-import { hashKey, invariant, shuffledIndices } from '../core/index.ts';
+import { invariant } from '../core/index.ts';
 import type { JsonLinesWriter } from '../files/index.ts';
 import { openJsonLines, truncateJsonLines } from '../files/index.ts';
 import { assertMask, buildExample, summarizeMask, maskReport } from '../example/index.ts';
 import { adoptAdapter } from './adopt-adapter.ts';
+import { epochOrder } from './order.ts';
 import { learningRateFactor } from './schedule.ts';
 import type { TrainEvent } from './events.ts';
 import { prepareClips } from './prepare.ts';
@@ -25,9 +26,6 @@ export interface TrainOptions {
   /** Stops the run after the present update, with a checkpoint. */
   signal?: AbortSignal;
 }
-
-/** Key of the stream of orders. */
-const ORDER = 3;
 
 /**
  * Trains by a recipe. Nothing happens until the first event is asked for; leaving the loop early ends the run without a checkpoint.
@@ -93,7 +91,8 @@ async function* run(
   }
   await log.cutTo(position.step);
   const concurrency = 2 * recipe.run.workers;
-  yield* prepareClips(data, store, out, { maxBadFraction: recipe.data.maxBadFraction, concurrency, signal });
+  const limits = { maxBadFraction: recipe.data.maxBadFraction, concurrency, signal };
+  const lengths = yield* prepareClips(data, store, out, limits);
 
   yield* prepareLowerOutputs(setup, signal);
 
@@ -116,10 +115,14 @@ async function* run(
   // A run that early stopping ended, and that is resumed, has nothing to do.
   let reason: 'finished' | 'early-stop' | 'aborted' = position.ended ? 'early-stop' : 'finished';
 
+  let ordered: { epoch: number; samples: readonly number[] } | undefined;
+
   while (position.step < totalSteps && !position.ended) {
     const step = position.step;
     const epoch = Math.floor(step / stepsPerEpoch);
-    const batch = await batchOf(setup, epoch, step % stepsPerEpoch);
+    if (epoch !== ordered?.epoch) ordered = { epoch, samples: orderOf(setup, lengths, epoch) };
+    const first = (step % stepsPerEpoch) * recipe.batchSize;
+    const batch = await batchOf(setup, ordered.samples.slice(first, first + recipe.batchSize));
     const factor = learningRateFactor(
       recipe.schedule.kind,
       step,
@@ -199,10 +202,17 @@ async function* prepareLowerOutputs(
   await feeder.lowerOutputs.rest();
 }
 
-/** The clips of an update: a pure function of seed, epoch and place. */
-async function batchOf({ recipe, data, store }: TrainingSetup, epoch: number, index: number): Promise<BatchClip[]> {
-  const order = shuffledIndices(data.train.length, hashKey(recipe.seed, ORDER), epoch);
-  const samples = order.slice(index * recipe.batchSize, (index + 1) * recipe.batchSize);
+/** The samples of an epoch in their order. */
+function orderOf({ recipe, data }: TrainingSetup, lengths: ReadonlyMap<string, number>, epoch: number): number[] {
+  const { seed, batchSize, train } = recipe;
+  return epochOrder(
+    data.train.map(({ id }) => lengths.get(id)!),
+    { order: train.order, batchSize, seed, epoch },
+  );
+}
+
+/** The clips of an update. */
+async function batchOf({ data, store }: TrainingSetup, samples: readonly number[]): Promise<BatchClip[]> {
   return Promise.all(
     samples.map(async (sample): Promise<BatchClip> => {
       const row = data.train[sample]!;

@@ -100,6 +100,8 @@ export async function batchFeeds(
     );
   const made: (TokenItem | AnswerItem)[] = [];
   for (const clip of batch) made.push(await itemOf(feeder, clip, epoch));
+  // Like lengths together: a run of the graph fills all its clips up to the longest.
+  made.sort((a, b) => b.example.tokenIds.length - a.example.tokenIds.length);
   if (isOverTokens(loss)) {
     const items = made as TokenItem[];
     const weight = items.reduce((total, { example }) => total + totalWeight(example.targets), 0);

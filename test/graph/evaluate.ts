@@ -140,6 +140,7 @@ const rules: { [Op in OpName]: Rule<Op> } = {
   cast: (n, [x]) =>
     n.inputs[0]!.dtype === 'uint32' ? { data: x!.data.map((v) => Math.fround(v)), shape: x!.shape } : x!,
   later: first,
+  seam: first,
   bitXor: elementwise((a, b) => (a ^ b) >>> 0),
   shiftRight: elementwise((a, b) => a >>> b),
   greaterEqual: elementwise((a, b) => (a >= b ? 1 : 0)),

@@ -59,6 +59,20 @@ describe('a run', () => {
     expect(second).not.toEqual(first);
   });
 
+  test('with layers computed again has the losses of one that keeps them', async () => {
+    const kept = only(await runAll(shop.recipe('layers-kept')), 'step');
+    const again = only(await runAll(shop.recipe('layers-again', { train: { recompute: true } })), 'step');
+    again.forEach(({ loss }, i) => expect(Math.abs(loss / kept[i]!.loss - 1)).toBeLessThan(1e-4));
+  });
+
+  test('by length is another order, and as often the same', async () => {
+    const changes = { train: { order: 'by-length' }, batchSize: 2, microBatch: 2 } as const;
+    const [one, two] = [await runAll(shop.recipe('sorted', changes)), await runAll(shop.recipe('sorted-2', changes))];
+    expect(numbers(two)).toEqual(numbers(one));
+    const shuffled = await runAll(shop.recipe('unsorted', { ...changes, train: { order: 'shuffled' } }));
+    expect(numbers(shuffled)).not.toEqual(numbers(one));
+  });
+
   test('keeps the latest checkpoints and the best, and points to it', async () => {
     const events = await runAll(
       shop.recipe('kept', { epochs: 4, evaluation: { every: 2, metric: 'plcc' }, checkpoint: { every: 1, keep: 2 } }),

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import type { Value } from '../../src/graph/index.ts';
-import { gradients, isOp, valuesBelow } from '../../src/graph/index.ts';
-import type { LoraOptions, LoraTarget } from '../../src/model/index.ts';
+import { gradients, graphCost, isOp, valuesBelow } from '../../src/graph/index.ts';
+import type { LoraOptions, LoraTarget, StoredTensor } from '../../src/model/index.ts';
 import type { Loss } from '../../src/train/objective.ts';
 import { losses } from '../../src/train/objective.ts';
 import type { StepResult, TrainStep } from '../../src/train/step.ts';
@@ -164,10 +164,37 @@ describe('batches', () => {
       const [short] = batches(all, options);
       const [long] = batches(all, { ...options, trim: false });
       expect(long!['tokens']!.shape[1]! - short!['tokens']!.shape[1]!).toBe(loss === 'response' ? 1 : 2);
-      expectSame(await step.run(parameters, short!), await step.run(parameters, long!), 1e-5);
+      expectSame(await accumulated(step, parameters, [short!]), await accumulated(step, parameters, [long!]), 1e-5);
     });
   });
 });
+
+describe.each(kinds)('with layers computed again, %s', (_, adapter, head, some) => {
+  test.each(some)('%s: the same gradients, with less held at a time', async (loss) => {
+    const config = head === 'tied' ? text : untied;
+    const options = stepOptions(loss, stored[head], adapter, config);
+    await using kept = await compileStep(options);
+    await using again = await compileStep({ ...options, recompute: true });
+    const parameters = initialParameters(kept.parameters);
+    const trained = adapter !== null;
+    const [feeds] = batches([0, 1, 2, 3], { loss, frozen: trained, dropout: trained && adapter.dropout > 0, config });
+    expectSame(await again.run(parameters, feeds!), await kept.run(parameters, feeds!), 1e-5);
+    // As if the model were deep and its clips long: what is held is what goes from layer to layer, and one layer.
+    const sizes = new Map('BTQMPKWLSFA'.split('').map((symbol) => [symbol, 'TMLF'.includes(symbol) ? 300 : 2]));
+    const peak = (recompute: boolean): number => {
+      const graph = stepGraph({ ...options, text: { ...config, numLayers: 8 }, stored: deep(stored[head]) });
+      const grads = gradients(graph.loss, [...graph.parameters.values()], { recompute });
+      return graphCost([graph.loss, ...grads], sizes).peakBytes;
+    };
+    expect(peak(true)).toBeLessThan(0.6 * peak(false));
+  });
+});
+
+/** The weights of two layers, for as many as are asked for. */
+const deep =
+  (of: (name: string) => StoredTensor) =>
+  (name: string): StoredTensor =>
+    of(name.replace(/^layers\.\d+/, 'layers.1'));
 
 describe('the graph of a LoRA step holds nothing that nobody uses', () => {
   function graphOf(targets: readonly LoraTarget[], loss: Loss, head: 'tied' | 'tied16'): Value[] {

@@ -1,7 +1,7 @@
 // The text model as a graph: embeddings with vision features in place, decoder layers, logits at the wanted rows only.
 // Legend: B clips, T tokens of the longest clip, N = B·T, M merged vision tokens, C width, D head width, R = B·Q wanted rows, V vocabulary.
 import type { Dim, Value } from '../../graph/index.ts';
-import { add, dimProduct, gather, input, mul, reshape, rmsNorm, silu, where } from '../../graph/index.ts';
+import { add, dimProduct, gather, input, mul, reshape, rmsNorm, seam, silu, where } from '../../graph/index.ts';
 import type { LoraGraph, WeightSource } from './layers.ts';
 import { attention, linear, rotate } from './layers.ts';
 import type { TextConfig } from './config.ts';
@@ -84,9 +84,10 @@ export function textHidden(
 ): Value {
   const rows = reshape(input('rows', 'int64', ['B', 'Q']), ['B*Q']);
   for (let i = first; i < config.numLayers; i++) {
-    x_NC = decoderLayer(x_NC, `layers.${i}`, inputs, i === config.numLayers - 1 ? rows : null, config, weights, lora);
+    const wanted = i === config.numLayers - 1 ? rows : null;
+    x_NC = decoderLayer(seam(x_NC), `layers.${i}`, inputs, wanted, config, weights, lora);
   }
-  return rmsNorm(x_NC, weights.get('norm.weight'), config.rmsNormEps);
+  return rmsNorm(seam(x_NC), weights.get('norm.weight'), config.rmsNormEps);
 }
 
 /** One decoder layer; with `rows`, its output is those rows only. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { columnRoles, presetNames } from '../../dataset/index.ts';
 import { providers } from '../../graph/index.ts';
 import { loraTargets } from '../../model/index.ts';
+import { orders } from '../order.ts';
 import { losses } from '../objective.ts';
 import { schedules } from '../schedule.ts';
 import type { Recipe, RecipeInput } from './types.ts';
@@ -202,6 +203,23 @@ const schema = z
     microBatch: count
       .default(1)
       .describe('Clips a run of the graph; divides `batchSize`. Memory grows with it, the result stays the same.'),
+    train: z
+      .strictObject({
+        order: z
+          .enum(orders)
+          .default('shuffled')
+          .describe(
+            'Order of the clips in an epoch: all shuffled, or shuffled batches of like length, which a large `microBatch` fills up less.',
+          ),
+        recompute: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Keep only what goes from layer to layer, and compute the rest again for the backward pass: a third more time, less memory.',
+          ),
+      })
+      .prefault({})
+      .describe('How updates are made.'),
     seed: z
       .int()
       .min(0)

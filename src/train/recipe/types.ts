@@ -134,6 +134,13 @@ export interface Recipe {
   batchSize: number;
   /** Clips a run of the graph; divides `batchSize`. Memory grows with it, the result stays the same. Default `1`. */
   microBatch: number;
+  /** How updates are made. */
+  train: {
+    /** Order of the clips in an epoch: all shuffled, or shuffled batches of like length, which a large `microBatch` fills up less. Default `shuffled`. */
+    order: 'shuffled' | 'by-length';
+    /** Keep only what goes from layer to layer, and compute the rest again for the backward pass: a third more time, less memory. Default `false`. */
+    recompute: boolean;
+  };
   /** Fixes order, split, dropout, random frames and initial adapter. Default `0`. */
   seed: number;
   /** Validation during training. */
