@@ -473,6 +473,6 @@ describe('what is written from the schema', () => {
   it('a JSON Schema that needs what a recipe needs and allows nothing else', () => {
     const schema = recipeJsonSchema();
     expect(schema.required).toEqual(['model', 'out', 'data']);
-    expect(JSON.stringify(schema).match(/"additionalProperties":false/g)).toHaveLength(15);
+    expect(JSON.stringify(schema).match(/"additionalProperties":false/g)).toHaveLength(16);
   });
 });
