@@ -77,7 +77,7 @@ export async function contend(
   for await (const line of createInterface({ input: process.stdin })) {
     const started = performance.now();
     const more = await work(line);
-    say({ seconds: (performance.now() - started) / 1000, ...more });
+    say({ seconds: (performance.now() - started) / 1000, ...more }); // `more` may know better
   }
 }
 

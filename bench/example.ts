@@ -1,4 +1,5 @@
-// The example that speed is measured with: 20 text tokens, one picture between its markers, 100 text tokens, a two-digit answer, the end.
+// The example that speed is measured with: 20 text tokens, one picture between its markers, 100 text tokens, a two-digit answer, the end
+// of the turn in two tokens: 382.
 import type { Example } from '../src/example/index.ts';
 import { ropePositions, trimToTargets } from '../src/example/index.ts';
 import type { Checkpoint } from '../src/model/index.ts';
@@ -33,7 +34,7 @@ export function plainExample({ tokens }: Pick<Checkpoint, 'tokens'>, size: Examp
   const picture = Array.from({ length: (side / 2) ** 2 }, () => tokens.image);
   const after = Array.from({ length: text }, (_, i) => word(i + 20));
   const prompt = [...before, tokens.visionStart, ...picture, tokens.visionEnd, ...after];
-  return { ids: [...prompt, 51, 52, 53], targets: [prompt.length - 1, prompt.length], side };
+  return { ids: [...prompt, 51, 52, 53, 54], targets: [prompt.length - 1, prompt.length], side };
 }
 
 /**
