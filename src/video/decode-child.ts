@@ -1,15 +1,16 @@
 // The main module of a decoding child process: reads clips that the parent names, one at a time, and dies with the parent.
 import { UserError } from '../core/index.ts';
+import type { ReadOptions } from './picks.ts';
 import { readClip } from './read-clip.ts';
 import type { ReadClip } from './read-clip.ts';
-import type { ClipInput, DecodeLimits, FrameOptions } from './types.ts';
+import type { ClipInput, DecodeLimits } from './types.ts';
 
 /** What the parent asks for. */
 export interface ReadRequest {
   /** The file. */
   clip: ClipInput;
   /** Which frames, at which size. */
-  options: FrameOptions;
+  options: ReadOptions;
   /** What it may cost. */
   limits: DecodeLimits;
 }

@@ -1,29 +1,17 @@
-// Videos with FFmpeg's libraries (node-av): a file opened without network or playlists, its packets listed, its frames decoded in order.
+// Videos with FFmpeg's libraries (node-av): a file opened without network or playlists, its frames decoded in order.
 import { readFile } from 'node:fs/promises';
-import type { AVColorSpace, IRational, Stream } from 'node-av';
+import type { IRational, Stream } from 'node-av';
 import {
   AV_DISPOSITION_ATTACHED_PIC,
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
-  AV_PIX_FMT_RGBA,
   AV_PKT_DATA_DISPLAYMATRIX,
   AV_PKT_FLAG_CORRUPT,
-  AV_PKT_FLAG_DISCARD,
-  AVCOL_PRI_UNSPECIFIED,
-  AVCOL_RANGE_JPEG,
-  AVCOL_RANGE_MPEG,
-  AVCOL_SPC_BT2020_NCL,
-  AVCOL_SPC_BT709,
-  AVCOL_SPC_RGB,
-  AVCOL_SPC_SMPTE170M,
-  AVCOL_TRC_ARIB_STD_B67,
-  AVCOL_TRC_SMPTE2084,
-  AVCOL_TRC_UNSPECIFIED,
   AVDISCARD_ALL,
   AVERROR_EAGAIN,
   AVERROR_EOF,
   AVMEDIA_TYPE_VIDEO,
-  avGetPixFmtName,
+  AVSEEK_FLAG_BACKWARD,
   Codec,
   CodecContext,
   Dictionary,
@@ -32,20 +20,13 @@ import {
   Frame,
   Log,
   Packet,
-  SoftwareScaleContext,
-  SWS_ACCURATE_RND,
-  SWS_BILINEAR,
-  SWS_BITEXACT,
-  SWS_FULL_CHR_H_INP,
-  SWS_FULL_CHR_H_INT,
 } from 'node-av';
-import { blendOnWhite } from './colour.ts';
 import { gifDelays } from './gif-delays.ts';
 import { unreadable } from './media-file.ts';
 import type { MediaFile } from './media-file.ts';
 import type { Orientation } from './rotation.ts';
-import { orient, readDisplayMatrix } from './rotation.ts';
-import type { DecodeLimits, RgbFrame } from './types.ts';
+import { readDisplayMatrix } from './rotation.ts';
+import type { DecodeLimits } from './types.ts';
 
 Log.setLevel(AV_LOG_QUIET);
 
@@ -54,6 +35,14 @@ const containers = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,gi
 /** Containers whose header states a duration; of the others FFmpeg guesses it. */
 const headed = /^(?:mov|matroska|avi|flv)/;
 const expectedVideo = 'a video (MP4, MOV, WebM, MKV, AVI, GIF, MPEG, FLV, OGG, WMV or Y4M)';
+
+/** When a packet is to be decoded and its frame shown, in units of the stream's time base; not a number where it does not say. */
+export interface PacketTime {
+  /** Shown. */
+  pts: number;
+  /** Decoded. */
+  dts: number;
+}
 
 /** A video file, opened. */
 export interface Film extends AsyncDisposable {
@@ -67,8 +56,19 @@ export interface Film extends AsyncDisposable {
   claimed: number | undefined;
   /** What a careful user should know. */
   notes: string[];
+  /** Whether its container states when each frame is shown and has an index, or gets one by reading: MP4, MOV, Matroska, WebM. */
+  indexed: boolean;
   /** Reads the next packet of the video into it; false at the end. */
   readPacket: (packet: Packet) => Promise<boolean>;
+  /** The same while this thread waits, which takes less time for a packet that is at hand. */
+  readPacketNow: (packet: Packet) => boolean;
+  /**
+   * Goes to a keyframe at a time or before; the next packet read tells where that was.
+   * @returns false where the container cannot
+   */
+  seek: (time: PacketTime) => Promise<boolean>;
+  /** Frames by which the decoder's output lags behind its input, so that it can put them in the order of showing. */
+  outputDelay: number;
   /** Opens a decoder for the stream. */
   openDecoder: () => Promise<CodecContext>;
 }
@@ -116,21 +116,38 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
     }
     const gif = file.still === 'gif' ? gifDelays(await readFile(file.path)) : undefined;
     if (gif && !gif.whole) throw unreadable(file.path, 'a whole GIF', 'one that is cut short');
+    const container = format.iformat?.name ?? '';
     const { duration } = format;
-    const claimed = duration > 0n && headed.test(format.iformat?.name ?? '') ? Number(duration) / 1e6 : undefined;
+    const claimed = duration > 0n && headed.test(container) ? Number(duration) / 1e6 : undefined;
 
+    const matroska = container.startsWith('matroska');
+
+    /** Undefined for a packet of another stream. */
+    const judge = (code: number, packet: Packet): boolean | undefined => {
+      if (code === AVERROR_EOF) return false;
+      if (code < 0) throw unreadable(file.path, 'a whole video', `damaged data (${reason(code)})`);
+      if (packet.streamIndex !== index) return undefined;
+      if ((packet.flags & AV_PKT_FLAG_CORRUPT) === 0) return true;
+      throw unreadable(file.path, 'a whole video', 'one that is cut short or damaged');
+    };
     const readPacket = async (packet: Packet): Promise<boolean> => {
       for (;;) {
         packet.unref();
-        const code = await format.readFrame(packet);
-        if (code === AVERROR_EOF) return false;
-        if (code < 0) throw unreadable(file.path, 'a whole video', `damaged data (${reason(code)})`);
-        if (packet.streamIndex !== index) continue;
-        if ((packet.flags & AV_PKT_FLAG_CORRUPT) !== 0) {
-          throw unreadable(file.path, 'a whole video', 'one that is cut short or damaged');
-        }
-        return true;
+        const got = judge(await format.readFrame(packet), packet);
+        if (got !== undefined) return got;
       }
+    };
+    const readPacketNow = (packet: Packet): boolean => {
+      for (;;) {
+        packet.unref();
+        const got = judge(format.readFrameSync(packet), packet);
+        if (got !== undefined) return got;
+      }
+    };
+    // MP4's index goes by the time of decoding, Matroska's by that of showing.
+    const seek = async ({ pts, dts }: PacketTime): Promise<boolean> => {
+      const time = matroska || Number.isNaN(dts) ? pts : dts;
+      return (await format.seekFrame(index, BigInt(time), AVSEEK_FLAG_BACKWARD)) >= 0;
     };
     const openDecoder = async (): Promise<CodecContext> => {
       const codec = Codec.findDecoder(stream.codecpar.codecId);
@@ -150,7 +167,11 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
       delays: gif?.delays,
       claimed,
       notes,
+      indexed: matroska || container.startsWith('mov'),
       readPacket,
+      readPacketNow,
+      seek,
+      outputDelay: stream.codecpar.videoDelay,
       openDecoder,
       [Symbol.asyncDispose]: close,
     };
@@ -168,44 +189,6 @@ function checkSizes(format: FormatContext, file: MediaFile, limits: DecodeLimits
       throw unreadable(file.path, `at most ${limits.maxPixels} pixels a frame`, `${width}×${height}`);
     }
   }
-}
-
-/** What the packets tell without decoding. */
-export interface PacketList {
-  /** Packets that hold a frame to show. */
-  numFrames: number;
-  /** Indices of keyframes in presentation order, as far as the packets' flags tell. */
-  keyframes: number[];
-  /** Seconds of each packet in presentation order; null where it carries none. */
-  times: (number | null)[];
-  /** Seconds that the last packet lasts; 0 where unknown. */
-  lastDuration: number;
-}
-
-/**
- * Lists the packets of a film, which is then at its end.
- * @param film - the film, just opened
- * @returns what they tell; only decoding gives the truth
- */
-export async function listPackets(film: Film): Promise<PacketList> {
-  using packet = new Packet();
-  packet.alloc();
-  const shown: { time: bigint; key: boolean; duration: bigint }[] = [];
-  while (await film.readPacket(packet)) {
-    if ((packet.flags & AV_PKT_FLAG_DISCARD) !== 0) continue;
-    const time = packet.pts === AV_NOPTS_VALUE ? packet.dts : packet.pts;
-    shown.push({ time, key: packet.isKeyframe, duration: packet.duration });
-  }
-  if (shown.every(({ time }) => time !== AV_NOPTS_VALUE)) {
-    shown.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
-  }
-  const base = film.stream.timeBase;
-  return {
-    numFrames: shown.length,
-    keyframes: shown.flatMap(({ key }, i) => (key ? [i] : [])),
-    times: shown.map(({ time }) => seconds(time, base)),
-    lastDuration: Number(shown.at(-1)?.duration ?? 0n) * (base.num / base.den),
-  };
 }
 
 /**
@@ -253,79 +236,11 @@ export function seconds(time: bigint, base: IRational): number | null {
   return time === AV_NOPTS_VALUE ? null : (Number(time) * base.num) / base.den;
 }
 
-/** Makes frames RGB. */
-export interface ColourConverter extends Disposable {
-  /** Converts a frame; `colour` says how, `notes` what to beware of. */
-  toRgb: (frame: Frame) => Promise<{ rgb: RgbFrame; colour: string; notes: string[] }>;
-}
-
 /**
- * Opens a converter to upright RGB. Matrix and range are the stream's; without a tag BT.709 from 1280 columns or more than 576 rows
- * on, BT.601 below, limited range. Full-resolution chroma and exact rounding, so that machines agree. No tone mapping.
- * @param file - the file
- * @param orientation - how frames are turned upright
- * @returns the converter; dispose of it
+ * What FFmpeg says of an error.
+ * @param code - below 0
+ * @returns its message
  */
-export function openConverter(file: MediaFile, orientation: Orientation | undefined): ColourConverter {
-  const scaler = new SoftwareScaleContext();
-  scaler.allocContext();
-  const flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
-  FFmpegError.throwIfError(scaler.setOption('sws_flags', flags), 'sws_flags');
-  FFmpegError.throwIfError(scaler.setOption('threads', 1), 'threads');
-  return {
-    toRgb: async (frame) => {
-      const { width, height } = frame;
-      const { colour, notes } = declareColour(frame);
-      using target = new Frame();
-      target.alloc();
-      target.format = AV_PIX_FMT_RGBA;
-      target.width = width;
-      target.height = height;
-      target.colorSpace = AVCOL_SPC_RGB;
-      target.colorRange = AVCOL_RANGE_JPEG;
-      FFmpegError.throwIfError(target.getBuffer(0), 'frame buffer');
-      const code = await scaler.scaleFrame(target, frame);
-      if (code < 0) {
-        throw unreadable(file.path, 'a pixel format that converts to RGB', `${colour} (${reason(code)})`);
-      }
-      const { frame: rgb, transparent } = blendOnWhite(target.data![0]!, width, height, target.linesize[0]);
-      if (transparent) notes.push('transparency blended on white');
-      return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, notes };
-    },
-    [Symbol.dispose]: () => scaler.freeContext(),
-  };
-}
-
-const matrixNames = new Map<AVColorSpace, string>([
-  [AVCOL_SPC_BT709, 'BT.709'],
-  [AVCOL_SPC_SMPTE170M, 'BT.601'],
-  [5 as AVColorSpace, 'BT.601'], // AVCOL_SPC_BT470BG, the same numbers
-  [AVCOL_SPC_BT2020_NCL, 'BT.2020'],
-]);
-
-/** Writes the colour that is meant into the frame, where FFmpeg's scaler reads it. */
-function declareColour(frame: Frame): { colour: string; notes: string[] } {
-  const format = avGetPixFmtName(frame.format as Parameters<typeof avGetPixFmtName>[0]) ?? `format ${frame.format}`;
-  const notes: string[] = [];
-  if (frame.colorTrc === AVCOL_TRC_SMPTE2084 || frame.colorTrc === AVCOL_TRC_ARIB_STD_B67) {
-    notes.push('HDR transfer curve: shown without tone mapping');
-  }
-  frame.colorPrimaries = AVCOL_PRI_UNSPECIFIED; // or the scaler maps gamut and tone
-  frame.colorTrc = AVCOL_TRC_UNSPECIFIED;
-  if (/^(?:0?rgb|0?bgr|gbr|argb|abgr|pal8)/.test(format)) return { colour: format, notes };
-  const tagged = matrixNames.has(frame.colorSpace);
-  const byHeight = frame.height > 576 || frame.width >= 1280 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
-  const space = tagged ? frame.colorSpace : byHeight;
-  if (!tagged && !/^gray|^ya/.test(format) && frame.colorSpace !== 2) {
-    notes.push(`colour matrix ${frame.colorSpace} is not known here: taken as ${matrixNames.get(space)}`);
-  }
-  const full = frame.colorRange === AVCOL_RANGE_JPEG || format.startsWith('yuvj');
-  frame.colorSpace = space;
-  frame.colorRange = full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
-  const origin = tagged ? 'tagged' : 'by size';
-  return { colour: `${format}, ${matrixNames.get(space)} (${origin}), ${full ? 'full' : 'limited'} range`, notes };
-}
-
-function reason(code: number): string {
+export function reason(code: number): string {
   return new FFmpegError(code).message;
 }

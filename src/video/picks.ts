@@ -1,6 +1,9 @@
 // Which frames of a clip are taken.
 import { randomStream } from '../core/index.ts';
-import type { FramePick } from './types.ts';
+import type { FrameOptions, FramePick } from './types.ts';
+
+/** What is read of a clip. Tests and measurements may name the frames: indices, ascending and different. */
+export type ReadOptions = Omit<FrameOptions, 'pick'> & { pick: FramePick | readonly number[] };
 
 /** What {@link pickFrames} needs to know of a clip. */
 export interface PickSource {
@@ -19,8 +22,9 @@ export interface PickSource {
  * @param source - what the clip has
  * @returns indices from 0 in presentation order
  */
-export function pickFrames(pick: FramePick, count: number, source: PickSource): number[] {
+export function pickFrames(pick: ReadOptions['pick'], count: number, source: PickSource): number[] {
   const { numFrames } = source;
+  if (typeof pick !== 'string') return pick.filter((index) => index < numFrames);
   const taken = Math.min(count, numFrames);
   switch (pick) {
     case 'middle':

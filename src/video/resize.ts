@@ -1,6 +1,6 @@
 // The size of a frame and the resizing to it, both as the reference processor does them, to the grey level.
 import { UserError } from '../core/index.ts';
-import type { FrameSize, RgbFrame } from './types.ts';
+import type { FrameOptions, FrameSize, RgbFrame } from './types.ts';
 
 /**
  * The size that a frame gets: the sides multiples of `factor`, the area within bounds, the shape kept as well as that allows
@@ -64,6 +64,27 @@ function roundHalfEven(x: number): number {
 export function resizeBicubic(source: RgbFrame, width: number, height: number, kind: 'image' | 'video'): RgbFrame {
   const across = width === source.width ? source : resizeRows(source, makeKernel(source.width, width, kind));
   return height === source.height ? across : resizeColumns(across, makeKernel(source.height, height, kind));
+}
+
+/**
+ * Brings a frame to the model's size.
+ * @param frame - the frame
+ * @param name - what an error message calls it
+ * @param options - bounds and patches
+ * @param kind - whether the model takes it as an image or as a frame of a video
+ * @returns the resized frame
+ * @throws UserError `unreadable-media` where one side is more than 200 times the other
+ */
+export function shrink(
+  frame: RgbFrame,
+  name: string,
+  options: Pick<FrameOptions, 'patchSize' | 'mergeSize' | 'minPixels' | 'maxPixels'>,
+  kind: 'image' | 'video',
+): RgbFrame {
+  const factor = options.patchSize * options.mergeSize;
+  const { minPixels, maxPixels } = options;
+  const { width, height } = smartResize(frame.height, frame.width, factor, minPixels, maxPixels, name);
+  return resizeBicubic(frame, width, height, kind);
 }
 
 /** The weights of one axis of n outputs: for output i, `count[i]` taps from `first[i]`, at `taps[i * size]`. */

@@ -15,8 +15,9 @@ import {
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ClipFrames, FrameOptions } from '../../src/video/index.ts';
 import { openFrameReader } from '../../src/video/index.ts';
-import { decode, openConverter, openFilm } from '../../src/video/film.ts';
+import { decode, openFilm } from '../../src/video/film.ts';
 import { inspectFile } from '../../src/video/media-file.ts';
+import { openConverter } from '../../src/video/rgb-converter.ts';
 import { defaultLimits } from '../../src/video/types.ts';
 import { golden, options, sha256, sharedData } from './fixtures.ts';
 import type { ClipRecipe } from './make-clip.ts';

@@ -1,0 +1,147 @@
+// The wanted frames of a video: by seeking where that surely gives what decoding from the start gives, else by decoding from the start.
+import { sha256File } from '../files/index.ts';
+import type { Film } from './film.ts';
+import { openFilm } from './film.ts';
+import { passFromStart, passSeeking } from './film-pass.ts';
+import type { FilmPass } from './film-pass.ts';
+import { unreadable } from './media-file.ts';
+import type { MediaFile } from './media-file.ts';
+import { listPackets } from './packet-list.ts';
+import type { PacketList } from './packet-list.ts';
+import { Unclear } from './packets/packet-kind.ts';
+import { pickFrames } from './picks.ts';
+import type { ReadOptions } from './picks.ts';
+import { mapFrames } from './seek-map.ts';
+import { timingOfGif, timingOfStamps } from './timing.ts';
+import type { Timing } from './timing.ts';
+import type { DecodeLimits, FramePlan, RgbFrame } from './types.ts';
+
+/** What the decoders give: the plan but for what follows from the frames themselves. */
+export type Taken = Omit<FramePlan, 'path' | 'width' | 'height' | 'as' | 'sha256'> & { rgb: RgbFrame[] };
+
+/** How a film is to be taken, and how it was: for tests. */
+export interface TakingFilm {
+  /** Whether to decode from the start whatever the film; default false. */
+  fromStart?: boolean;
+  /** Told why the film was decoded from the start; undefined where frames were sought. */
+  onWay?: (why: Unclear | undefined) => void;
+}
+
+/**
+ * Takes the frames of a video. Which way it is decoded makes no difference to them or to anything that is said of them; but damage
+ * to what need not be decoded goes unnoticed where frames are sought, unless it shows in the headers of packets.
+ * @param file - the video
+ * @param options - which frames, at which size
+ * @param limits - what it may cost
+ * @param taking - for tests
+ * @returns frames and plan
+ * @throws UserError `unreadable-media`
+ */
+export async function takeFilm(
+  file: MediaFile,
+  options: ReadOptions,
+  limits: DecodeLimits,
+  taking: TakingFilm = {},
+): Promise<Taken> {
+  await using listed = await openListed(file, limits);
+  const { film, list, ignoreEdits } = listed;
+  const { delays, claimed } = film;
+  const toEnd = options.pick !== 'first';
+  if (toEnd && list.numFrames > limits.maxFrames) {
+    throw unreadable(file.path, `at most ${limits.maxFrames} frames`, String(list.numFrames));
+  }
+  const content = options.pick === 'random' ? (await sha256File(file.path)).slice(0, 8) : '0';
+  const key = [options.seed, Number.parseInt(content, 16)];
+  const pick = (numFrames: number, keyframes: readonly number[]): number[] =>
+    pickFrames(options.pick, options.count, { numFrames, keyframes, key });
+  const asked = { file, options, limits, ignoreEdits };
+
+  const { pass, wanted } = (await attemptSeeking()) ?? (await decodeFromStart());
+  if (wanted.length === 0) throw unreadable(file.path, 'at least one keyframe', 'a video without any');
+  const rgb = wanted.map((index) => pass.kept.get(index)!);
+  const [first, ...others] = pass.sizes;
+  const odd = others.find((size) => size.width !== first!.width || size.height !== first!.height);
+  if (odd) {
+    const got = `${first!.width}×${first!.height} and ${odd.width}×${odd.height}`;
+    throw unreadable(file.path, 'frames of one size', got);
+  }
+  const timing = timingOf(pass);
+  const numFrames = timing.seconds.length;
+  const notes = [...pass.notes, ...timing.notes];
+  const what = options.pick === 'keyframe' ? 'keyframes' : 'frames';
+  if (pass.ended && numFrames !== list.numFrames) notes.push(`${list.numFrames} packets gave ${numFrames} frames`);
+  if (claimed !== undefined && timing.duration < 0.95 * claimed - timing.duration / numFrames) {
+    const [had, said] = [timing.duration, claimed].map((value) => value.toFixed(2));
+    notes.push(`the file claims ${said} s, its frames cover ${had} s: other streams are longer, or it is cut short`);
+  }
+  if (wanted.length < options.count) {
+    notes.push(`${options.count} ${what} asked for, ${wanted.length} there: each taken once`);
+  }
+  return {
+    frames: wanted.map((index) => ({ index, seconds: timing.seconds[index] ?? null })),
+    sourceWidth: first!.width,
+    sourceHeight: first!.height,
+    numFrames: pass.ended ? numFrames : null,
+    duration: timing.duration,
+    fps: numFrames / timing.duration,
+    timing: timing.timing,
+    colour: pass.colour,
+    notes,
+    rgb,
+  };
+
+  /** Undefined where it is not sure to give what decoding from the start gives. */
+  async function attemptSeeking(): Promise<{ pass: FilmPass; wanted: number[] } | undefined> {
+    try {
+      if (taking.fromStart === true) throw new Unclear('told to');
+      if (!toEnd) throw new Unclear('the first frames are wanted');
+      const map = mapFrames(list, film.outputDelay);
+      if (options.pick === 'keyframe' && !map.keyframes) throw new Unclear('only decoding tells the keyframes');
+      const chosen = pick(map.packetOf.length, map.keyframes ?? []);
+      const found = await passSeeking({ film, list, map }, chosen, asked);
+      taking.onWay?.(undefined);
+      return { pass: found, wanted: chosen };
+    } catch (error) {
+      if (!(error instanceof Unclear)) throw error;
+      taking.onWay?.(error);
+      return undefined;
+    }
+  }
+
+  /** The container's count makes a first guess; decoding to the end tells the truth, and only a lie costs a second pass. */
+  async function decodeFromStart(): Promise<{ pass: FilmPass; wanted: number[] }> {
+    const guess = pick(Math.max(1, toEnd ? list.numFrames : options.count), list.keyframes);
+    const found = await passFromStart(guess, asked, toEnd);
+    if (found.times.length === 0) throw unreadable(file.path, 'at least one frame', 'a video without any');
+    if (!found.ended) return { pass: found, wanted: guess };
+    const chosen = pick(found.times.length, found.keyframes);
+    const asBefore = chosen.length > 1 === guess.length > 1 && chosen.every((index) => found.kept.has(index));
+    return { pass: asBefore ? found : await passFromStart(chosen, asked, toEnd), wanted: chosen };
+  }
+
+  /** Of what was decoded; of the packets where decoding stopped early. */
+  function timingOf({ ended, times, lastDuration }: FilmPass): Timing {
+    const fps = options.assumedFps ?? 10;
+    if (delays) return timingOfGif(delays, ended ? times.length : delays.length, fps);
+    if (!ended) return timingOfStamps(list.times, list.lastDuration, fps);
+    return timingOfStamps(times, lastDuration, fps);
+  }
+}
+
+/** Opens a film and lists its packets. Writers that know no duration give a single frame's edit list the length zero. */
+async function openListed(
+  file: MediaFile,
+  limits: DecodeLimits,
+): Promise<AsyncDisposable & { film: Film; list: PacketList; ignoreEdits: boolean }> {
+  for (const ignoreEdits of [false, true]) {
+    const film = await openFilm(file, limits, ignoreEdits);
+    const close = (): PromiseLike<void> => film[Symbol.asyncDispose]();
+    const list = await listPackets(film).catch(async (error: unknown) => {
+      await close();
+      throw error;
+    });
+    if (list.numFrames > 0 || ignoreEdits) return { film, list, ignoreEdits, [Symbol.asyncDispose]: close };
+    await close();
+  }
+  throw new Error('internal: unreachable');
+}
