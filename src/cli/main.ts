@@ -2,6 +2,7 @@
 // The command line: which commands there are, and what becomes of errors. Each command's code is loaded when it is called.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { UserError, packageVersion as version } from '../core/index.ts';
+import type { CacheFlags } from './commands/cache.ts';
 import type { DataCheckFlags } from './commands/data-check.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
 import type { EstimateFlags } from './commands/estimate.ts';
@@ -72,6 +73,7 @@ function program(): Command {
     .option('--threads <n>', 'threads of one op', integer)
     .option('--workers <n>', 'processes that decode clips', integer)
     .option('--provider <name>', 'what ONNX Runtime runs the graph on')
+    .option('--no-cache', 'neither take vision features from the cache nor keep them')
     .option('--csv', 'write CSV to stdout')
     .addOption(json())
     .action(async (inputs: string[], flags: ScoreFlags) => (await import('./commands/score.ts')).score(inputs, flags));
@@ -171,6 +173,24 @@ function program(): Command {
     .description("List the models in the hub's cache that can be used here.")
     .addOption(json())
     .action(async (flags: ModelsListFlags) => (await import('./commands/models.ts')).modelsList(flags));
+
+  const cache = root.command('cache').description('The cache of vision features that all runs share.');
+  cache
+    .command('info')
+    .description('Show its folder, what it holds and what it may hold.')
+    .addOption(json())
+    .action(async (flags: CacheFlags) => (await import('./commands/cache.ts')).showCache(flags));
+  cache
+    .command('limit')
+    .description('Set what it may take on disk; what was used longest ago leaves it.')
+    .argument('<size>', 'such as 50GB; 0: nothing is kept')
+    .addOption(json())
+    .action(async (size: string, flags: CacheFlags) => (await import('./commands/cache.ts')).limitCache(size, flags));
+  cache
+    .command('clear')
+    .description('Empty it.')
+    .addOption(json())
+    .action(async (flags: CacheFlags) => (await import('./commands/cache.ts')).emptyCache(flags));
 
   root
     .command('estimate')

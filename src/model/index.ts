@@ -4,6 +4,7 @@
  */
 export * from './adapter-config.ts';
 export * from './adapter.ts';
+export * from './cache/index.ts';
 export * from './card.ts';
 export * from './checkpoint-config.ts';
 export * from './checkpoint.ts';

@@ -1,4 +1,5 @@
 // From a clip's row to what the model's graph takes: frames, vision features, prompt.
+import { createHash } from 'node:crypto';
 import { UserError } from '../core/index.ts';
 import type { RunOptions } from '../graph/index.ts';
 import type { ClipVision } from '../example/index.ts';
@@ -8,7 +9,7 @@ import type { EncodedPrompt } from '../prompt/index.ts';
 import { encodePrompt } from '../prompt/index.ts';
 import type { FrameOptions, FramePlan, FrameReader, RgbFrame, VisionPixels } from '../video/index.ts';
 import { cutPatches } from '../video/index.ts';
-import type { FeatureCache } from './feature-cache.ts';
+import type { ClipCache } from './clip-cache.ts';
 import type { Questioner } from './settings.ts';
 
 /** A clip to look at. */
@@ -29,6 +30,8 @@ export interface EncodedClip {
   vision: ClipVision;
   /** Which frames were taken. */
   plan: FramePlan;
+  /** Whether its features were there before. */
+  cached: boolean;
 }
 
 /** What a {@link ClipEncoder} needs. */
@@ -41,8 +44,8 @@ export interface ClipEncoderOptions {
   frames: FrameOptions;
   /** Reads the frames; stays the caller's to dispose of. */
   reader: FrameReader;
-  /** Where features are kept; null when the tower trains, and clips go in as patches. */
-  cache: FeatureCache | null;
+  /** What is kept of clips; null when the tower trains, and clips go in as patches. */
+  cache: ClipCache | null;
   /** How the tower is run. */
   run?: RunOptions;
 }
@@ -50,14 +53,15 @@ export interface ClipEncoderOptions {
 /** Encodes clips. Dispose of it to free the tower. */
 export interface ClipEncoder {
   /**
-   * Reads a clip's frames, runs the frozen tower over them unless their features are cached, and tokenizes the question.
+   * Reads a clip's frames, runs the frozen tower over them unless their features are cached, and tokenizes the question. A file
+   * that has not changed since its features were kept is not decoded.
    * @param clip - the clip
    * @param signal - stops the reading
    * @throws UserError `unreadable-media` when it cannot be decoded; `bad-input` when the template needs a text prompt it lacks
    */
   encode: (clip: Clip, signal?: AbortSignal) => Promise<EncodedClip>;
   /**
-   * The same for a picture that is in memory, of the size that the model sees; nothing is cached.
+   * The same for a picture that is in memory, of the size that the model sees.
    * @param picture - sides are multiples of a merged patch
    * @param prompt - the text that it is taken to be generated from
    */
@@ -87,34 +91,66 @@ export function createClipEncoder(options: ClipEncoderOptions): ClipEncoder {
   };
   const cut = (as: FramePlan['as'], rgb: readonly RgbFrame[]): VisionPixels[] =>
     as === 'video' ? [cutPatches('video', rgb, frames)] : rgb.map((frame) => cutPatches('image', [frame], frames));
-  const ask = (as: FramePlan['as'], visions: readonly VisionPixels[], prompt: string | undefined): EncodedPrompt => {
+  const ask = (as: FramePlan['as'], visions: readonly Shape[], prompt: string | undefined): EncodedPrompt => {
     const { tokenizer, chat, template, codec } = questioner;
     return encodePrompt({
       tokenizer,
       chat,
       question: template.render({ kind: as === 'video' ? 'video' : 'image', prompt, codec }),
-      // Grid and timing alone: the pixels are not kept.
-      visions: visions.map(({ pixels: _pixels, ...vision }) => vision),
+      visions,
       padTokens: checkpoint.tokens,
       mergeSize: checkpoint.vision.spatialMergeSize,
     });
   };
 
+  /** Names what goes into the tower: pixels, how they are cut, and what they are normalised with. */
+  const inputKey = ({ as, width, height, sha256 }: Pick<FramePlan, 'as' | 'width' | 'height' | 'sha256'>): string => {
+    const { patchSize, mergeSize, temporalPatchSize, mean, std } = frames;
+    return JSON.stringify([as, width, height, sha256, patchSize, mergeSize, temporalPatchSize, mean, std]);
+  };
+  const keep = async (
+    cache: ClipCache,
+    key: string,
+    visions: readonly VisionPixels[],
+  ): Promise<Pick<EncodedClip, 'vision' | 'cached'>> => {
+    let cached = true;
+    const values = await cache.features.get(key, () => {
+      cached = false;
+      return features(visions);
+    });
+    return { vision: { kind: 'features', features: values }, cached };
+  };
+
   return {
     encode: async (clip, signal) => {
-      const { plan, visions, rgb } = await reader.read(clip, frames, signal);
-      const prompt = ask(plan.as, visions, clip.prompt);
-      if (cache === null) return { prompt, plan, vision: { kind: 'patches', cut: () => cut(plan.as, rgb) } };
-      const key = `${plan.as}-${plan.width}x${plan.height}-${plan.sha256}`;
-      return { prompt, plan, vision: { kind: 'features', features: await cache.get(key, () => features(visions)) } };
+      if (cache === null) {
+        const { plan, visions, rgb } = await reader.read(clip, frames, signal);
+        const prompt = ask(plan.as, visions.map(shapeOf), clip.prompt);
+        return { prompt, plan, vision: { kind: 'patches', cut: () => cut(plan.as, rgb) }, cached: false };
+      }
+      const look = await cache.plans?.look(clip);
+      signal?.throwIfAborted();
+      const known = look?.known ?? null;
+      const found = known === null ? null : await cache.features.find(inputKey(known.plan));
+      if (known !== null && found !== null) {
+        const prompt = ask(known.plan.as, known.visions, clip.prompt);
+        return { prompt, plan: known.plan, vision: { kind: 'features', features: found }, cached: true };
+      }
+      const { plan, visions } = await reader.read(clip, frames, signal);
+      const shapes = visions.map(shapeOf);
+      const prompt = ask(plan.as, shapes, clip.prompt);
+      const kept = await keep(cache, inputKey(plan), visions);
+      if (known === null) await look?.keep({ plan, visions: shapes });
+      return { prompt, plan, ...kept };
     },
     encodePicture: async (picture, prompt) => {
       const visions = cut('image', [picture]);
-      const vision: ClipVision =
-        cache === null
-          ? { kind: 'patches', cut: () => visions }
-          : { kind: 'features', features: await features(visions) };
-      return { prompt: ask('image', visions, prompt), vision };
+      const asked = ask('image', visions.map(shapeOf), prompt);
+      if (cache === null) return { prompt: asked, vision: { kind: 'patches', cut: () => visions }, cached: false };
+      const { width, height, data } = picture;
+      const key = inputKey({ as: 'image', width, height, sha256: createHash('sha256').update(data).digest('hex') });
+      const kept = await keep(cache, key, visions);
+      return { prompt: asked, ...kept };
     },
     rest: async () => {
       await (await tower)?.rest();
@@ -124,3 +160,8 @@ export function createClipEncoder(options: ClipEncoderOptions): ClipEncoder {
     },
   };
 }
+
+/** Grid and timing of an image or video: what the question depends on. */
+type Shape = Omit<VisionPixels, 'pixels'>;
+
+const shapeOf = ({ pixels: _pixels, ...shape }: VisionPixels): Shape => shape;

@@ -7,8 +7,8 @@ import type { Adapter, Card, Checkpoint } from '../model/index.ts';
 import { mergeAdapter, openCheckpoint, writeAdapter, writeCard, writeCheckpoint } from '../model/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { settingsOf } from './card.ts';
+import { createClipCache } from './clip-cache.ts';
 import { createClipEncoder } from './clip-encoder.ts';
-import { memoryFeatureCache } from './feature-cache.ts';
 import type { GoldenScore } from './golden.ts';
 import { goldenScores } from './golden.ts';
 import type { OpenedModel } from './open-model.ts';
@@ -124,7 +124,8 @@ async function scoreGoldenPictures(
   const shared = { checkpoint, questioner: await loadQuestioner(checkpoint, settings), ...(run && { run }) };
   const frames = frameOptions(checkpoint, settings.frames);
   await using reader = openFrameReader({ workers: 1 });
-  await using encoder = createClipEncoder({ ...shared, frames, reader, cache: memoryFeatureCache() });
+  const cache = createClipCache(null, checkpoint, frames, run);
+  await using encoder = createClipEncoder({ ...shared, frames, reader, cache });
   await using readout = createReadout({ ...shared, lora: null, frozen: true, settings });
   return await goldenScores(
     encoder,

@@ -4,13 +4,14 @@
  */
 export * from './answer-graph.ts';
 export * from './card.ts';
+export * from './clip-cache.ts';
 export * from './clip-encoder.ts';
 export * from './distribution.ts';
 export * from './export.ts';
-export * from './feature-cache.ts';
 export * from './generate.ts';
 export * from './golden.ts';
 export * from './open-model.ts';
+export * from './plan-memo.ts';
 export * from './readout.ts';
 export * from './scorer.ts';
 export * from './settings.ts';

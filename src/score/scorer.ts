@@ -2,13 +2,14 @@
 import type { Disposer } from '../core/index.ts';
 import { UserError, createDisposer, oneLine } from '../core/index.ts';
 import type { RunOptions } from '../graph/index.ts';
-import type { Checkpoint } from '../model/index.ts';
+import type { CacheStore, Checkpoint } from '../model/index.ts';
+import { openCacheStore } from '../model/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { settingsOf } from './card.ts';
 import type { Clip, EncodedClip } from './clip-encoder.ts';
+import { createClipCache } from './clip-cache.ts';
 import { createClipEncoder } from './clip-encoder.ts';
-import { memoryFeatureCache } from './feature-cache.ts';
 import { checkGoldenScores, goldenScores } from './golden.ts';
 import { openModel } from './open-model.ts';
 import type { Reading } from './readout.ts';
@@ -28,6 +29,13 @@ export interface ScorerOptions {
   workers?: number;
   /** Clips scored by one run of the graph; default 1. The scores do not depend on it. */
   batchSize?: number;
+  /**
+   * Where vision features are kept, for this and other runs: a folder of the cache; false: nowhere. Default: the environment's
+   * (`IOVQA_CACHE`, else `~/.cache/iovqa`). The scores do not depend on it.
+   */
+  cache?: string | false;
+  /** Is told what a user should know that turns up while clips are scored, such as a cache that cannot be written. */
+  onNote?: (text: string) => void;
 }
 
 /** The score of a clip. */
@@ -36,6 +44,8 @@ export interface ClipScore extends Reading {
   clip: Clip;
   /** Which frames were looked at. */
   plan: FramePlan;
+  /** Whether its vision features came from the cache. */
+  cached: boolean;
 }
 
 /** A clip that could not be scored. */
@@ -94,7 +104,8 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
   const reader = disposer.own(openFrameReader({ workers }));
   const shared = { checkpoint, questioner, ...(run === undefined ? {} : { run }) };
   const frames = frameOptions(checkpoint, settings.frames);
-  const encoder = disposer.own(createClipEncoder({ ...shared, frames, reader, cache: memoryFeatureCache() }));
+  const cache = createClipCache(openStore(options), checkpoint, frames, run);
+  const encoder = disposer.own(createClipEncoder({ ...shared, frames, reader, cache }));
   const lora = adapter?.lora ?? null;
   const readout = disposer.own(createReadout({ ...shared, lora, frozen: true, settings }));
   const parameters = adapter?.tensors ?? new Map<string, Float32Array>();
@@ -136,7 +147,8 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
       if ('error' in item) return item;
       const reading = readings.get(item)!;
       if (reading instanceof UserError) return { clip: item.clip, error: reading };
-      return { clip: item.clip, plan: item.encoded.plan, ...reading };
+      const { plan, cached } = item.encoded;
+      return { clip: item.clip, plan, cached, ...reading };
     });
   }
 
@@ -186,6 +198,11 @@ async function* groups<T>(items: AsyncIterable<T>, size: number): AsyncGenerator
     group = [];
   }
   if (group.length > 0) yield group;
+}
+
+function openStore({ cache, onNote }: ScorerOptions): CacheStore | null {
+  if (cache === false) return null;
+  return openCacheStore({ ...(cache !== undefined && { folder: cache }), ...(onNote && { onNote }) });
 }
 
 /** How a model is asked that was never trained for it. */

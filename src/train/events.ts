@@ -37,6 +37,8 @@ export type TrainEvent =
       type: 'prepared';
       /** Clips so far. */
       done: number;
+      /** Clips so far whose features came from the cache. */
+      cached: number;
       /** Clips in all. */
       total: number;
     }
@@ -55,6 +57,12 @@ export type TrainEvent =
       id: string;
       /** Why. */
       reason: string;
+    }
+  | {
+      /** What a user should know, such as a cache that cannot be written; the run goes on. */
+      type: 'note';
+      /** One line. */
+      text: string;
     }
   | {
       /** The first example, in runs of tokens: what trains and what does not. */

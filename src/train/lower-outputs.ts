@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import { invariant } from '../core/index.ts';
 import type { ClipVision, HiddenRows, TokenRows } from '../example/index.ts';
 import { clipFeeds, textFeeds } from '../example/index.ts';
-import type { LowerLayers } from '../model/index.ts';
-import type { FeatureCache } from '../score/index.ts';
+import type { FeatureCache, LowerLayers } from '../model/index.ts';
 import type { ModelSizes } from './feeds.ts';
 
 /** Memory for the outputs, in bytes; the others are read from disk. */
@@ -28,10 +27,8 @@ export interface LowerOutputsOptions {
   lower: LowerLayers;
   /** The model's sizes. */
   model: ModelSizes;
-  /** Where outputs are kept. */
+  /** Where outputs are kept, for these layers. */
   cache: FeatureCache;
-  /** Says which model and how many layers: part of the key. */
-  modelKey: string;
   /** Memory for outputs; default 2 GiB. */
   maxBytes?: number;
 }
@@ -41,16 +38,16 @@ export interface LowerOutputsOptions {
  * @param options - layers, cache
  */
 export function createLowerOutputs(options: LowerOutputsOptions): LowerOutputs {
-  const { lower, model, cache, modelKey, maxBytes = MAX_BYTES } = options;
+  const { lower, model, cache, maxBytes = MAX_BYTES } = options;
   const held = new Map<string, Float32Array>();
   let bytes = 0;
   return {
     get: async (example, vision) => {
       invariant(vision.kind === 'features', 'lower layers take features of a frozen tower');
-      const key = keyOf(modelKey, example, vision.features);
+      const key = keyOf(example, vision.features);
       let hidden = held.get(key);
       if (hidden === undefined) {
-        hidden = await cache.get(`hidden-${key}`, () =>
+        hidden = await cache.get(key, () =>
           lower.run({
             ...textFeeds([{ example, rows: [0] }], model.text),
             ...clipFeeds([vision], model.text, model.vision),
@@ -67,9 +64,9 @@ export function createLowerOutputs(options: LowerOutputsOptions): LowerOutputs {
   };
 }
 
-/** A hash of all that the output depends on. */
-function keyOf(modelKey: string, example: TokenRows, features: Float32Array): string {
-  const hash = createHash('sha256').update(modelKey);
+/** A hash of all that goes into the layers. */
+function keyOf(example: TokenRows, features: Float32Array): string {
+  const hash = createHash('sha256');
   for (const { buffer, byteOffset, byteLength } of [
     example.tokenIds,
     example.positions,

@@ -32,9 +32,11 @@ export async function* prepareClips(
   const bad = new Map<string, string>();
   const plans: PlanLine[] = [];
   const lengths = new Map<string, number>();
+  let numCached = 0;
   const read = async (row: TrainRow): Promise<{ id: string; plan: FramePlan } | { id: string; reason: string }> => {
     try {
-      const { plan, prompt } = await store.get(row, options.signal);
+      const { plan, prompt, cached } = await store.get(row, options.signal);
+      if (cached) numCached++;
       lengths.set(row.id, prompt.tokenIds.length);
       return { id: row.id, plan };
     } catch (error) {
@@ -51,7 +53,7 @@ export async function* prepareClips(
       bad.set(result.id, result.reason);
       yield { type: 'bad-clip', id: result.id, reason: result.reason };
     }
-    yield { type: 'prepared', done: plans.length + bad.size, total: rows.length };
+    yield { type: 'prepared', done: plans.length + bad.size, cached: numCached, total: rows.length };
   }
   refuseBad(bad, rows.length, options.maxBadFraction);
   const good = (row: TrainRow): boolean => !bad.has(row.id);

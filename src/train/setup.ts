@@ -1,15 +1,18 @@
 // Everything a run works with, opened from its recipe: rows, model, clips, the compiled step and the readout for validation.
-import { join } from 'node:path';
 import { findPreset } from '../dataset/index.ts';
 import type { Disposer } from '../core/index.ts';
 import { UserError, createDisposer, packageVersion } from '../core/index.ts';
-import type { Adapter, Checkpoint, LoraOptions } from '../model/index.ts';
+import type { RunOptions } from '../graph/index.ts';
+import type { Adapter, CacheStore, Checkpoint, FrozenPart, LoraOptions } from '../model/index.ts';
 import {
   blameWeights,
   compileLowerLayers,
+  createFeatureCache,
   firstLoraLayer,
+  frozenPart,
   initLora,
   loraShapes,
+  openCacheStore,
   openCheckpoint,
   readAdapter,
   writeAdapter,
@@ -21,7 +24,7 @@ import type { Questioner, Readout, ScorerSettings } from '../score/index.ts';
 import {
   createClipEncoder,
   createReadout,
-  folderFeatureCache,
+  createClipCache,
   frameOptions,
   goldenScores,
   loadQuestioner,
@@ -64,6 +67,8 @@ export interface TrainingSetup {
   writeModel: (folder: string, parameters: ReadonlyMap<string, Float32Array>, step: number) => Promise<void>;
   /** Adds to an error about numbers that are not finite which of the model's mapped weights are so. */
   explain: (error: unknown) => Promise<unknown>;
+  /** What a user should know that turned up since the last call. */
+  takeNotes: () => string[];
   /** Frees everything. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -95,16 +100,11 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
   const { run } = recipe;
   const { recompute } = recipe.train;
   const reader = disposer.own(openFrameReader({ workers: run.workers }));
-  const encoder = disposer.own(
-    createClipEncoder({
-      checkpoint,
-      questioner,
-      frames: frameOptions(checkpoint, settings.frames),
-      reader,
-      cache: lora === null ? null : folderFeatureCache(join(recipe.out, 'features')),
-      run,
-    }),
-  );
+  const frames = frameOptions(checkpoint, settings.frames);
+  const notes: string[] = [];
+  const kept = run.cache ? openCacheStore({ onNote: (note) => notes.push(note) }) : null;
+  const cache = lora === null ? null : createClipCache(kept, checkpoint, frames, run);
+  const encoder = disposer.own(createClipEncoder({ checkpoint, questioner, frames, reader, cache, run }));
   const { text, vision, stored } = checkpoint;
   const trie = answerTrie(checkpoint, questioner);
   const numColumns = trie?.columns.length ?? 0;
@@ -116,8 +116,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
       : createLowerOutputs({
           lower,
           model: checkpoint,
-          cache: folderFeatureCache(join(recipe.out, 'hidden')),
-          modelKey: `${firstLayer} layers of ${await checkpoint.hash()}`,
+          cache: createFeatureCache(kept, lowerPart(checkpoint, firstLayer, run, kept)),
         });
   const [step, readout] = inTurns(
     checkpoint,
@@ -181,9 +180,19 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
         await writeCard(folder, card);
       } else await writeAdapter(folder, { lora, tensors: values, card, baseModel: checkpoint.name });
     },
+    takeNotes: () => notes.splice(0),
     explain: async (error) => (lora === null ? error : blameWeights(checkpoint, error)),
     [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
   };
+}
+
+/** The layers below an adapter on the last ones, as what computes kept numbers. */
+function lowerPart(checkpoint: Checkpoint, count: number, run: RunOptions, store: CacheStore | null): FrozenPart {
+  const has = (name: string): boolean => {
+    const layer = /^layers\.(\d+)\./.exec(name);
+    return layer === null ? name.startsWith('embed_tokens.') : Number(layer[1]) < count;
+  };
+  return frozenPart({ what: 'lower layers', checkpoint, has, sizes: [checkpoint.text, count], run, store });
 }
 
 /** Bytes of weights from which on tower, training and validation do not hold their sessions at the same time. */

@@ -42,6 +42,11 @@ export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {
   const log = await openEventLog(adopted.recipe.out);
   try {
     for await (const event of run(setup, log, options.signal)) {
+      for (const text of setup.takeNotes()) {
+        const note: TrainEvent = { type: 'note', text };
+        await log.writer().append(note);
+        yield note;
+      }
       if (event.type !== 'prepared' && event.type !== 'prepared-layers') await log.writer().append(event);
       yield event;
     }

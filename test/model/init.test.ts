@@ -18,7 +18,7 @@ import {
 } from '../../src/model/index.ts';
 import { byteTokenizer, specialTokens } from '../../src/model/init-tokenizer.ts';
 import { encodePrompt, loadChatTemplate, loadTokenizer } from '../../src/prompt/index.ts';
-import { createClipEncoder, frameOptions, loadQuestioner } from '../../src/score/index.ts';
+import { createClipCache, createClipEncoder, frameOptions, loadQuestioner } from '../../src/score/index.ts';
 import { cutPatches, openFrameReader } from '../../src/video/index.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 import { referenceAdapters, referenceBase, referenceFactors, referencePictures, writePng } from './reference-models.ts';
@@ -90,7 +90,7 @@ async function encodePicture(
     questioner,
     frames,
     reader,
-    cache: { get: async (_, compute) => compute() },
+    cache: createClipCache(null, checkpoint, frames, {}),
   });
   const { prompt, vision } = await encoder.encode({ path, kind: 'image' });
   const { visions } = await reader.read({ path, kind: 'image' }, frames);

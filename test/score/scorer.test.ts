@@ -18,16 +18,15 @@ import {
 } from '../../src/model/index.ts';
 import type { Clip, ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
 import {
+  createClipCache,
   createClipEncoder,
   createReadout,
   exportAdapter,
-  folderFeatureCache,
   frameOptions,
   goldenScores,
   loadQuestioner,
   loadScorer,
   makeCard,
-  memoryFeatureCache,
   settingsOf,
 } from '../../src/score/index.ts';
 import { openFrameReader } from '../../src/video/index.ts';
@@ -80,7 +79,8 @@ async function saveAdapter(): Promise<void> {
   const questioner = await loadQuestioner(checkpoint, settings);
   await using reader = openFrameReader({ workers: 1 });
   const frames = frameOptions(checkpoint, settings.frames);
-  await using encoder = createClipEncoder({ checkpoint, questioner, frames, reader, cache: memoryFeatureCache() });
+  const cache = createClipCache(null, checkpoint, frames, {});
+  await using encoder = createClipEncoder({ checkpoint, questioner, frames, reader, cache });
   await using readout = createReadout({ checkpoint, lora, frozen: true, questioner, settings });
   const card = await makeCard(checkpoint, questioner, settings, {
     training: { manifestSha256: '0'.repeat(64), targetColumn: 'mos', numClips: 3, step: 1 },
@@ -183,30 +183,6 @@ describe('loadScorer', () => {
     stop.abort(new Error('enough'));
     await expect(stream.next()).rejects.toThrow('enough');
   });
-});
-
-describe('feature caches', () => {
-  test.each(['memory', 'folder'] as const)(
-    'in %s compute once for a key, also when asked twice at once',
-    async (kind) => {
-      const place = join(folder, 'features');
-      const open = (): ReturnType<typeof memoryFeatureCache> =>
-        kind === 'memory' ? memoryFeatureCache() : folderFeatureCache(place);
-      const cache = open();
-      let runs = 0;
-      const compute = async (): Promise<Float32Array> => {
-        runs++;
-        return Float32Array.of(1.5, -2);
-      };
-      const [a, b] = await Promise.all([cache.get('k', compute), cache.get('k', compute)]);
-      expect([...a, ...b, ...(await cache.get('k', compute))]).toEqual([1.5, -2, 1.5, -2, 1.5, -2]);
-      expect(runs).toBe(1);
-      await open().get('k', compute);
-      expect(runs).toBe(kind === 'memory' ? 2 : 1); // a later run finds the folder's
-      await expect(cache.get('bad', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-      expect([...(await cache.get('bad', compute))]).toEqual([1.5, -2]); // an error is not kept
-    },
-  );
 });
 
 describe('exportAdapter', () => {

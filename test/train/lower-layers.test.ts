@@ -1,7 +1,7 @@
 // An adapter on the last layers: the layers below run once for each clip, and the step that begins above them is the same step.
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { textFeeds } from '../../src/example/index.ts';
 import { compileLowerLayers } from '../../src/model/index.ts';
 import { loadScorer } from '../../src/score/index.ts';
@@ -88,6 +88,8 @@ describe('a run', () => {
   test('ends with the same bits whether the outputs are kept, lost, or were there before', async () => {
     const changes = { lora: { rank: 4, layers: 'last 1' } };
     await runAll(shop.recipe('one', changes));
+    vi.stubEnv('IOVQA_CACHE', shop.at('cache'));
+    onTestFinished(() => void vi.unstubAllEnvs());
     const stop = new AbortController();
     const recipe = shop.recipe('two', changes);
     let steps = 0;
@@ -95,9 +97,10 @@ describe('a run', () => {
     for await (const event of train(recipe, { signal: stop.signal })) {
       if (event.type === 'step' && ++steps === 2) stop.abort();
     }
-    const files = await readdir(shop.at('two', 'hidden'));
-    expect(files).toHaveLength(9);
-    for (const file of files.slice(0, 4)) await rm(shop.at('two', 'hidden', file));
+    // Outputs of the layers for nine rows, features of twelve clips and two golden pictures.
+    const files = (await readdir(shop.at('cache'), { recursive: true })).filter((name) => name.endsWith('.f32'));
+    expect(files).toHaveLength(9 + 12 + 2);
+    for (const file of files.slice(0, 10)) await rm(shop.at('cache', file));
     await runAll(recipe, { resume: true });
     expect(await bytesOf(shop.at('two'), 6)).toBe(await bytesOf(shop.at('one'), 6));
   });

@@ -37,7 +37,7 @@ describe('a run', () => {
     const events = await runAll(shop.recipe('told'));
     const written = await readJsonLines(shop.at('told', 'events.jsonl'));
     expect(written).toEqual(JSON.parse(JSON.stringify(events.filter(({ type }) => type !== 'prepared'))));
-    expect(events[0]).toEqual({ type: 'prepared', done: 1, total: 12 });
+    expect(events[0]).toEqual({ type: 'prepared', done: 1, cached: 0, total: 12 });
     expect(only(events, 'start')[0]).toMatchObject({ step: 0, totalSteps: 6, numTrain: 9, numValidation: 3 });
     expect(only(events, 'mask')[0]!.text).toMatch(/^trained +2 +"\d\d"$/m);
     expect(only(events, 'step').map(({ step, epoch }) => [step, epoch])).toEqual(

@@ -1,8 +1,9 @@
 // `iovqa doctor`: what this machine has, found out by trying it.
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
-import { createRequire } from 'node:module';
 import type { Provider } from '../../graph/index.ts';
 import { compile, constant, input, matmul, providers } from '../../graph/index.ts';
+import { cacheFolder, cacheInfo, versionOf } from '../../model/index.ts';
+import { formatSize } from './cache.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import { packageVersion as version } from '../../core/index.ts';
 
@@ -40,6 +41,7 @@ export async function doctor(flags: DoctorFlags): Promise<void> {
     library('onnxruntime-node'),
     library('node-av'),
     library('sharp'),
+    await cacheFinding(),
   ];
   for (const provider of providers) findings.push(await tryProvider(provider));
   if (flags.json === true) {
@@ -58,10 +60,20 @@ const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 
 function library(name: string): Finding {
   try {
-    const { version: found } = createRequire(import.meta.url)(`${name}/package.json`) as { version: string };
-    return { what: name, state: 'ok', detail: found };
+    return { what: name, state: 'ok', detail: versionOf(name) };
   } catch (error) {
     return { what: name, state: 'missing', detail: (error as Error).message.split('\n')[0]! };
+  }
+}
+
+async function cacheFinding(): Promise<Finding> {
+  const folder = cacheFolder();
+  if (folder === null) return { what: 'cache', state: 'missing', detail: 'IOVQA_CACHE is off' };
+  try {
+    const { sizeBytes, limitBytes } = await cacheInfo(folder);
+    return { what: 'cache', state: 'ok', detail: `${folder}, ${formatSize(sizeBytes)} of ${formatSize(limitBytes)}` };
+  } catch (error) {
+    return { what: 'cache', state: 'missing', detail: (error as Error).message.split('\n')[0]! };
   }
 }
 

@@ -29,6 +29,8 @@ export interface ScoreFlags extends InputFlags {
   workers?: number;
   /** What ONNX Runtime runs the graph on. */
   provider?: string;
+  /** False: vision features are neither taken from the cache nor kept in it. */
+  cache?: boolean;
   /** Write CSV. */
   csv?: boolean;
   /** Write a JSON value. */
@@ -67,6 +69,8 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   await using scorer = await loadScorer(flags.with, {
     ...(flags.model === undefined ? {} : { model: flags.model }),
     ...(flags.workers === undefined ? {} : { workers: flags.workers }),
+    ...(flags.cache === false ? { cache: false } : {}),
+    onNote: (text) => process.stderr.write(`note: ${text}\n`),
     run: runOptions(flags),
   });
   for (const note of scorer.notes) process.stderr.write(`note: ${note}\n`);

@@ -51,6 +51,7 @@ type EndReason = (TrainEvent & { type: 'end' })['reason'];
 async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boolean): Promise<EndReason | null> {
   let bar: Progress | null = null;
   let numBad = 0;
+  let numCached = 0;
   let ended: EndReason | null = null;
   const note = (line: string): void => {
     if (bar === null) process.stderr.write(`${line}\n`);
@@ -62,7 +63,11 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
       switch (event.type) {
         case 'prepared':
           bar ??= startProgress('reading clips', event.total);
+          numCached = event.cached;
           bar.update(event.done);
+          break;
+        case 'note':
+          note(`note: ${event.text}`);
           break;
         case 'prepared-layers':
           if (event.done === 1) {
@@ -77,6 +82,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           break;
         case 'start':
           bar?.stop();
+          if (numCached > 0) note(`vision features of ${numCached} clips were in the cache`);
           note(
             `${event.numTrain} clips to train on, ${event.numValidation} for validation` +
               `${numBad > 0 ? `, ${numBad} bad ones left out` : ''}; ` +

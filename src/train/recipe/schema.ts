@@ -260,6 +260,12 @@ const schema = z
             'Keep reordered copies of frozen float32 weights: a step is 5 % faster, and takes their memory twice over.',
           ),
         workers: count.default(2).describe('Processes that decode clips.'),
+        cache: z
+          .boolean()
+          .default(true)
+          .describe(
+            'Keep what frozen parts of the model compute in the cache that all runs share (docs/cache.md). The result stays the same.',
+          ),
       })
       .prefault({})
       .describe('How the machine is used.'),

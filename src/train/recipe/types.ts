@@ -169,6 +169,8 @@ export interface Recipe {
     prepack: boolean;
     /** Processes that decode clips. Default `2`. */
     workers: number;
+    /** Keep what frozen parts of the model compute in the cache that all runs share (docs/cache.md). The result stays the same. Default `true`. */
+    cache: boolean;
   };
 }
 

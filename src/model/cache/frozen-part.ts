@@ -1,0 +1,146 @@
+// The key of a frozen part of a model: its weights to the last bit, its sizes, and everything about this machine and the way the
+// graph is run that moves the last bits of a result.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
+import type { RunOptions } from '../../graph/index.ts';
+import type { Checkpoint } from '../checkpoint.ts';
+import { towerRun } from '../vision-encoder.ts';
+import type { FrozenPart } from './feature-cache.ts';
+import { identifyFile, isSameFile } from './file-identity.ts';
+import type { FileIdentity } from './file-identity.ts';
+import type { CacheStore } from './store.ts';
+import { cacheKey } from './store.ts';
+
+/**
+ * Version of all code between pixels and features: how patches are cut and fed, the graph, its ONNX form, session settings.
+ * Raise it whenever one of these changes; `npx vitest run test/model/cache-version.test.ts` sees that it is.
+ */
+export const FEATURES_VERSION = 1;
+
+/** What {@link frozenPart} needs. */
+export interface FrozenPartOptions {
+  /** What the part is, such as `vision`. */
+  what: string;
+  /** The model. */
+  checkpoint: Checkpoint;
+  /** Whether a weight belongs to the part. */
+  has: (name: string) => boolean;
+  /** Its sizes and whatever else its graph is made from, as JSON. */
+  sizes: unknown;
+  /** How it is run. */
+  run: RunOptions | undefined;
+  /** Remembers the hash of weights whose files have not changed; null: they are hashed anew. */
+  store: CacheStore | null;
+}
+
+/**
+ * The frozen tower of a model.
+ * @param checkpoint - the model
+ * @param run - how the tower is run
+ * @param store - remembers the hash of its weights
+ */
+export function visionPart(checkpoint: Checkpoint, run: RunOptions | undefined, store: CacheStore | null): FrozenPart {
+  const has = (name: string): boolean => name.startsWith('visual.');
+  return frozenPart({ what: 'vision', checkpoint, has, sizes: checkpoint.vision, run: towerRun(run), store });
+}
+
+/**
+ * A part of a model as what computes cached numbers.
+ * @param options - which part, how it is run
+ */
+export function frozenPart(options: FrozenPartOptions): FrozenPart {
+  const { what, checkpoint, has, sizes, run = {}, store } = options;
+  const names = checkpoint.names.filter(has).sort();
+  const files = [...new Set(names.map((name) => checkpoint.stored(name).source.file))];
+  let seen: FileIdentity[] | undefined;
+  const identify = (): Promise<FileIdentity[]> => Promise.all(files.map((file) => identifyFile(file)));
+  return {
+    what,
+    key: async () => {
+      const before = await identify();
+      const hash = await rememberHash(store, before, names, checkpoint, identify);
+      seen = before;
+      const { provider = 'cpu', threads = 0, prepack = true } = run;
+      const code = { version: FEATURES_VERSION, onnxruntime: versionOf('onnxruntime-node') };
+      return cacheKey('part', [what, hash, sizes, { provider, threads, prepack }, code, await machine()]);
+    },
+    isCurrent: async () => {
+      const now = await identify().catch(() => null);
+      return now !== null && seen !== undefined && now.every((identity, i) => isSameFile(identity, seen![i]!));
+    },
+  };
+}
+
+async function rememberHash(
+  store: CacheStore | null,
+  before: readonly FileIdentity[],
+  names: readonly string[],
+  checkpoint: Checkpoint,
+  identify: () => Promise<FileIdentity[]>,
+): Promise<string> {
+  const places = names.map((name) => [name, checkpoint.stored(name)]);
+  const key = cacheKey('weights', [before.map(({ id }) => id), places]);
+  const kept = await store?.read(key, 'json');
+  if (kept !== null && kept !== undefined) return Buffer.from(kept).toString();
+  const hash = await hashWeights(names, checkpoint);
+  const after = await identify();
+  if (after.every((identity, i) => identity.settled && isSameFile(identity, before[i]!))) {
+    await store?.write(key, 'json', Buffer.from(hash));
+  }
+  return hash;
+}
+
+/** SHA-256 over name, dtype, shape and every byte of the weights. */
+async function hashWeights(names: readonly string[], checkpoint: Checkpoint): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of names) {
+    const { dtype, shape, source } = checkpoint.stored(name);
+    hash.update(JSON.stringify([name, dtype, shape]));
+    if (source.length === 0) continue;
+    const file = await open(source.file);
+    try {
+      const range = { start: source.offset, end: source.offset + source.length - 1, highWaterMark: 1 << 20 };
+      for await (const chunk of file.createReadStream({ ...range, autoClose: false })) hash.update(chunk as Buffer);
+    } finally {
+      await file.close();
+    }
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * The version of an installed package, also of one that does not let its package.json be imported.
+ * @param name - the package
+ * @throws Error when it is not installed
+ */
+export function versionOf(name: string): string {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const file = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
+  if (file === undefined) throw new Error(`${name} is not installed`);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+let machineText: Promise<string> | undefined;
+
+/**
+ * What of this machine moves the last bits of a result: its processor with the instructions that it knows, the number of cores
+ * (threads share products out by it), and the engine of JavaScript, whose sines and cosines go in.
+ */
+export function machine(): Promise<string> {
+  return (machineText ??= describeMachine());
+}
+
+async function describeMachine(): Promise<string> {
+  const { platform, arch, versions } = process;
+  const cores = `${cpus().length} ${availableParallelism()}`;
+  const text = platform === 'linux' ? await readFile('/proc/cpuinfo', 'utf8').catch(() => '') : '';
+  const first = text.split('\n\n')[0]!.split('\n');
+  const lasting = first.filter((line) =>
+    /^(vendor_id|cpu family|model|model name|flags|Features|CPU \w+)\s*:/.test(line),
+  );
+  return [platform, arch, cpus()[0]?.model ?? '', cores, versions.v8, ...lasting].join('\n');
+}

@@ -1,0 +1,73 @@
+// Which pixels a file gave when it was read: as long as it is the same file, its features are found without decoding it again.
+import type { CacheStore } from '../model/index.ts';
+import { cacheKey, identifyFile, isSameFile, machine, versionOf } from '../model/index.ts';
+import type { ClipInput, FrameOptions, FramePlan, VisionPixels } from '../video/index.ts';
+
+/**
+ * Version of all code between a file and its resized frames. Raise it whenever the pixels or the plan of any clip change;
+ * `npx vitest run test/score/plan-memo.test.ts` sees that the golden pixels have changed.
+ */
+export const PIXELS_VERSION = 1;
+
+/** What reading a clip gave, without the pixels. */
+export interface KnownClip {
+  /** Which frames were taken; `sha256` names the pixels. */
+  plan: FramePlan;
+  /** Images and videos: grid and timing. */
+  visions: readonly Omit<VisionPixels, 'pixels'>[];
+}
+
+/** A look at a clip's file. */
+export interface FileLook {
+  /** What reading the file gave; null when it was not read before, or has changed since. */
+  known: KnownClip | null;
+  /**
+   * Keeps what reading the file has given now, unless it changed meanwhile or has just been written.
+   * @param clip - what reading gave
+   */
+  keep: (clip: KnownClip) => Promise<void>;
+}
+
+/** Remembers what files gave. */
+export interface PlanMemo {
+  /**
+   * Looks at a clip's file, not into it.
+   * @param clip - the clip
+   */
+  look: (clip: ClipInput) => Promise<FileLook>;
+}
+
+/**
+ * Makes a memo.
+ * @param store - where it is kept
+ * @param frames - how frames are taken
+ * @param now - the time, in milliseconds since 1970; for tests
+ */
+export function createPlanMemo(store: CacheStore, frames: FrameOptions, now: () => number = Date.now): PlanMemo {
+  const { mean: _mean, std: _std, ...taken } = frames;
+  const code = { version: PIXELS_VERSION, decoders: ['node-av', 'sharp'].map(versionOf) };
+  const identify = ({ path }: ClipInput) => identifyFile(path, now()).catch(() => null);
+  return {
+    look: async (clip) => {
+      const before = await identify(clip);
+      // A file that is not there: whoever reads it will say so.
+      if (before === null) return { known: null, keep: async () => {} };
+      const key = cacheKey('plan', [clip.kind, before.id, sorted(taken), code, await machine()]);
+      const bytes = await store.read(key, 'json');
+      const known = bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as KnownClip);
+      if (known !== null) known.plan.path = clip.path;
+      return {
+        known,
+        keep: async ({ plan, visions }) => {
+          const after = await identify(clip);
+          if (after === null || !after.settled || !isSameFile(before, after)) return;
+          await store.write(key, 'json', Buffer.from(JSON.stringify({ plan, visions } satisfies KnownClip)));
+        },
+      };
+    },
+  };
+}
+
+function sorted(options: object): [string, unknown][] {
+  return Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
+}
