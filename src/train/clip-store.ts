@@ -1,9 +1,10 @@
 // The encoded clips of a run: read once, held in memory as far as it goes, read again where it does not.
+import { totalmem } from 'node:os';
 import type { ClipEncoder, EncodedClip } from '../score/index.ts';
 import type { ClipRow } from '../dataset/index.ts';
 
-/** Memory for encoded clips, in bytes. */
-export const MAX_BYTES: number = 6 * 1024 ** 3;
+/** Memory for encoded clips, in bytes: 6 GiB, or a quarter of the machine's where that is less. */
+export const MAX_BYTES: number = Math.min(6 * 1024 ** 3, totalmem() / 4);
 
 /** Gives encoded clips by row. */
 export interface ClipStore {
@@ -18,7 +19,7 @@ export interface ClipStore {
 /**
  * Makes a store.
  * @param encoder - encodes clips
- * @param maxBytes - memory for what the model sees of them; default 6 GiB
+ * @param maxBytes - memory for what the model sees of them; default {@link MAX_BYTES}
  */
 export function createClipStore(encoder: ClipEncoder, maxBytes: number = MAX_BYTES): ClipStore {
   const held = new Map<string, Promise<EncodedClip>>();
@@ -40,7 +41,11 @@ export function createClipStore(encoder: ClipEncoder, maxBytes: number = MAX_BYT
   };
 }
 
-function sizeBytes({ vision, plan }: EncodedClip): number {
+/**
+ * Memory that the model's view of a clip takes, in bytes.
+ * @param clip - the clip
+ */
+export function sizeBytes({ vision, plan }: EncodedClip): number {
   if (vision.kind === 'features') return vision.features.byteLength;
   return plan.width * plan.height * 3 * plan.frames.length;
 }

@@ -5,6 +5,7 @@ import { UserError, show } from '../core/index.ts';
 import { readJsonLines, writeFileAtomic } from '../files/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import type { ClipStore } from './clip-store.ts';
+import { MAX_BYTES, sizeBytes } from './clip-store.ts';
 import type { RunData, TrainRow } from './data.ts';
 import type { TrainEvent } from './events.ts';
 
@@ -18,7 +19,7 @@ interface PlanLine extends FramePlan {
  * @param data - the rows; bad ones are removed
  * @param store - reads the clips
  * @param out - the run folder; gets plan.jsonl, or has one that must agree
- * @param options - what may be bad, how many are read at once, when to stop
+ * @param options - what may be bad, how many are read at once, what the cache may take in bytes, when to stop
  * @returns tokens of each clip's question, by the row's id
  * @throws UserError `unreadable-media` that lists the bad clips, when there are more than `maxBadFraction`
  */
@@ -26,17 +27,20 @@ export async function* prepareClips(
   data: RunData,
   store: ClipStore,
   out: string,
-  options: { maxBadFraction: number; concurrency: number; signal?: AbortSignal | undefined },
+  options: { maxBadFraction: number; concurrency: number; cacheBytes: number; signal?: AbortSignal | undefined },
 ): AsyncGenerator<TrainEvent, ReadonlyMap<string, number>> {
   const rows = [...data.train, ...data.validation];
   const bad = new Map<string, string>();
   const plans: PlanLine[] = [];
   const lengths = new Map<string, number>();
   let numCached = 0;
+  let totalBytes = 0;
   const read = async (row: TrainRow): Promise<{ id: string; plan: FramePlan } | { id: string; reason: string }> => {
     try {
-      const { plan, prompt, cached } = await store.get(row, options.signal);
+      const clip = await store.get(row, options.signal);
+      const { plan, prompt, cached } = clip;
       if (cached) numCached++;
+      totalBytes += sizeBytes(clip);
       lengths.set(row.id, prompt.tokenIds.length);
       return { id: row.id, plan };
     } catch (error) {
@@ -60,7 +64,17 @@ export async function* prepareClips(
   data.train = data.train.filter(good);
   data.validation = data.validation.filter(good);
   await writePlan(join(out, 'plan.jsonl'), plans);
+  // The cache makes room for an eighth of its limit ahead of time.
+  if (totalBytes > MAX_BYTES + (7 / 8) * options.cacheBytes) yield { type: 'note', text: tooMuch(totalBytes, options) };
   return lengths;
+}
+
+function tooMuch(totalBytes: number, { cacheBytes }: { cacheBytes: number }): string {
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(3)} GB`;
+  return (
+    `the clips take ${gigabytes(totalBytes)}, of which ${gigabytes(MAX_BYTES)} stay in memory and ${gigabytes(cacheBytes)} in the ` +
+    `cache: the others are read and computed again in every epoch (iovqa cache limit SIZE makes the cache larger)`
+  );
 }
 
 function refuseBad(bad: ReadonlyMap<string, string>, total: number, maxBadFraction: number): void {

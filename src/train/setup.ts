@@ -67,6 +67,8 @@ export interface TrainingSetup {
   writeModel: (folder: string, parameters: ReadonlyMap<string, Float32Array>, step: number) => Promise<void>;
   /** Adds to an error about numbers that are not finite which of the model's mapped weights are so. */
   explain: (error: unknown) => Promise<unknown>;
+  /** What the cache on disk may take, in bytes; 0 without one. */
+  cacheBytes: () => Promise<number>;
   /** What a user should know that turned up since the last call. */
   takeNotes: () => string[];
   /** Frees everything. */
@@ -180,6 +182,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
         await writeCard(folder, card);
       } else await writeAdapter(folder, { lora, tensors: values, card, baseModel: checkpoint.name });
     },
+    cacheBytes: async () => (cache === null ? 0 : ((await kept?.limit().catch(() => 0)) ?? 0)),
     takeNotes: () => notes.splice(0),
     explain: async (error) => (lora === null ? error : blameWeights(checkpoint, error)),
     [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],

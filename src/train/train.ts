@@ -96,7 +96,8 @@ async function* run(
   }
   await log.cutTo(position.step);
   const concurrency = 2 * recipe.run.workers;
-  const limits = { maxBadFraction: recipe.data.maxBadFraction, concurrency, signal };
+  const cacheBytes = await setup.cacheBytes();
+  const limits = { maxBadFraction: recipe.data.maxBadFraction, concurrency, cacheBytes, signal };
   const lengths = yield* prepareClips(data, store, out, limits);
 
   yield* prepareLowerOutputs(setup, signal);

@@ -79,13 +79,16 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   try {
     for (const line of lines) await file?.append(line);
     let count = 0;
+    let numCached = 0;
     for await (const result of scorer.score(open)) {
       const line = scoreLine(result);
       lines.push(line);
       await file?.append(line);
       progress.update(++count);
+      if ('cached' in result && result.cached) numCached++;
       if (line.error !== undefined) progress.note(line.error);
     }
+    if (numCached > 0) progress.note(`vision features of ${numCached} of ${count} clips were in the cache`);
   } finally {
     progress.stop();
     await file?.close();
