@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../src/model/index.ts';
@@ -168,13 +168,17 @@ describe('an encoder', () => {
     // Bytes behind the end of a PNG are nobody's.
     const filled = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
     await writeFile(path, filled(a));
+    const time = new Date(1e12); // whole milliseconds: it can be set again exactly
+    await utimes(path, time, time);
     await sleep(SETTLED_MS + 100);
     const clip: Clip = { path, kind: 'image' };
     await encode(place, [clip]);
     expect(await encode(place, [clip])).toMatchObject([{ work: { decoded: 0 } }]);
-    const { atime, mtime } = await stat(path);
+    const before = await stat(path);
     await writeFile(path, filled(b));
-    await utimes(path, atime, mtime);
+    await utimes(path, time, time);
+    const { size: newSize, ino, mtimeMs } = await stat(path);
+    expect([newSize, ino, mtimeMs]).toEqual([before.size, before.ino, before.mtimeMs]);
     const [changed] = await encode(place, [clip]);
     expect(changed!.work.decoded).toBe(1);
     expect(bitsOf(changed!)).toBe(bitsOf((await encode(null, [{ path: at('b.png'), kind: 'image' }]))[0]!));
@@ -190,6 +194,29 @@ describe('an encoder', () => {
     // Read when it is older, it is remembered.
     await encode(place, [clip], { now: () => Date.now() + SETTLED_MS });
     expect(await encode(place, [clip])).toMatchObject([{ cached: true, work: { decoded: 0 } }]);
+  });
+
+  test('remembers nothing of a file that changed while it was read, under either name', async () => {
+    const store = openCacheStore({ folder: fresh() })!;
+    const memo = createPlanMemo(store, frames, () => Date.now() + SETTLED_MS);
+    const path = at('moving.png');
+    const clip: Clip = { path, kind: 'image' };
+    await writeFile(path, await readFile(at('a.png')));
+    const { plan, visions } = await reader.read(clip, frames);
+    const look = await memo.look(clip);
+    await writeFile(path, await readFile(at('b.png')));
+    await look.keep({ plan, visions });
+    await expect(readdir(store.folder)).rejects.toThrow('ENOENT');
+    await (await memo.look(clip)).keep({ plan, visions });
+    expect((await memo.look(clip)).known).not.toBeNull();
+  });
+
+  test('gives a clip the path that it was asked by', async () => {
+    const place = fresh();
+    await encode(place, [picture()]);
+    const path = relative(process.cwd(), at('a.png'));
+    const [got] = await encode(place, [{ path, kind: 'image' }]);
+    expect(got).toMatchObject({ plan: { path }, work: { decoded: 0 } });
   });
 
   test('remembers nothing of a file that was put in the place of another while it was read', async () => {

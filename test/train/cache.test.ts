@@ -1,8 +1,8 @@
 // Runs with the cache: the same bits as without, from an empty one and from a full one; and where it cannot be written.
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { SETTLED_MS, setCacheLimit } from '../../src/model/index.ts';
+import { SETTLED_MS, openCheckpoint, setCacheLimit } from '../../src/model/index.ts';
 import type { RecipeInput, TrainEvent } from '../../src/train/index.ts';
 import { prepareClips } from '../../src/train/prepare.ts';
 import type { Workshop } from './run-fixtures.ts';
@@ -107,4 +107,19 @@ test('clips that fit neither into memory nor into the cache are told of', async 
   expect(await notesWith(80, 10e9)).toEqual([
     expect.stringMatching(/^the clips take 80\.0 GB, .* and 10\.0 GB in the cache/),
   ]);
+});
+
+test('a run on a model with other layers below its adapter does not take what those of the first one gave', async () => {
+  const changes = { lora: { rank: 4, layers: 'last 1' } };
+  vi.stubEnv('IOVQA_CACHE', shop.at('two-models'));
+  await run('of-first', changes);
+  await cp(shop.at('model'), shop.at('other'), { recursive: true });
+  const { source } = (await openCheckpoint(shop.at('other'))).stored('layers.0.mlp.down_proj.weight');
+  const file = await open(source.file, 'r+');
+  await file.write(new Uint8Array(source.length), 0, source.length, source.offset);
+  await file.close();
+  const got = await run('of-other', { ...changes, model: shop.at('other') });
+  expect(numCached(got)).toBe(12); // the tower is the same
+  vi.stubEnv('IOVQA_CACHE', 'off');
+  expect(got.bytes).toBe((await run('of-other-alone', { ...changes, model: shop.at('other') })).bytes);
 });

@@ -83,6 +83,13 @@ describe('the key of a tower', () => {
     expect(await keyOf(folder, { provider: 'cpu', threads: 0, prepack: true })).toBe(first);
   });
 
+  test('is another for the same bytes taken for another element type', async () => {
+    const folder = await madeModel();
+    const { stored } = await openCheckpoint(folder);
+    const key = await keyOf(folder, {}, { stored: (name) => ({ ...stored(name), dtype: 'bfloat16' }) });
+    expect(key).not.toBe(await keyOf(folder));
+  });
+
   test('is another for another element type, though the numbers are the same', async () => {
     const folder = temporaryFolder();
     const [wide, narrow, again] = ['wide', 'narrow', 'again'].map((name) => join(folder, name));
@@ -96,6 +103,9 @@ describe('the key of a tower', () => {
     const folder = await madeModel();
     const place = temporaryFolder();
     const store = openCacheStore({ folder: place })!;
+    const file = join(folder, 'model.safetensors');
+    const time = new Date(1e12); // whole milliseconds: it can be set again exactly
+    utimesSync(file, time, time);
     const facts = async (): Promise<number> =>
       (await readdir(place, { recursive: true })).filter((name) => name.endsWith('.json')).length;
     const key = async (): Promise<string> => visionPart(await openCheckpoint(folder), {}, store).key();
@@ -106,10 +116,8 @@ describe('the key of a tower', () => {
     expect(await facts()).toBe(1);
     expect(await key()).toBe(first);
     // Another bit, and the time set back to what it was.
-    const file = join(folder, 'model.safetensors');
-    const { atime, mtime } = statSync(file);
     await flipBit(folder, 'visual.patch_embed.proj.weight');
-    utimesSync(file, atime, mtime);
+    utimesSync(file, time, time);
     expect(await key()).not.toBe(first);
     expect(await facts()).toBe(1);
   });
