@@ -10,6 +10,8 @@ import type { ReadClip } from './read-clip.ts';
 
 /** A pool of decoding processes. */
 export interface ChildPool {
+  /** Starts the first child before it is needed. */
+  start: () => void;
   /** Reads one clip in a child; waits for a free one. */
   read: (request: ReadRequest, signal?: AbortSignal) => Promise<ReadClip>;
   /** Ends all children; clips that are being read or wait are rejected. */
@@ -38,7 +40,7 @@ interface Worker {
 const startLimit = 60_000;
 
 /**
- * Opens a pool; children start when first needed.
+ * Opens a pool; children start when first needed, the first one earlier where that is asked for.
  * @param size - greatest number of children
  * @returns the pool
  */
@@ -152,6 +154,9 @@ export function openChildPool(size: number): ChildPool {
   };
 
   return {
+    start: () => {
+      if (!closed && workers.size === 0) unrefChild(start().child);
+    },
     read: (request, signal) =>
       new Promise((resolve, reject) => {
         signal?.throwIfAborted();

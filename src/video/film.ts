@@ -69,8 +69,8 @@ export interface Film extends AsyncDisposable {
   seek: (time: PacketTime) => Promise<boolean>;
   /** Frames by which the decoder's output lags behind its input, so that it can put them in the order of showing. */
   outputDelay: number;
-  /** Opens a decoder for the stream. */
-  openDecoder: () => Promise<CodecContext>;
+  /** Opens a decoder for the stream: of one thread, that makes the best of damage, or a strict one, that fails of it. */
+  openDecoder: (strict?: { threads: number }) => Promise<CodecContext>;
 }
 
 /**
@@ -149,15 +149,16 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
       const time = matroska || Number.isNaN(dts) ? pts : dts;
       return (await format.seekFrame(index, BigInt(time), AVSEEK_FLAG_BACKWARD)) >= 0;
     };
-    const openDecoder = async (): Promise<CodecContext> => {
+    const openDecoder = async (strict?: { threads: number }): Promise<CodecContext> => {
       const codec = Codec.findDecoder(stream.codecpar.codecId);
       if (!codec) throw unreadable(file.path, 'a codec with a decoder', `codec ${stream.codecpar.codecId}`);
       const context = new CodecContext();
       context.allocContext3(codec);
       context.parametersToContext(stream.codecpar);
       context.pktTimebase = stream.timeBase;
-      context.threadCount = 1;
-      const code = await context.open2(codec, Dictionary.fromObject({ max_pixels: String(limits.maxPixels) }));
+      context.threadCount = strict?.threads ?? 1;
+      const options = { max_pixels: String(limits.maxPixels), ...(strict ? { err_detect: 'explode' } : {}) };
+      const code = await context.open2(codec, Dictionary.fromObject(options));
       if (code < 0) throw unreadable(file.path, 'a video that can be decoded', `${codec.name}: ${reason(code)}`);
       return context;
     };

@@ -1,5 +1,4 @@
 // Frames to PNG files, for people to look at.
-import sharp from 'sharp';
 import { writeFileAtomic } from '../files/index.ts';
 import type { RgbFrame } from './types.ts';
 
@@ -9,6 +8,8 @@ import type { RgbFrame } from './types.ts';
  * @param frame - the picture
  */
 export async function writePng(path: string, frame: RgbFrame): Promise<void> {
+  // Loaded when needed: it takes longer than all of this layer.
+  const { default: sharp } = await import('sharp');
   const { width, height, data } = frame;
   await writeFileAtomic(
     path,

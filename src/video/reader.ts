@@ -8,6 +8,8 @@ import { defaultLimits } from './types.ts';
 
 /** Reads clips; dispose of it to end its child processes. */
 export interface FrameReader {
+  /** Starts a child, which else the first clip does: it takes a tenth of a second, in which the caller can do something else. */
+  start: () => void;
   /**
    * Reads one clip; calls may run at a time, as many as there are workers are served at once.
    * @throws UserError `unreadable-media` where this clip cannot be read; the reader serves the next one all the same
@@ -35,6 +37,7 @@ export function openFrameReader(options: FrameReaderOptions = {}): FrameReader {
   const limits: DecodeLimits = { ...defaultLimits, ...options.limits };
   const pool = openChildPool(options.workers ?? Math.min(4, availableParallelism()));
   return {
+    start: pool.start,
     read: async (clip, frameOptions, signal) => {
       const { count } = frameOptions;
       invariant(Number.isInteger(count) && count >= 1, `count ${count}`);

@@ -2,6 +2,7 @@
 import type { AVColorSpace } from 'node-av';
 import {
   AV_FRAME_FLAG_INTERLACED,
+  AV_PIX_FMT_RGB24,
   AV_PIX_FMT_RGBA,
   AVCOL_PRI_UNSPECIFIED,
   AVCOL_RANGE_JPEG,
@@ -53,10 +54,11 @@ export function openConverter(file: MediaFile, orientation: Orientation | undefi
   return {
     toRgb: async (frame) => {
       const { width, height } = frame;
-      const { colour, notes } = declareColour(frame);
+      const { format, colour, notes } = declareColour(frame);
+      const opaque = opaqueFormats.test(format);
       using target = new Frame();
       target.alloc();
-      target.format = AV_PIX_FMT_RGBA;
+      target.format = opaque ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_RGBA;
       target.width = width;
       target.height = height;
       target.colorSpace = AVCOL_SPC_RGB;
@@ -66,8 +68,10 @@ export function openConverter(file: MediaFile, orientation: Orientation | undefi
       if (code < 0) {
         throw unreadable(file.path, 'a pixel format that converts to RGB', `${colour} (${reason(code)})`);
       }
-      const { frame: rgb, transparent } = blendOnWhite(target.data![0]!, width, height, target.linesize[0]);
-      if (transparent) notes.push('transparency blended on white');
+      const [data, stride] = [target.data![0]!, target.linesize[0]!];
+      const blended = opaque ? undefined : blendOnWhite(data, width, height, stride);
+      if (blended?.transparent === true) notes.push('transparency blended on white');
+      const rgb = blended?.frame ?? { width, height, data: packRows(data, width * 3, height, stride) };
       return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, notes };
     },
     [Symbol.dispose]: () => scaler.freeContext(),
@@ -81,8 +85,17 @@ const matrixNames = new Map<AVColorSpace, string>([
   [AVCOL_SPC_BT2020_NCL, 'BT.2020'],
 ]);
 
+/** Planar YUV without alpha, in FFmpeg's names. */
+const opaqueFormats = /^yuvj?4[124]\dp/;
+
+function packRows(data: Uint8Array, width: number, height: number, stride: number): Uint8Array {
+  const rows = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) rows.set(data.subarray(y * stride, y * stride + width), y * width);
+  return rows;
+}
+
 /** Writes the colour that is meant into the frame, where FFmpeg's scaler reads it, and clears what would lead the scaler astray. */
-function declareColour(frame: Frame): { colour: string; notes: string[] } {
+function declareColour(frame: Frame): { format: string; colour: string; notes: string[] } {
   const format = avGetPixFmtName(frame.format as Parameters<typeof avGetPixFmtName>[0]) ?? `format ${frame.format}`;
   const notes: string[] = [];
   if (frame.colorTrc === AVCOL_TRC_SMPTE2084 || frame.colorTrc === AVCOL_TRC_ARIB_STD_B67) {
@@ -91,7 +104,7 @@ function declareColour(frame: Frame): { colour: string; notes: string[] } {
   frame.clearFlags(AV_FRAME_FLAG_INTERLACED); // or the scaler refuses: fields are not scaled apart, as `ffmpeg` does not either
   frame.colorPrimaries = AVCOL_PRI_UNSPECIFIED; // or the scaler maps gamut and tone
   frame.colorTrc = AVCOL_TRC_UNSPECIFIED;
-  if (/^(?:0?rgb|0?bgr|gbr|argb|abgr|pal8)/.test(format)) return { colour: format, notes };
+  if (/^(?:0?rgb|0?bgr|gbr|argb|abgr|pal8)/.test(format)) return { format, colour: format, notes };
   const tagged = matrixNames.has(frame.colorSpace);
   const byHeight = frame.height > 576 || frame.width >= 1280 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
   const space = tagged ? frame.colorSpace : byHeight;
@@ -102,5 +115,6 @@ function declareColour(frame: Frame): { colour: string; notes: string[] } {
   frame.colorSpace = space;
   frame.colorRange = full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
   const origin = tagged ? 'tagged' : 'by size';
-  return { colour: `${format}, ${matrixNames.get(space)} (${origin}), ${full ? 'full' : 'limited'} range`, notes };
+  const colour = `${format}, ${matrixNames.get(space)} (${origin}), ${full ? 'full' : 'limited'} range`;
+  return { format, colour, notes };
 }

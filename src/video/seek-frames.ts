@@ -1,7 +1,15 @@
 // Decodes the wanted frames of a film only: goes to the keyframe before each, decodes from there, and checks at every step that what
 // comes is what the list of packets promised.
 import type { CodecContext } from 'node-av';
-import { AV_FRAME_FLAG_CORRUPT, AVERROR_EAGAIN, AVERROR_EOF, Frame, Packet } from 'node-av';
+import {
+  AV_EF_EXPLODE,
+  AV_FRAME_FLAG_CORRUPT,
+  AV_OPT_TYPE_FLAGS,
+  AVERROR_EAGAIN,
+  AVERROR_EOF,
+  Frame,
+  Packet,
+} from 'node-av';
 import type { Film } from './film.ts';
 import type { ListedPacket, PacketList } from './packet-list.ts';
 import { describe } from './packet-list.ts';
@@ -39,42 +47,75 @@ export async function decodeFrames(
   packet.alloc();
   using frame = new Frame();
   frame.alloc();
-  for (const { first, last, frames } of planRuns(map, times, wanted)) {
-    using context = await film.openDecoder();
-    const indexOf = new Map(frames.map((index) => [map.packetOf[index]!, index]));
-    const sent = range(first, last).filter((i) => kinds[i]!.reference || indexOf.has(i));
-    // Frames that are coded behind the entry and shown before it may come or not; nobody wants them.
-    const due = sent.filter((i) => kinds[i]!.shown && times[i]! >= times[first]!).sort((a, b) => times[a]! - times[b]!);
-    let next = 0;
-    const drain = async (): Promise<void> => {
-      while (indexOf.size > 0) {
-        const code = await context.receiveFrame(frame);
-        if (code === AVERROR_EAGAIN || code === AVERROR_EOF) return;
-        if (code < 0) throw new Unclear('a decoder that fails');
-        if (Number(frame.pts) < times[first]!) continue;
-        const i = due[next++];
-        const { key } = i === undefined ? {} : kinds[i]!;
-        if (i === undefined || Number(frame.pts) !== times[i]) throw new Unclear('another frame than the one due');
-        if (key !== undefined && key !== (frame.keyFrame !== 0)) throw new Unclear('a keyframe where none was due');
-        if (frame.decodeErrorFlags !== 0 || frame.hasFlags(AV_FRAME_FLAG_CORRUPT)) throw new Unclear('damage');
-        const index = indexOf.get(i);
-        if (index === undefined) continue;
-        indexOf.delete(i);
-        await visit(index, frame);
+  const visits = new Visits(visit);
+  try {
+    for (const { from, packet: entry, last, frames } of planRuns(map, times, wanted)) {
+      // What is coded before the entry, or behind it to be shown before it, comes or not, as what it needs is there or not; nobody
+      // wants it, and it is no damage if it fails.
+      const counts = (i: number): boolean => i === entry || (i > entry && times[i]! > times[entry]!);
+      const all = range(from, last);
+      const strictThroughout = all.every(counts);
+      // Frames without damage do not depend on the number of threads. More than one do not hear of strictness later on.
+      using context = await film.openDecoder({ threads: strictThroughout ? 2 : 1 });
+      const indexOf = new Map(frames.map((index) => [map.packetOf[index]!, index]));
+      const sent = all.filter((i) => kinds[i]!.reference || indexOf.has(i));
+      const due = sent.filter((i) => kinds[i]!.shown && counts(i)).sort((a, b) => times[a]! - times[b]!);
+      let next = 0;
+      const drain = async (): Promise<void> => {
+        while (indexOf.size > 0) {
+          const code = await context.receiveFrame(frame);
+          if (code === AVERROR_EAGAIN || code === AVERROR_EOF) return;
+          if (code < 0) throw new Unclear('a decoder that fails');
+          if (Number(frame.pts) < times[entry]!) continue;
+          const i = due[next++];
+          const { key } = i === undefined ? {} : kinds[i]!;
+          if (i === undefined || Number(frame.pts) !== times[i]) throw new Unclear('another frame than the one due');
+          if (key !== undefined && key !== (frame.keyFrame !== 0)) throw new Unclear('a keyframe where none was due');
+          if (frame.decodeErrorFlags !== 0 || frame.hasFlags(AV_FRAME_FLAG_CORRUPT)) throw new Unclear('damage');
+          const index = indexOf.get(i);
+          if (index === undefined) continue;
+          indexOf.delete(i);
+          await visits.add(index, frame);
+        }
+      };
+      await goTo(film, packet, list.packets[from]!);
+      const needed = new Set(sent);
+      for (let i = from; i <= last && indexOf.size > 0; i++) {
+        if (i > from && !film.readPacketNow(packet)) throw new Unclear('an early end');
+        if (!isSame(describe(packet), list.packets[i]!)) throw new Unclear('another packet than the one listed');
+        if (!needed.has(i)) continue;
+        if (!strictThroughout) context.setOption('err_detect', counts(i) ? AV_EF_EXPLODE : 0, AV_OPT_TYPE_FLAGS);
+        await send(context, packet);
+        await drain();
       }
-    };
-    await goTo(film, packet, list.packets[first]!);
-    const wantedPackets = new Set(sent);
-    for (let i = first; i <= last && indexOf.size > 0; i++) {
-      if (i > first && !film.readPacketNow(packet)) throw new Unclear('an early end');
-      if (!isSame(describe(packet), list.packets[i]!)) throw new Unclear('another packet than the one listed');
-      if (!wantedPackets.has(i)) continue;
-      await send(context, packet);
+      await send(context, null);
       await drain();
+      if (indexOf.size > 0) throw new Unclear('a frame that does not come');
     }
-    await send(context, null);
-    await drain();
-    if (indexOf.size > 0) throw new Unclear('a frame that does not come');
+  } finally {
+    await visits.end();
+  }
+}
+
+/** Visits one frame while the next is being decoded. */
+class Visits {
+  readonly #visit: (index: number, frame: Frame) => Promise<void>;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(visit: (index: number, frame: Frame) => Promise<void>) {
+    this.#visit = visit;
+  }
+
+  /** Waits for the frame before, and begins with this one. */
+  async add(index: number, frame: Frame): Promise<void> {
+    await this.#last;
+    const own = frame.clone()!;
+    this.#last = this.#visit(index, own).finally(() => own.free());
+    this.#last.catch(() => {}); // `add` and `end` throw it
+  }
+
+  async end(): Promise<void> {
+    await this.#last;
   }
 }
 

@@ -8,16 +8,22 @@ import { Unclear } from './packets/packet-kind.ts';
 export interface SeekMap {
   /** The packet of each frame in presentation order, as its number in the order of decoding. */
   packetOf: number[];
-  /** Packets at which decoding can begin, ascending; the first is 0. */
-  entries: number[];
+  /** Packets from which on what is coded and shown later comes as it should, ascending; the first is 0. */
+  entries: Entry[];
   /** Indices of the frames that the decoder would call keyframes; undefined where only decoding tells. */
   keyframes: number[] | undefined;
 }
 
+/** Where decoding can begin. */
+export interface Entry {
+  /** The packet from which on frames are as they should be. */
+  packet: number;
+  /** The packet that the decoder gets first: the same, or the entry before. */
+  from: number;
+}
+
 /** A stretch of packets that one decoder gets. */
-export interface Run {
-  /** The packet at which it begins. */
-  first: number;
+export interface Run extends Entry {
   /** The last packet that it needs. */
   last: number;
   /** The frames that are wanted of it, as indices in presentation order, ascending. */
@@ -42,7 +48,7 @@ export function mapFrames({ packets, kinds }: PacketList, delay: number): SeekMa
   const times = packets.map(({ pts }) => pts);
   if (packets.some(({ cut }) => cut)) throw new Unclear('an edit list cuts frames');
   if (times.some((time) => !Number.isSafeInteger(time))) throw new Unclear('frames without a time');
-  if (kinds.length === 0 || !kinds[0]!.entry) throw new Unclear('the first packet is no keyframe');
+  if (kinds.length === 0 || kinds[0]!.entry !== 'here') throw new Unclear('the first packet is no keyframe');
   const packetOf = kinds.flatMap(({ shown }, i) => (shown ? [i] : [])).sort((a, b) => times[a]! - times[b]!);
   if (packetOf.some((packet, i) => i > 0 && times[packet] === times[packetOf[i - 1]!])) {
     throw new Unclear('two frames at one time');
@@ -51,9 +57,11 @@ export function mapFrames({ packets, kinds }: PacketList, delay: number): SeekMa
   if (packetOf.some((packet, i) => packet !== coded[i])) throw new Unclear('frames are not timed in the order shown');
   checkDelay(kinds, delay);
   let latest = -Infinity;
-  const entries: number[] = [];
+  const entries: Entry[] = [];
   for (const [i, { entry, shown }] of kinds.entries()) {
-    if (entry && times[i]! > latest) entries.push(i);
+    if (entry !== 'no' && times[i]! > latest) {
+      entries.push({ packet: i, from: entry === 'here' ? i : entries.at(-1)!.packet });
+    }
     if (shown) latest = Math.max(latest, times[i]!);
   }
   const keys = packetOf.map((packet) => kinds[packet]!.key);
@@ -83,11 +91,13 @@ function checkDelay(kinds: readonly PacketKind[], delay: number): void {
   for (const { order, restarts, entry, key } of kinds) {
     if (order === undefined) continue;
     if (restarts) [greatest, barrier] = [[], -Infinity];
-    else if (entry || key !== false) barrier = Math.max(barrier, greatest[0] ?? -Infinity);
+    else if (entry !== 'no' || key !== false) barrier = Math.max(barrier, greatest[0] ?? -Infinity);
     if (order < barrier) throw new Unclear('frames pass a keyframe');
-    const above = greatest.filter((one) => one > order).length;
-    if (above > delay) throw new Unclear(`frames are ${above} places from where they are shown`);
-    greatest = [...greatest, order].sort((a, b) => b - a).slice(0, delay + 1);
+    let above = 0;
+    while (above < greatest.length && greatest[above]! > order) above++;
+    if (above > delay) throw new Unclear(`a frame is shown ${above} or more places later than it is coded`);
+    greatest.splice(above, 0, order);
+    if (greatest.length > delay + 1) greatest.pop();
   }
 }
 
@@ -104,13 +114,13 @@ export function planRuns(map: SeekMap, times: readonly number[], wanted: readonl
   let at = 0;
   for (const index of wanted) {
     const packet = map.packetOf[index]!;
-    while (at + 1 < map.entries.length && times[map.entries[at + 1]!]! <= times[packet]!) at++;
-    const first = map.entries[at]!;
+    while (at + 1 < map.entries.length && times[map.entries[at + 1]!.packet]! <= times[packet]!) at++;
+    const entry = map.entries[at]!;
     const run = runs.at(-1);
-    if (run && first <= run.last + worthDecoding) {
+    if (run && entry.from <= run.last + worthDecoding) {
       run.last = Math.max(run.last, packet);
       run.frames.push(index);
-    } else runs.push({ first, last: packet, frames: [index] });
+    } else runs.push({ ...entry, last: packet, frames: [index] });
   }
   return runs;
 }

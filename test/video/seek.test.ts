@@ -1,11 +1,14 @@
 // Frames by seeking are the frames by decoding from the start: the same pixels, the same plan, for every codec and every kind of group.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { AV_PIX_FMT_GRAY8, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUVJ420P } from 'node-av';
+import type { AVCodecID } from 'node-av';
+import { AV_PIX_FMT_GRAY8, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUVJ420P, Packet } from 'node-av';
 import { afterAll, describe, expect, it } from 'vitest';
+import { openFilm } from '../../src/video/film.ts';
 import { inspectFile } from '../../src/video/media-file.ts';
+import { openPacketReader } from '../../src/video/packets/open.ts';
 import type { ReadOptions } from '../../src/video/picks.ts';
 import type { Taken } from '../../src/video/take-film.ts';
 import { takeFilm } from '../../src/video/take-film.ts';
@@ -101,14 +104,14 @@ const kinds: Kind[] = [
   { name: 'HEVC, closed groups', ...x265('keyint=8:open-gop=0:bframes=3') },
   { name: 'HEVC, leading pictures that can be decoded', ...x265('keyint=8:open-gop=0:radl=2:bframes=3') },
   {
-    name: 'VP9 with hidden frames',
+    name: 'VP9 in WebM',
     codec: 'libvpx-vp9',
     format: 'webm',
     options: { g: '9', 'lag-in-frames': '12', 'auto-alt-ref': '1' },
   },
   { name: 'VP9 in MP4', codec: 'libvpx-vp9', options: { g: '7' } },
   {
-    name: 'VP8 with hidden frames',
+    name: 'VP8 in WebM',
     codec: 'libvpx',
     format: 'webm',
     options: { g: '12', 'lag-in-frames': '12', 'auto-alt-ref': '1' },
@@ -187,5 +190,71 @@ describe('seeking gives what decoding from the start gives', () => {
       }),
       { numRuns: 5, seed: 1 },
     );
+  });
+});
+
+/** The packets of a clip, copied. */
+async function packetsOf(path: string): Promise<{ data: Buffer; codec: AVCodecID; extradata: Uint8Array }[]> {
+  await using film = await openFilm(await inspectFile(path, defaultLimits.maxBytes), defaultLimits);
+  using packet = new Packet();
+  packet.alloc();
+  const { codecId, extradata } = film.stream.codecpar;
+  const all: { data: Buffer; codec: AVCodecID; extradata: Uint8Array }[] = [];
+  while (film.readPacketNow(packet)) {
+    all.push({ data: Buffer.from(packet.data!), codec: codecId, extradata: extradata ?? new Uint8Array() });
+  }
+  return all;
+}
+
+describe('streams that are not as they should be', () => {
+  const base = { format: 'mp4', width: 96, height: 64, fill: busy, numFrames: 40 };
+
+  it.each([
+    ['H.264', x264('keyint=20:bframes=0:ref=1'), 'a frame is missing'],
+    ['HEVC', x265('keyint=20:bframes=0:ref=1'), 'a picture that others refer to is missing'],
+  ] as const)('%s of which a packet got lost', async (name, recipe, why) => {
+    const path = await makeClip({ codec: '', ...base, ...recipe, path: join(folder, `lost-${name}.mp4`) });
+    const packets = await packetsOf(path);
+    const readAll = (left: typeof packets): void => {
+      const reader = openPacketReader(packets[0]!.codec, packets[0]!.extradata);
+      for (const { data } of left) reader.read(data);
+    };
+    expect(() => readAll(packets)).not.toThrow();
+    for (const lost of [1, 5, 25]) expect(() => readAll(packets.toSpliced(lost, 1))).toThrow(why);
+  });
+
+  it('VP8 with hidden frames', async () => {
+    const recipe = { ...base, codec: 'libvpx', format: 'webm', options: { g: '12' } };
+    const path = await makeClip({ ...recipe, path: join(folder, 'hidden.webm') });
+    const bytes = readFileSync(path);
+    const packets = await packetsOf(path);
+    for (const k of [3, 7, 20, 21, 33]) bytes[bytes.indexOf(packets[k]!.data)]! &= ~16; // show_frame
+    writeFileSync(path, bytes);
+    for (const pick of [[2], [3], [6], [17], [30], [34], [1, 19, 20]]) {
+      const [sought, why] = await take(path, { pick, count: pick.length, as: 'images' }, false);
+      const [decoded] = await take(path, { pick, count: pick.length, as: 'images' }, true);
+      expect(sought).toEqual(decoded);
+      expect([sought.numFrames, sought.notes, why]).toEqual([35, ['40 packets gave 35 frames'], '']);
+    }
+  });
+
+  it('damage in what is decoded: from the start, with the note that tells', async () => {
+    const path = await makeClip({
+      ...base,
+      ...x264('keyint=10:bframes=0'),
+      codec: 'libx264',
+      path: join(folder, 'hurt.mp4'),
+    });
+    const bytes = readFileSync(path);
+    const { data } = (await packetsOf(path))[25]!;
+    const at = bytes.indexOf(data);
+    for (let i = 30; i < 60; i++) bytes[at + i] = 0xa5 ^ i;
+    writeFileSync(path, bytes);
+    const [hurt, why] = await take(path, { pick: [27], count: 1 }, false);
+    expect(hurt).toEqual((await take(path, { pick: [27], count: 1 }, true))[0]);
+    expect(why).not.toBe('');
+    const [whole, none] = await take(path, { pick: [15], count: 1 }, false);
+    expect(whole).toEqual((await take(path, { pick: [15], count: 1 }, true))[0]);
+    expect(none).toBe('');
   });
 });

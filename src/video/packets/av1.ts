@@ -35,7 +35,14 @@ export function openAv1(): PacketReader {
         }
       }
       if (shown > 1) throw new Unclear('a packet shows several frames');
-      return { shown: shown === 1, key, entry, reference: true, order: undefined, restarts: entry };
+      return {
+        shown: shown === 1,
+        key,
+        entry: entry ? 'here' : 'no',
+        reference: true,
+        order: undefined,
+        restarts: entry,
+      };
     },
   };
 }

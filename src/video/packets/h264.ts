@@ -71,6 +71,13 @@ export function openH264(extradata: Uint8Array): PacketReader {
     return { firstBlock, frameNum, orderLow: low, bottomDelta };
   };
 
+  let numBefore = 0;
+  /** Frames are numbered (7.4.3): one that does not follow the last reference tells that one is missing. */
+  const checkNumber = (num: number, { frameNumBits }: Sequence, idr: boolean, reference: boolean): void => {
+    if (num !== (idr ? 0 : (numBefore + 1) % 2 ** frameNumBits)) throw new Unclear('a frame is missing');
+    if (reference) numBefore = num;
+  };
+
   let [previousHigh, previousLow] = [0, 0];
   /** Picture order count (8.2.1.1), of the earlier field. */
   const orderOf = ({ orderLow, bottomDelta }: Slice, sequence: Sequence, idr: boolean, reference: boolean): number => {
@@ -115,11 +122,13 @@ export function openH264(extradata: Uint8Array): PacketReader {
       const idr = (first[0]! & 31) === 5;
       const reference = (first[0]! & 0x60) !== 0;
       const sequence = usedSequence(sequences);
+      checkNumber(slice.frameNum, sequence, idr, reference);
       const order = sequence.orderType === 0 ? orderOf(slice, sequence, idr, reference) : undefined;
+      const entry = idr ? 'here' : recovery === 'exact' ? 'before' : 'no';
       return {
         shown: true,
         key: recovery === 'later' ? undefined : idr || recovery === 'exact',
-        entry: (idr || recovery === 'exact') && sets.areWholeWith(added),
+        entry: sets.areWholeWith(added) ? entry : 'no',
         reference,
         order,
         restarts: idr,

@@ -1,12 +1,17 @@
 // HEVC as MP4 and Matroska hold it: which packets are one picture each, in which order they are shown, where decoding can begin
 // (ITU-T H.265, sections 7.3, 7.4.2.2 and 8.3.1).
 import { BitReader, splitUnits, unescapeUnit } from './bit-reader.ts';
+import type { ReferenceSet } from './hevc-references.ts';
+import { HeldPictures, passScalingLists, readReferenceSet } from './hevc-references.ts';
 import type { PacketKind, PacketReader } from './packet-kind.ts';
 import { ParameterSets, Unclear } from './packet-kind.ts';
 
 interface Sequence {
   separatePlanes: boolean;
   orderBits: number;
+  references: ReferenceSet[];
+  longTerm: boolean;
+  longTermSets: number;
 }
 
 interface PictureSet {
@@ -57,9 +62,10 @@ export function openHevc(extradata: Uint8Array): PacketReader {
   let previousOrder = 0;
   let seen = 0;
   let accesses = 0;
+  const held = new HeldPictures();
   const readFirstSlice = (unit: Uint8Array): number => {
     const type = typeOf(unit);
-    const bits = new BitReader(unescapeUnit(unit, 48).subarray(2));
+    const bits = new BitReader(unescapeUnit(unit, 160).subarray(2));
     bits.skip(1);
     const discards = type >= 16 && type <= 23 && bits.bit() === 1;
     if (discards && seen > 0) throw new Unclear('pictures are discarded before they are shown');
@@ -78,6 +84,7 @@ export function openHevc(extradata: Uint8Array): PacketReader {
     else if (low < previousLow && previousLow - low >= range / 2) high += range;
     else if (low > previousLow && low - previousLow > range / 2) high -= range;
     const order = high + low;
+    held.add(order, idrTypes.has(type) ? undefined : readReferences(bits, sequence));
     const lowestLayer = (unit[1]! & 7) === 1;
     const leadingOrNoReference = (type >= 6 && type <= 9) || (type < 16 && type % 2 === 0);
     if (lowestLayer && !leadingOrNoReference) previousOrder = order;
@@ -112,7 +119,7 @@ export function openHevc(extradata: Uint8Array): PacketReader {
       return {
         shown: true,
         key: access,
-        entry: access && sets.areWholeWith(added),
+        entry: access && sets.areWholeWith(added) ? 'here' : 'no',
         reference: true,
         order,
         restarts: idrTypes.has(type),
@@ -123,6 +130,18 @@ export function openHevc(extradata: Uint8Array): PacketReader {
 
 function typeOf(unit: Uint8Array): number {
   return (unit[0]! >> 1) & 63;
+}
+
+/** The reference pictures in a slice's header, behind the order. */
+function readReferences(bits: BitReader, { references, longTerm, longTermSets }: Sequence): ReferenceSet {
+  const choice = bits.bit() === 1;
+  const chosen = choice ? bits.bits(Math.ceil(Math.log2(Math.max(1, references.length)))) : 0;
+  const set = choice ? references[chosen] : readReferenceSet(bits, references, true);
+  if (!set) throw new Unclear('a reference picture set that is not there');
+  if (longTerm && ((longTermSets > 0 && bits.unsigned() > 0) || bits.unsigned() > 0)) {
+    throw new Unclear('long-term reference pictures');
+  }
+  return set;
 }
 
 function headerUnits(extradata: Uint8Array): Uint8Array[] {
@@ -159,5 +178,21 @@ function readSequence(bits: BitReader): Sequence & { id: number } {
   bits.unsigned();
   const orderBits = bits.unsigned() + 4;
   if (orderBits > 16) throw new Unclear('a sequence header that is no such');
-  return { id, separatePlanes, orderBits };
+  for (let i = bits.bit() === 1 ? 0 : layers; i <= layers; i++) for (let j = 0; j < 3; j++) bits.unsigned();
+  for (let i = 0; i < 6; i++) bits.unsigned(); // sizes of blocks and transforms
+  if (bits.bit() === 1 && bits.bit() === 1) passScalingLists(bits);
+  bits.skip(2);
+  if (bits.bit() === 1) {
+    bits.skip(8);
+    bits.unsigned();
+    bits.unsigned();
+    bits.skip(1);
+  }
+  const count = bits.unsigned();
+  if (count > 64) throw new Unclear('a sequence header that is no such');
+  const references: ReferenceSet[] = [];
+  for (let i = 0; i < count; i++) references.push(readReferenceSet(bits, references, false));
+  const longTerm = bits.bit() === 1;
+  const longTermSets = longTerm ? bits.unsigned() : 0;
+  return { id, separatePlanes, orderBits, references, longTerm, longTermSets };
 }

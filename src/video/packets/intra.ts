@@ -2,7 +2,7 @@
 import type { PacketKind, PacketReader } from './packet-kind.ts';
 import { Unclear } from './packet-kind.ts';
 
-const alone: PacketKind = { shown: true, key: true, entry: true, reference: false, order: undefined, restarts: true };
+const alone: PacketKind = { shown: true, key: true, entry: 'here', reference: false, order: undefined, restarts: true };
 
 /** Opens a reader of ProRes. */
 export function openProres(): PacketReader {

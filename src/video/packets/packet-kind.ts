@@ -6,8 +6,12 @@ export interface PacketKind {
   shown: boolean;
   /** Whether the decoder will call that frame a keyframe; undefined where only decoding tells. */
   key: boolean | undefined;
-  /** Whether a decoder that begins here gives this frame, and all that are coded after it and shown after it, as it should. */
-  entry: boolean;
+  /**
+   * Whether this frame, and all that are coded after it and shown after it, come as they should from a decoder that begins here
+   * (`here`), or from one that also got the pictures since the entry before (`before`): the pictures are right from here on either
+   * way, but headers may still name earlier ones.
+   */
+  entry: 'here' | 'before' | 'no';
   /** Whether other frames may be predicted from it. */
   reference: boolean;
   /** Place in the order of showing, among the frames since the last that `restarts`; undefined where frames are shown as coded. */

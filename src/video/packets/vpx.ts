@@ -11,7 +11,7 @@ export function openVp8(): PacketReader {
       const key = (data[0]! & 1) === 0;
       if (key && (data[3] !== 0x9d || data[4] !== 0x01 || data[5] !== 0x2a)) throw new Unclear('no start code');
       const shown = (data[0]! & 16) !== 0;
-      return { shown, key, entry: key && shown, reference: true, order: undefined, restarts: key };
+      return { shown, key, entry: key && shown ? 'here' : 'no', reference: true, order: undefined, restarts: key };
     },
   };
 }
@@ -44,7 +44,7 @@ export function openVp9(): PacketReader {
       return {
         shown: shown === 1,
         key,
-        entry: entry && shown === 1,
+        entry: entry && shown === 1 ? 'here' : 'no',
         reference: true,
         order: undefined,
         restarts: entry,
