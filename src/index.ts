@@ -47,7 +47,9 @@ export type { ExternalSource, MachineSpeed, Provider, RunOptions } from './graph
 export { providers } from './graph/index.ts';
 export type {
   CachedModel,
+  CacheInfo,
   Checkpoint,
+  ClearedCache,
   ModelSize,
   ProcessorConfig,
   PulledModel,
@@ -59,7 +61,17 @@ export type {
   VisionConfig,
   VisionTokens,
 } from './model/index.ts';
-export { createRandomCheckpoint, listCachedModels, modelSizes, openCheckpoint, pullModel } from './model/index.ts';
+export {
+  cacheFolder,
+  cacheInfo,
+  clearCache,
+  createRandomCheckpoint,
+  listCachedModels,
+  modelSizes,
+  openCheckpoint,
+  pullModel,
+  setCacheLimit,
+} from './model/index.ts';
 export type { FrameOptions, FramePick, FramePlan, FrameTime } from './video/index.ts';
 export type { AnswerKind, AnswerStep } from './prompt/index.ts';
 export type { PositionRule } from './example/index.ts';

@@ -113,11 +113,7 @@ export function createClipEncoder(options: ClipEncoderOptions): ClipEncoder {
     key: string,
     visions: readonly VisionPixels[],
   ): Promise<Pick<EncodedClip, 'vision' | 'cached'>> => {
-    let cached = true;
-    const values = await cache.features.get(key, () => {
-      cached = false;
-      return features(visions);
-    });
+    const { values, cached } = await cache.features.get(key, () => features(visions));
     return { vision: { kind: 'features', features: values }, cached };
   };
 

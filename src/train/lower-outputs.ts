@@ -47,12 +47,13 @@ export function createLowerOutputs(options: LowerOutputsOptions): LowerOutputs {
       const key = keyOf(example, vision.features);
       let hidden = held.get(key);
       if (hidden === undefined) {
-        hidden = await cache.get(key, () =>
+        const { values } = await cache.get(key, () =>
           lower.run({
             ...textFeeds([{ example, rows: [0] }], model.text),
             ...clipFeeds([vision], model.text, model.vision),
           }),
         );
+        hidden = values;
         if (bytes + hidden.byteLength <= maxBytes) {
           held.set(key, hidden);
           bytes += hidden.byteLength;

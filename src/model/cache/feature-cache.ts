@@ -2,6 +2,14 @@
 import type { CacheStore } from './store.ts';
 import { cacheKey } from './store.ts';
 
+/** What a frozen part of a model makes of an input. */
+export interface Features {
+  /** The numbers. */
+  values: Float32Array;
+  /** Whether they were kept from before. */
+  cached: boolean;
+}
+
 /** Numbers that a frozen part of a model computes, by what it computes them from. */
 export interface FeatureCache {
   /**
@@ -15,7 +23,7 @@ export interface FeatureCache {
    * @param input - says what goes in
    * @param compute - runs that part of the model
    */
-  get: (input: string, compute: () => Promise<Float32Array>) => Promise<Float32Array>;
+  get: (input: string, compute: () => Promise<Float32Array>) => Promise<Features>;
 }
 
 /** The part of a model that computes. */
@@ -34,7 +42,7 @@ export interface FrozenPart {
  * @param part - what computes them
  */
 export function createFeatureCache(store: CacheStore | null, part: FrozenPart): FeatureCache {
-  const running = new Map<string, Promise<Float32Array>>();
+  const running = new Map<string, Promise<Features>>();
   let partKey: Promise<string> | undefined;
   const keyOf = async (input: string): Promise<string> => cacheKey(part.what, [await (partKey ??= part.key()), input]);
 
@@ -45,25 +53,25 @@ export function createFeatureCache(store: CacheStore | null, part: FrozenPart): 
       ? null
       : new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4);
   };
-  const load = async (input: string, compute: () => Promise<Float32Array>): Promise<Float32Array> => {
+  const load = async (input: string, compute: () => Promise<Float32Array>): Promise<Features> => {
     const kept = await find(input);
-    if (kept !== null) return kept;
+    if (kept !== null) return { values: kept, cached: true };
     const values = await compute();
     if (store !== null && (await part.isCurrent())) {
       await store.write(await keyOf(input), 'f32', new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     }
-    return values;
+    return { values, cached: false };
   };
   return {
     find,
     get: (input, compute) => {
       const known = running.get(input);
       if (known !== undefined) return known;
-      const values = load(input, compute);
-      running.set(input, values);
+      const features = load(input, compute);
+      running.set(input, features);
       const done = (): boolean => running.delete(input);
-      values.then(done, done);
-      return values;
+      features.then(done, done);
+      return features;
     },
   };
 }

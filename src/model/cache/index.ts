@@ -1,5 +1,5 @@
 // What other layers use of the cache.
-export type { FeatureCache, FrozenPart } from './feature-cache.ts';
+export type { FeatureCache, Features, FrozenPart } from './feature-cache.ts';
 export { createFeatureCache } from './feature-cache.ts';
 export type { FileIdentity } from './file-identity.ts';
 export { SETTLED_MS, identifyFile, isSameFile } from './file-identity.ts';

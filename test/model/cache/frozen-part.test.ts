@@ -178,8 +178,12 @@ describe('a cache of features', () => {
     const cache = open();
     expect(await cache.find('a')).toBeNull();
     const [a, b] = await Promise.all([cache.get('a', compute), cache.get('a', compute)]);
-    for (const got of [a, b, await cache.get('a', compute), await open().get('a', compute), await open().find('a')]) {
-      expect(new Uint8Array(got!.slice().buffer)).toEqual(new Uint8Array(values().buffer));
+    expect([a.cached, b.cached]).toEqual([false, false]);
+    const [again, later] = [await cache.get('a', compute), await open().get('a', compute)];
+    expect([again.cached, later.cached]).toEqual([true, true]);
+    const found = (await open().find('a'))!;
+    for (const got of [a.values, b.values, again.values, later.values, found]) {
+      expect(new Uint8Array(got.slice().buffer)).toEqual(new Uint8Array(values().buffer));
     }
     expect(runs).toBe(1);
     await open().get('b', compute);
@@ -191,12 +195,12 @@ describe('a cache of features', () => {
     const folder = temporaryFolder();
     const cache = createFeatureCache(openCacheStore({ folder }), part());
     await expect(cache.get('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    expect(await cache.get('a', () => Promise.resolve(values()))).toEqual(values());
+    expect(await cache.get('a', () => Promise.resolve(values()))).toEqual({ values: values(), cached: false });
     const none = createFeatureCache(null, part());
     await none.get('a', () => Promise.resolve(values()));
     expect(await none.find('a')).toBeNull();
     const stale = createFeatureCache(openCacheStore({ folder }), part('k', false));
-    expect(await stale.get('b', () => Promise.resolve(values()))).toEqual(values());
+    expect((await stale.get('b', () => Promise.resolve(values()))).values).toEqual(values());
     expect(await stale.find('b')).toBeNull();
   });
 
