@@ -80,9 +80,10 @@ export function createClipEncoder(options: ClipEncoderOptions): ClipEncoder {
   const { checkpoint, questioner, frames, reader, cache } = options;
   let tower: Promise<VisionEncoder> | undefined;
 
+  const openTower = (): Promise<VisionEncoder> =>
+    (tower ??= compileVisionEncoder(checkpoint.vision, checkpoint.stored, options.run));
   const features = async (visions: readonly VisionPixels[]): Promise<Float32Array> => {
-    tower ??= compileVisionEncoder(checkpoint.vision, checkpoint.stored, options.run);
-    const values = await (await tower).encode(visions);
+    const values = await (await openTower()).encode(visions);
     const bad = values.find((value) => !Number.isFinite(value));
     if (bad === undefined) return values;
     // Before they are cached: the fault is the model's, not the clip's.
@@ -132,7 +133,9 @@ export function createClipEncoder(options: ClipEncoderOptions): ClipEncoder {
         const prompt = ask(known.plan.as, known.visions, clip.prompt);
         return { prompt, plan: known.plan, vision: { kind: 'features', features: found }, cached: true };
       }
-      const { plan, visions } = await reader.read(clip, frames, signal);
+      const reading = reader.read(clip, frames, signal);
+      openTower().catch(() => {}); // it is compiled while the child decodes; what goes wrong is met when it runs
+      const { plan, visions } = await reading;
       const shapes = visions.map(shapeOf);
       const prompt = ask(plan.as, shapes, clip.prompt);
       const kept = await keep(cache, inputKey(plan), visions);

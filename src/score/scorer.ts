@@ -92,7 +92,9 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
 }
 
 async function openScorer(path: string, options: ScorerOptions, disposer: Disposer): Promise<Scorer> {
-  const { run, batchSize = 1 } = options;
+  const { run, batchSize = 1, workers = 2 } = options;
+  const reader = disposer.own(openFrameReader({ workers }));
+  reader.start(); // while the model is opened
   const { folder, checkpoint, adapter, card } = await openModel(path, options.model);
   const settings = {
     ...defaultSettings(checkpoint),
@@ -100,8 +102,6 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
     ...(card === null ? {} : settingsOf(card, folder)),
   };
   const questioner = await loadQuestioner(checkpoint, settings);
-  const workers = options.workers ?? 2;
-  const reader = disposer.own(openFrameReader({ workers }));
   const shared = { checkpoint, questioner, ...(run === undefined ? {} : { run }) };
   const frames = frameOptions(checkpoint, settings.frames);
   const cache = createClipCache(openStore(options), checkpoint, frames, run);
