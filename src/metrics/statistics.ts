@@ -124,17 +124,60 @@ function meanError(a: Numbers, b: Numbers, cost: (d: number) => number, finish: 
 
 /** Pearson's correlation of numbers known to be finite and not all equal. */
 function correlation(x: Numbers, y: Numbers): Stat {
-  const [a, b] = [centred(x), centred(y)];
+  const [a, b] = [centreOf(x), centreOf(y)];
   if (a === null || b === null) return undefinedBecause('the numbers differ by less than rounding');
+  const { scale: scaleX, mean: meanX, rest: restX } = a;
+  const { scale: scaleY, mean: meanY, rest: restY } = b;
   let xy = 0;
   let xx = 0;
   let yy = 0;
-  for (let i = 0; i < a.length; i++) {
-    xy += a[i]! * b[i]!;
-    xx += a[i]! * a[i]!;
-    yy += b[i]! * b[i]!;
+  for (let i = 0; i < x.length; i++) {
+    const dx = x[i]! * scaleX - meanX - restX;
+    const dy = y[i]! * scaleY - meanY - restY;
+    xy += dx * dy;
+    xx += dx * dx;
+    yy += dy * dy;
   }
   return defined(Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy))));
+}
+
+/** How numbers v are made safe to square: as v · scale − mean − rest. */
+interface Centre {
+  /** A power of two by which the largest becomes 1 to 2. */
+  scale: number;
+  /** Mean of the scaled numbers, as far as rounding lets it be found at once. */
+  mean: number;
+  /** Mean of what is left: it mends the rounding of the first, which matters where all values are far from zero. */
+  rest: number;
+  /** Largest of what is left then, above 1e-15. */
+  spread: number;
+}
+
+/** The centre of finite numbers; null when they differ by no more than rounding (1e-15 of the largest). */
+function centreOf(values: Numbers): Centre | null {
+  const n = values.length;
+  let top = 0;
+  for (let i = 0; i < n; i++) {
+    const size = Math.abs(values[i]!);
+    if (size > top) top = size;
+  }
+  // A power of two, so that scaling rounds nothing; clamped, so that the smallest numbers do not make it infinite.
+  const scale = 2 ** -Math.max(-1000, Math.floor(Math.log2(top)));
+  let mean = 0;
+  for (let i = 0; i < n; i++) mean += values[i]! * scale;
+  mean /= n;
+  let rest = 0;
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < n; i++) {
+    const left = values[i]! * scale - mean;
+    rest += left;
+    if (left < low) low = left;
+    if (left > high) high = left;
+  }
+  rest /= n;
+  const spread = Math.max(high - rest, rest - low);
+  return spread > 1e-15 * top * scale ? { scale, mean, rest, spread } : null;
 }
 
 /**
@@ -143,23 +186,11 @@ function correlation(x: Numbers, y: Numbers): Stat {
  * @returns numbers of -1 to 1 with mean 0; null when the values differ by no more than rounding (1e-15 of the largest)
  */
 export function centred(values: Numbers): Float64Array | null {
-  const n = values.length;
-  let top = 0;
-  for (let i = 0; i < n; i++) top = Math.max(top, Math.abs(values[i]!));
-  // A power of two, so that scaling rounds nothing; clamped, so that the smallest numbers do not make it infinite.
-  const scale = 2 ** -Math.max(-1000, Math.floor(Math.log2(top)));
-  const out = new Float64Array(n);
-  let mean = 0;
-  for (let i = 0; i < n; i++) mean += out[i] = values[i]! * scale;
-  mean /= n;
-  // The mean of what is left mends the rounding of the first mean: it matters where all values are far from zero.
-  let rest = 0;
-  for (let i = 0; i < n; i++) rest += out[i]! -= mean;
-  rest /= n;
-  let spread = 0;
-  for (let i = 0; i < n; i++) spread = Math.max(spread, Math.abs((out[i]! -= rest)));
-  if (!(spread > 1e-15 * top * scale)) return null;
-  for (let i = 0; i < n; i++) out[i]! /= spread;
+  const centre = centreOf(values);
+  if (centre === null) return null;
+  const { scale, mean, rest, spread } = centre;
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) out[i] = (values[i]! * scale - mean - rest) / spread;
   return out;
 }
 

@@ -1,7 +1,7 @@
 // Statistics of clips that each count several times: what a bootstrap asks for. Sorting is done once, not once a resample.
 import { krcc } from './kendall.ts';
 import type { Numbers } from './order.ts';
-import { denseRanks, orderOf } from './order.ts';
+import { levelsOf, orderOf } from './order.ts';
 import type { Stat } from './statistics.ts';
 import { centred, challenge, mae, plcc, rmse, srcc, whyUnusable } from './statistics.ts';
 
@@ -92,21 +92,20 @@ function weightedSrcc(predictions: Numbers, mos: Numbers): WeightedStatistic {
   };
 }
 
-/** Numbers as their dense ranks, with room for the counts and the mean ranks of a resample. */
-interface Levels {
+/** Levels of numbers, with room for the counts and the mean ranks of a resample. */
+interface Room {
   of: Uint32Array;
   count: Uint32Array;
   rank: Float64Array;
 }
 
-function levels(values: Numbers): Levels {
-  const of = denseRanks(values, orderOf(values));
-  const size = of.reduce((top, level) => Math.max(top, level), 0) + 1;
-  return { of, count: new Uint32Array(size), rank: new Float64Array(size) };
+function levels(values: Numbers): Room {
+  const { of, counts } = levelsOf(values, orderOf(values));
+  return { of, count: new Uint32Array(counts.length), rank: new Float64Array(counts.length) };
 }
 
 /** Writes each level's mean rank less the mean of all ranks; returns the sum of their squares over the resample. */
-function middleRanks({ of, count, rank }: Levels, w: Uint32Array): number {
+function middleRanks({ of, count, rank }: Room, w: Uint32Array): number {
   count.fill(0);
   let total = 0;
   for (let i = 0; i < w.length; i++) {
