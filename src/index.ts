@@ -49,6 +49,7 @@ export type {
   CachedModel,
   CacheInfo,
   Checkpoint,
+  ListOptions,
   ClearedCache,
   ModelSize,
   ProcessorConfig,

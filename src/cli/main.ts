@@ -2,6 +2,7 @@
 // The command line: which commands there are, and what becomes of errors. Each command's code is loaded when it is called.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { UserError, packageVersion as version } from '../core/index.ts';
+import type { ExportFormat } from '../score/index.ts';
 import type { CacheFlags } from './commands/cache.ts';
 import type { DataCheckFlags } from './commands/data-check.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
@@ -20,6 +21,7 @@ const integer = (text: string): number => {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
   return Number(text);
 };
+const exportFormats: readonly ExportFormat[] = ['merged', 'adapter'];
 const collect = (text: string, list: string[] = []): string[] => [...list, text];
 
 /** Builds the commands. */
@@ -210,9 +212,7 @@ function program(): Command {
     .argument('<path>', 'run folder or adapter')
     .requiredOption('--to <folder>', 'new folder')
     .addOption(
-      new Option('--format <name>', 'a model of its own, or the adapter')
-        .choices(['merged', 'adapter'])
-        .default('merged'),
+      new Option('--format <name>', 'a model of its own, or the adapter').choices(exportFormats).default('merged'),
     )
     .option('--model <folder>', 'the base model, where the adapter does not find it')
     .addOption(

@@ -12,6 +12,22 @@ export interface StopOnSignals extends Disposable {
 }
 
 /**
+ * Runs a command that the first signal stops: by the signal given to its work, which throws its reason and leaves nothing half done.
+ * The process then ends with that signal's exit status.
+ * @param message - what the first signal writes to stderr
+ * @param work - the command
+ */
+export async function untilStopped(message: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  using stop = stopOnSignals(message);
+  try {
+    await work(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    process.exitCode = stop.status;
+  }
+}
+
+/**
  * Listens for Ctrl-C and SIGTERM until it is disposed of.
  * @param message - what the first signal writes to stderr
  */

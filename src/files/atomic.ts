@@ -53,15 +53,20 @@ export async function writeFileAtomic(
  * Makes a folder under a temporary name next to its place, forces it to disk and renames it: it is there whole or not at all.
  * @param path - the folder, which must not be there yet or be empty; missing parents are made
  * @param fill - writes the content into the temporary folder
- * @throws UserError `bad-input` when the folder is there and not empty
+ * @throws UserError `bad-input` when the folder is there and not empty, or cannot be written; what `fill` throws, with nothing left
+ *   behind
  */
 export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
   const parent = dirname(resolve(path));
-  await mkdir(parent, { recursive: true });
-  await requireFree(path);
   const temporary = temporaryFor(path);
   try {
+    await mkdir(parent, { recursive: true });
+    await requireFree(path);
     await mkdir(temporary);
+  } catch (error) {
+    throw asWriteError(error, path);
+  }
+  try {
     await fill(temporary);
     await syncTree(temporary);
     await rmdir(path).catch(ignore('ENOENT', 'ENOTEMPTY', 'EEXIST'));
@@ -69,9 +74,32 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     if (isCode(error, 'ENOTEMPTY', 'EEXIST', 'EPERM')) await requireFree(path);
-    throw error;
+    throw isAbout(error, temporary, path) ? asWriteError(error, path) : error;
   }
   await syncFolder(parent);
+}
+
+/** What the system says of a place that cannot be written to, or not so much. */
+const cannotWrite = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOSPC', 'EDQUOT', 'EFBIG'];
+
+/**
+ * What went wrong in writing below a folder, told as the user's mistake where it is one: a full disk, a folder without rights or
+ * below a file.
+ * @param error - what was thrown
+ * @param folder - where it was written to, as the user named it
+ * @param hint - what to do about it; default: to make room or choose another folder
+ * @returns a UserError `bad-input`; other errors as they are
+ */
+export function asWriteError(error: unknown, folder: string, hint = 'Make room, or choose another folder.'): unknown {
+  if (error instanceof UserError || !isCode(error, ...cannotWrite)) return error;
+  const got = (error as NodeJS.ErrnoException).message;
+  return new UserError('bad-input', `${folder}: expected a folder to write to, got ${got}`, { cause: error, hint });
+}
+
+/** Whether an error is about what is written, not about a file that was to be read for it. A full disk's names no file. */
+function isAbout(error: unknown, temporary: string, path: string): boolean {
+  const { path: from, dest: place = from } = error as NodeJS.ErrnoException & { dest?: string };
+  return place === undefined || place === path || place.startsWith(temporary);
 }
 
 /**

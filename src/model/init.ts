@@ -1,6 +1,7 @@
 // Randomly initialised models in Hugging Face layout: to train from scratch, to test and to measure with.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { UserError, randomStream } from '../core/index.ts';
 import type { FloatDtype, TensorToWrite } from '../files/index.ts';
 import { writeFolderAtomic } from '../files/index.ts';
@@ -20,6 +21,8 @@ export interface RandomCheckpointOptions {
   dtype?: FloatDtype;
   /** Is told how many of how many parameters are written. */
   onProgress?: (done: number, total: number) => void;
+  /** Stops the writing with its reason; nothing is left behind. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface RandomCheckpointOptions {
  * @throws UserError `bad-input` for an unknown size or a folder that is not empty
  */
 export async function createRandomCheckpoint(folder: string, options: RandomCheckpointOptions): Promise<void> {
-  const { preset, seed = 0, dtype = 'F32', onProgress } = options;
+  const { preset, seed = 0, dtype = 'F32', onProgress, signal } = options;
   if (!Object.hasOwn(modelSizes, preset)) {
     const names = Object.entries(modelSizes).map(([name, { about }]) => `${name} (${about})`);
     throw new UserError('bad-input', `model size: expected ${names.join(', ')}, got ${JSON.stringify(preset)}`);
@@ -88,10 +91,10 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
     const total = shapes.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
     let done = 0;
     const tensors = shapes.map(([name, shape], i): [string, TensorToWrite] => {
-      const data = (): Float32Array => {
+      const data = (): Promise<Float32Array> => {
         onProgress?.(done, total);
         done += sizeOf(shape);
-        return initialValues(name, shape, seed, i);
+        return initialValues(name, shape, seed, i, signal);
       };
       return [fileName(name), { data, shape }];
     });
@@ -101,12 +104,26 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-function initialValues(name: string, shape: readonly number[], seed: number, index: number): Float32Array {
+/** Numbers between two looks at what else happens, such as Ctrl-C: a tenth of a second. */
+const SLICE = 2 ** 20;
+
+async function initialValues(
+  name: string,
+  shape: readonly number[],
+  seed: number,
+  index: number,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
   const values = new Float32Array(sizeOf(shape));
   if (name.endsWith('.bias')) return values;
   if (shape.length === 1) return values.fill(1);
   const stream = randomStream(seed, index);
-  for (let i = 0; i < values.length; i++) values[i] = 0.02 * stream.normal();
+  for (let start = 0; start < values.length; start += SLICE) {
+    await setImmediate();
+    signal?.throwIfAborted();
+    const end = Math.min(values.length, start + SLICE);
+    for (let i = start; i < end; i++) values[i] = 0.02 * stream.normal();
+  }
   return values;
 }
 

@@ -1,14 +1,11 @@
 // Writes a model folder in the layout of Hugging Face: the weights new, everything else as in the folder it comes from.
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { invariant } from '../core/index.ts';
 import type { FloatDtype, TensorToWrite } from '../files/index.ts';
 import { bytesOf, readJson, writeSafetensors } from '../files/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
-
-/** Files that go along: settings, tokenizer, chat template, licence. Weights, cards and states do not. */
-const goesAlong = /^(.*config\.json|tokenizer.*|vocab\.json|merges\.txt|chat_template\..*|LICENSE.*|NOTICE.*)$/;
-const staysBehind = /^adapter_config\.json$/;
+import { isModelFile } from './model-files.ts';
 
 /** Names of element types in config.json. */
 export const torchDtype: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
@@ -27,10 +24,12 @@ export async function writeCheckpoint(
   dtype: FloatDtype = 'F32',
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  for (const entry of await readdir(from.folder, { withFileTypes: true })) {
-    const { name } = entry;
-    if (entry.isDirectory() || !goesAlong.test(name) || staysBehind.test(name)) continue;
-    if (name !== 'config.json') await copyFile(join(from.folder, name), join(folder, name));
+  // Cards and states stay behind.
+  for (const entry of await readdir(from.folder, { recursive: true, withFileTypes: true })) {
+    const name = relative(from.folder, join(entry.parentPath, entry.name)).split('\\').join('/');
+    if (entry.isDirectory() || !isModelFile(name) || name === 'config.json') continue;
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await copyFile(join(from.folder, name), join(folder, name));
   }
   const config = withDtype(await readJson(join(from.folder, 'config.json')), torchDtype[dtype]);
   await writeFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);

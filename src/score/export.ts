@@ -17,9 +17,7 @@ import { createReadout } from './readout.ts';
 import { frameOptions, loadQuestioner } from './settings.ts';
 
 /** What is written: a model of its own, or the adapter. */
-export const exportFormats = ['merged', 'adapter'] as const;
-/** One of {@link exportFormats}. */
-export type ExportFormat = (typeof exportFormats)[number];
+export type ExportFormat = 'merged' | 'adapter';
 
 /** How an adapter is exported. */
 export interface ExportOptions {
@@ -31,6 +29,8 @@ export interface ExportOptions {
   run?: RunOptions;
   /** Is told how many of how many weights are merged. */
   onProgress?: (done: number, total: number) => void;
+  /** Stops the export with its reason; nothing is left behind. */
+  signal?: AbortSignal;
 }
 
 /** What was exported. */
@@ -89,7 +89,7 @@ const dtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
 async function writeMerged(
   folder: string,
   { checkpoint, adapter, card }: OpenedModel & { adapter: NonNullable<OpenedModel['adapter']> },
-  { dtype = dtypes[checkpoint.stored('embed_tokens.weight').dtype], run, onProgress }: ExportOptions,
+  { dtype = dtypes[checkpoint.stored('embed_tokens.weight').dtype], run, onProgress, signal }: ExportOptions,
 ): Promise<number | null> {
   const { names } = checkpoint;
   {
@@ -97,6 +97,7 @@ async function writeMerged(
     let done = 0;
     const tensors = names.map((name) => {
       const read = (): Promise<Float32Array> => {
+        signal?.throwIfAborted();
         onProgress?.(done++, names.length);
         return merged.read(name);
       };
@@ -104,6 +105,7 @@ async function writeMerged(
     });
     await writeCheckpoint(folder, checkpoint, new Map(tensors), dtype);
   }
+  signal?.throwIfAborted();
   if (card === null) return null;
   const scores = await scoreGoldenPictures(await openCheckpoint(folder), card, folder, run);
   await writeCard(folder, { ...card, baseHash: null, baseModel: null, goldenScores: scores });

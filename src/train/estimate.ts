@@ -79,6 +79,17 @@ interface Sample {
   score: Map<string, number>;
 }
 
+/** What a few clips of a run are like. */
+interface Samples {
+  sizes: Sample[];
+  /** Tokens on edges of the trie; 1 without one. */
+  numColumns: number;
+  /** Means of a clip: its tokens, those of frames, and scoring passes. */
+  tokens: number;
+  visionTokens: number;
+  passes: number;
+}
+
 /**
  * Forecasts a run. Opens a few clips of it, and measures the machine for a second or two; nothing is written.
  * @param resolved - the run, from `resolveRecipe`
@@ -124,7 +135,7 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
     Math.ceil(updates / (every === 'epoch' ? Math.ceil(data.train.length / recipe.batchSize) : every));
   // A checkpoint comes with the scores of two golden pictures.
   const golden = 2 * times(recipe.checkpoint.every);
-  const passes = data.validation.length * times(recipe.evaluation.every) + golden;
+  const scored = data.validation.length * times(recipe.evaluation.every) + golden;
   const part = (
     name: EstimatedPart['name'],
     runs: number,
@@ -154,7 +165,7 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
     ),
     part(
       'scoring pass',
-      passes,
+      Math.round(scored * samples.passes),
       score,
       samples.sizes.map((sample) => sample.score),
       mapped(false),
@@ -208,7 +219,7 @@ async function readSamples(
   recipe: Recipe,
   checkpoint: Checkpoint,
   data: Awaited<ReturnType<typeof readRunData>>,
-): Promise<{ sizes: Sample[]; numColumns: number; tokens: number; visionTokens: number }> {
+): Promise<Samples> {
   const settings = scorerSettings(recipe, data);
   const questioner = await loadQuestioner(checkpoint, settings);
   const { tokenizer, chat, template, codec, endTokenId } = questioner;
@@ -218,7 +229,7 @@ async function readSamples(
   const rows = data.train.filter((_, i) => i % stride === 0).slice(0, SAMPLES);
   await using reader = openFrameReader({ workers: recipe.run.workers });
   const sizes: Sample[] = [];
-  let [tokens, visionTokens] = [0, 0];
+  let [tokens, visionTokens, passes] = [0, 0, 0];
   let bad: UserError | undefined;
   for (const row of rows) {
     let clip: ClipFrames;
@@ -247,7 +258,8 @@ async function readSamples(
     }
     const answer = codec.encode(row.unit5);
     const targets = recipe.loss === 'response' ? 'response' : 'integer-only';
-    const example = trimToTargets(buildExample({ ...positions, prompt, answer, tokenizer, endTokenId, targets }));
+    const asked = { ...positions, prompt, answer, tokenizer, endTokenId };
+    const example = trimToTargets(buildExample({ ...asked, targets }));
     const branches = trie === null ? null : buildScoringExample(prompt, trie, positions);
     const score = new Map(seen)
       .set('B', 1)
@@ -259,9 +271,17 @@ async function readSamples(
       : new Map(seen).set('B', 1).set('T', example.tokenIds.length).set('Q', example.targets.length);
     sizes.push({ step, score });
     tokens += example.tokenIds.length;
+    // Generated answers take a pass for each token and for the end.
+    passes += trie === null ? buildExample({ ...asked, targets: 'response' }).targets.length : 1;
     visionTokens += seen.get('M')!;
   }
   if (sizes.length === 0) throw bad!;
   const mean = (total: number): number => total / sizes.length;
-  return { sizes, numColumns: trie?.columns.length ?? 1, tokens: mean(tokens), visionTokens: mean(visionTokens) };
+  return {
+    sizes,
+    numColumns: trie?.columns.length ?? 1,
+    tokens: mean(tokens),
+    visionTokens: mean(visionTokens),
+    passes: mean(passes),
+  };
 }

@@ -3,6 +3,7 @@ import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, show } from '../core/index.ts';
 import { removeLeftovers, writeFileAtomic } from '../files/index.ts';
+import { pinnedName } from '../model/index.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
 import { formatRecipe, resolveRecipe } from './recipe/index.ts';
 
@@ -10,8 +11,20 @@ import { formatRecipe, resolveRecipe } from './recipe/index.ts';
 const free = new Set(['out', 'run']);
 
 /**
+ * Names a recipe's model of the hub by its commit: a run stays with the one that it was begun with, also when another is pulled.
+ * @param resolved - the recipe; returned as it is where the model is a folder
+ */
+export async function pinModel(resolved: ResolvedRecipe): Promise<ResolvedRecipe> {
+  const { recipe, provenance } = resolved;
+  const model = await pinnedName(recipe.model);
+  if (model === recipe.model) return resolved;
+  const where = `${provenance.get('model') ?? 'default'}: ${recipe.model} at the time`;
+  return { recipe: { ...recipe, model }, provenance: new Map(provenance).set('model', where) };
+}
+
+/**
  * Makes a run's folder, or checks that the one there is of the same recipe.
- * @param resolved - the recipe
+ * @param resolved - the recipe, from {@link pinModel}
  * @param resume - whether a run that was begun may go on
  * @throws UserError `bad-input` for a folder with something else in it; `bad-recipe` for a run of another recipe
  */
@@ -38,16 +51,16 @@ export async function openRunFolder(resolved: ResolvedRecipe, resume: boolean): 
       hint: 'Add --resume to go on with that run, or choose another folder.',
     });
   }
-  const { recipe: saved } = await readRunRecipe(out);
+  const { recipe: saved } = await pinModel(await readRunRecipe(out));
   const changed = differences(saved, resolved.recipe).filter((key) => !free.has(key.split('.')[0]!));
   if (changed.length === 0) return;
-  throw new UserError(
-    'bad-recipe',
-    `${file}: expected the recipe that the run was begun with, got another ${changed.join(', ')}`,
-    {
-      hint: 'Resume without changes, or start a new run in another folder.',
-    },
-  );
+  const other = changed.map((key) => (key === 'model' ? `model (${resolved.recipe.model})` : key)).join(', ');
+  const hint = changed.includes('model')
+    ? `The run's model is ${saved.model}; --out ${out} --resume, without a recipe, goes on with it.`
+    : 'Resume without changes, or start a new run in another folder.';
+  throw new UserError('bad-recipe', `${file}: expected the recipe that the run was begun with, got another ${other}`, {
+    hint,
+  });
 }
 
 /**

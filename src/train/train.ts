@@ -10,7 +10,7 @@ import { learningRateFactor } from './schedule.ts';
 import type { TrainEvent } from './events.ts';
 import { prepareClips } from './prepare.ts';
 import type { ResolvedRecipe } from './recipe/index.ts';
-import { openRunFolder } from './run-folder.ts';
+import { openRunFolder, pinModel } from './run-folder.ts';
 import type { TrainingSetup } from './setup.ts';
 import { openTraining } from './setup.ts';
 import type { RunPosition } from './state.ts';
@@ -36,7 +36,7 @@ export interface TrainOptions {
  * @throws UserError for mistakes in recipe, data, model or clips, and `non-finite` when the numbers run away
  */
 export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
-  const adopted = await adoptAdapter(resolved);
+  const adopted = await adoptAdapter(await pinModel(resolved));
   await openRunFolder(adopted, options.resume ?? false);
   await using setup = await openTraining(adopted.recipe);
   const log = await openEventLog(adopted.recipe.out);

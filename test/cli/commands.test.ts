@@ -1,5 +1,5 @@
 // The command line as people use it: from a random model to a table of results, and what it says to mistakes.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +67,8 @@ describe('mistakes', () => {
     ['models new model', 'model: expected a new or empty folder'],
     ['evaluate absent.jsonl', 'absent.jsonl: expected a table of scores'],
     ['inspect mask recipe.yaml --clip 9.png', '--clip: expected a clip of the manifest, got "9.png"'],
+    ['models new clips.csv/model', 'clips.csv/model: expected a folder to write to, got EEXIST'],
+    ['export run --to clips.csv/model', 'clips.csv/model: expected a folder to write to, got EEXIST'],
     ['export model --to x', 'model: expected a run of LoRA or an adapter, got a model of its own'],
     ['export run --to model', 'model: expected a new or empty folder'],
     ['export run --to x --format zip', 'Allowed choices are merged, adapter'],
@@ -207,6 +209,35 @@ describe('export', () => {
       'adapter_model.safetensors',
       'iovqa.json',
     ]);
+  });
+});
+
+describe('a new model', () => {
+  test.skipIf(process.platform === 'win32')('that finds no room says so in a line and leaves nothing', async () => {
+    // A limit on the size of files stands for a full disk.
+    const { code, stderr } = await run('models new large --preset small', { maxFileKib: 400 });
+    expect(stderr).toMatch(/^iovqa: large: expected a folder to write to, got EFBIG: .*\nhint: Make room, or .*\n$/);
+    expect(code).toBe(2);
+    expect((await readdir(folder)).filter((name) => name.includes('large'))).toEqual([]);
+  });
+
+  test('stops with Ctrl-C and leaves nothing', async () => {
+    let begun = false;
+    const { code, stderr, stdout } = await run('models new stopped --preset bench-304m', {
+      onStart: (child) => {
+        const timer = setInterval(() => {
+          if (begun || !readdirSync(folder).some((name) => name.startsWith('.stopped.tmp-'))) return;
+          begun = true;
+          child.kill('SIGINT');
+        }, 20);
+        child.on('close', () => clearInterval(timer));
+      },
+    });
+    expect(begun).toBe(true);
+    expect(stderr).toContain('stopping; nothing is left behind\n');
+    expect(stdout).toBe('');
+    expect(code).toBe(130);
+    expect((await readdir(folder)).filter((name) => name.includes('stopped'))).toEqual([]);
   });
 });
 

@@ -140,8 +140,9 @@ describe('a model of the hub', () => {
       JSON.parse(readFileSync(at('run', 'checkpoints', 'best', file), 'utf8')) as Record<string, unknown>;
     // The name, not this machine's folder, so that it can be loaded elsewhere.
     expect(adapter('adapter_config.json')['base_model_name_or_path']).toBe('Org/Tiny');
-    expect(adapter('iovqa.json')['baseModel']).toBe('Org/Tiny');
-    expect(readFileSync(at('run', 'recipe.yaml'), 'utf8')).toMatch(/^model: Org\/Tiny/m);
+    expect(adapter('adapter_config.json')['revision']).toBe(commit);
+    expect(adapter('iovqa.json')['baseModel']).toBe(`Org/Tiny@${commit}`);
+    expect(readFileSync(at('run', 'recipe.yaml'), 'utf8')).toContain(`\nmodel: "Org/Tiny@${commit}" # `);
     const scored = async (flags: string): Promise<unknown> => json(`score 0.png ${flags} --json`);
     const byRun = await scored('--with run');
     expect(await scored('--with run --model Org/Tiny')).toEqual(byRun);
@@ -152,6 +153,28 @@ describe('a model of the hub', () => {
     const { files } = await json<{ files: string[] }>('models pull Org/Adapter --json');
     expect(files.toSorted()).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'iovqa.json']);
     expect(await scored('--with Org/Adapter')).toEqual(byRun);
+  }, 60_000);
+
+  test('stays what a run began with, also when its branch is another', async () => {
+    const [old] = [hub.repos.get('Org/Tiny')!];
+    await run('models new other --preset tiny --seed 1');
+    const next = hubRepo(await filesOf('other'));
+    hub.repos.set('Org/Tiny', next);
+    expect((await run('models pull Org/Tiny')).stdout).toContain(next.commit);
+    const { code, stderr } = await run('train recipe.yaml --resume');
+    expect(stderr).toContain(
+      `expected the recipe that the run was begun with, got another model (Org/Tiny@${next.commit})`,
+    );
+    expect(stderr).toContain(
+      `hint: The run's model is Org/Tiny@${commit}; --out ${at('run')} --resume, without a recipe`,
+    );
+    expect(code).toBe(2);
+    expect((await run('train --out run --resume')).code).toBe(0);
+    expect((await run('score 0.png --with run')).code).toBe(0);
+    expect((await run('score 0.png --with run --model Org/Tiny')).stderr).toMatch(/hash|base/);
+    hub.repos.set('Org/Tiny', old);
+    await run('models pull Org/Tiny');
+    expect((await run('train recipe.yaml --resume')).code).toBe(0);
   }, 60_000);
 
   test('is there without network, by name and commit', async () => {

@@ -18,6 +18,8 @@ export interface CliOptions {
   cwd?: string;
   /** Environment variables besides the test's own. */
   env?: NodeJS.ProcessEnv;
+  /** Most KiB that it may write to one file. */
+  maxFileKib?: number;
   /** Sees the process before it has done anything. */
   onStart?: (child: ChildProcess) => void;
   /** Sees stderr as it grows, and may signal the process. */
@@ -26,9 +28,12 @@ export interface CliOptions {
 
 export async function runCli(
   args: readonly string[],
-  { cwd, env, onStart, onStderr }: CliOptions = {},
+  { cwd, env, maxFileKib, onStart, onStderr }: CliOptions = {},
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
+  const node = [process.execPath, '--import', tsx, main, ...args];
+  const limited = ['bash', '-c', `ulimit -f ${maxFileKib} && exec "$@"`, 'bash', ...node];
+  const [command, ...rest] = maxFileKib === undefined ? node : limited;
+  const child = spawn(command!, rest, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -124,6 +124,25 @@ describe('writeFolderAtomic', () => {
     expect(readdirSync(folder).sort()).toEqual(['deep', 'file']);
   });
 
+  it('tells of a full disk and of a place without rights as the user’s matter, and leaves nothing', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'out');
+    const system = (code: string, place?: string): Error =>
+      Object.assign(new Error(`${code}: told by the system`), { code, syscall: 'write', path: place });
+    const failing = (error: Error) => writeFolderAtomic(path, () => Promise.reject(error));
+    await expect(failing(system('ENOSPC'))).rejects.toThrow(`${path}: expected a folder to write to, got ENOSPC: told`);
+    const inside = (): Promise<void> =>
+      writeFolderAtomic(path, (temporary) => Promise.reject(system('EACCES', join(temporary, 'x'))));
+    await expect(inside()).rejects.toMatchObject({ code: 'bad-input', hint: 'Make room, or choose another folder.' });
+    // What cannot be read is not the fault of the folder that is written.
+    const unread = system('EACCES', join(folder, 'source'));
+    await expect(failing(unread)).rejects.toBe(unread);
+    writeFileSync(join(folder, 'file'), '');
+    const below = writeFolderAtomic(join(folder, 'file', 'out'), () => Promise.resolve());
+    await expect(below).rejects.toThrow(/expected a folder to write to, got E(EXIST|NOTDIR)/);
+    expect(readdirSync(folder)).toEqual(['file']);
+  });
+
   it('says so when somebody else takes the place meanwhile', async () => {
     const path = join(temporaryFolder(), 'out');
     const taken = writeFolderAtomic(path, async (inside) => {

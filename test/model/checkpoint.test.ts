@@ -394,7 +394,11 @@ describe('writeCheckpoint', () => {
     for (const name of ['tokenizer.json', 'chat_template.jinja', 'preprocessor_config.json', 'LICENSE']) {
       writeFileSync(join(root, 'from', name), name === 'LICENSE' ? 'free' : '{}');
     }
-    for (const name of ['iovqa.json', 'adapter_config.json', 'optimizer.bin'])
+    for (const name of ['added_tokens.json', 'special_tokens_map.json']) writeFileSync(join(root, 'from', name), '{}');
+    mkdirSync(join(root, 'from', 'additional_chat_templates'));
+    writeFileSync(join(root, 'from', 'additional_chat_templates', 'tools.jinja'), 'x');
+    mkdirSync(join(root, 'from', 'NOTICE'));
+    for (const name of ['iovqa.json', 'adapter_config.json', 'optimizer.bin', 'own_config.json'])
       writeFileSync(join(root, 'from', name), '{}');
     const weights = await readAll(from);
     weights.get('norm.weight')!.fill(1 / 3);
@@ -402,12 +406,16 @@ describe('writeCheckpoint', () => {
     await writeCheckpoint(to, from, weights);
     expect(readdirSync(to).sort()).toEqual([
       'LICENSE',
+      'added_tokens.json',
+      'additional_chat_templates',
       'chat_template.jinja',
       'config.json',
       'model.safetensors',
       'preprocessor_config.json',
+      'special_tokens_map.json',
       'tokenizer.json',
     ]);
+    expect(readFileSync(join(to, 'additional_chat_templates', 'tools.jinja'), 'utf8')).toBe('x');
     const written = JSON.parse(readFileSync(join(to, 'config.json'), 'utf8')) as Config;
     expect(written).toEqual({ ...config, dtype: 'float32' });
     const again = await openCheckpoint(to);

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -162,7 +163,12 @@ describe('without network', () => {
     const pulled = await s.pull();
     for (const revision of ['main', repo.commit]) {
       for (const options of [{ endpoint: nowhere }, { offline: true }]) {
-        const { folder, offline, files, sizeBytes } = await s.pull({ revision, ...options });
+        const notes: string[] = [];
+        const onNote = (line: string): void => void notes.push(line);
+        const { folder, offline, files, sizeBytes } = await s.pull({ revision, onNote, ...options });
+        const why = options.offline === true ? 'not asked (HF_HUB_OFFLINE is set)' : 'asked in vain (no answer from ';
+        expect(notes.at(-1)).toContain(`the hub was ${why}`);
+        expect(notes.at(-1)).toContain(`; ${repo.commit} is what the cache has for ${revision}`);
         expect({ folder, offline, sizeBytes }).toEqual({
           folder: pulled.folder,
           offline: true,
@@ -202,7 +208,7 @@ describe('a cache that cannot be written', () => {
 describe('the list of the cache', () => {
   it('has Qwen2.5-VL models and their adapters, whole or not', async () => {
     const s = shop();
-    expect(await listCachedModels(s.cacheFolder)).toEqual([]);
+    expect(await listCachedModels({ cacheFolder: s.cacheFolder })).toEqual([]);
     const repo = modelRepo();
     repo.revisions.push('v1');
     hub.repos.set('Org/Model', repo);
@@ -226,7 +232,7 @@ describe('the list of the cache', () => {
     mkdirSync(llama, { recursive: true });
     writeFileSync(join(llama, 'config.json'), '{"model_type":"llama"}');
     writeFileSync(join(s.cacheFolder, 'version.txt'), '1');
-    const found = await listCachedModels(s.cacheFolder);
+    const found = await listCachedModels({ cacheFolder: s.cacheFolder });
     expect(found).toHaveLength(3);
     expect(found[0]).toMatchObject({ repo: 'Org/A', kind: 'adapter', revisions: ['main'], complete: true });
     expect(found.slice(1)).toEqual(
@@ -242,5 +248,13 @@ describe('the list of the cache', () => {
         expect.objectContaining({ commit: next.commit, kind: 'model', revisions: [], complete: false }),
       ]),
     );
+    // A repo that cannot be read (here, links in a ring) is told of, and the others are listed.
+    const ring = join(s.cacheFolder, 'models--Org--Ring');
+    mkdirSync(ring);
+    symlinkSync('snapshots', join(ring, 'snapshots'));
+    const notes: string[] = [];
+    const options = { cacheFolder: s.cacheFolder, onNote: (line: string) => void notes.push(line) };
+    expect(await listCachedModels(options)).toEqual(found);
+    expect(notes).toEqual([expect.stringMatching(/^Org\/Ring cannot be read: ELOOP/)]);
   });
 });

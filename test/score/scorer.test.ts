@@ -1,5 +1,5 @@
 // Scorers from disk: a model, an adapter with its card, wrong bases, golden scores, clips that cannot be read.
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -236,6 +236,19 @@ describe('exportAdapter', () => {
     await expect(half).rejects.toMatchObject({ code: 'non-finite' });
     const alone = exportAdapter(adapter(), join(folder, 'alone-bf16'), 'adapter', { dtype: 'BF16' });
     await expect(alone).rejects.toThrow('dtype: expected it with merged weights');
+  });
+
+  test('stops where it is told to, and leaves nothing behind', async () => {
+    const before = await readdir(folder);
+    const stop = new AbortController();
+    const stopped = exportAdapter(adapter(), join(folder, 'stopped'), 'merged', {
+      signal: stop.signal,
+      onProgress: (done) => {
+        if (done === 3) stop.abort(new Error('enough'));
+      },
+    });
+    await expect(stopped).rejects.toThrow('enough');
+    expect(await readdir(folder)).toEqual(before);
   });
 
   test('refuses a model without adapter, and a folder that holds something', async () => {

@@ -68,6 +68,14 @@ describe('estimateRun', () => {
     expect(step(long).runs).toBe(10 * step(three).runs);
   });
 
+  test('counts a pass for each token of an answer that is generated, and for its end', async () => {
+    const integers = runs(await estimate())['scoring pass']!;
+    const raw = runs(await estimate({ answer: { kind: 'raw' } }))['scoring pass']!;
+    // Scores of two decimals, such as 3.27 (rarely 3.2): four tokens and the end.
+    expect(raw / integers).toBeGreaterThan(4);
+    expect(raw / integers).toBeLessThanOrEqual(5);
+  });
+
   test.each(['softmax-regression', 'soft-label', 'response'] as const)('knows the loss %s', async (loss) => {
     expect((await estimate({ loss })).seconds).toBeGreaterThan(0);
   });

@@ -4,6 +4,7 @@ import { exportAdapter } from '../../score/index.ts';
 import { printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
 import { startProgress } from '../progress.ts';
+import { untilStopped } from '../stop.ts';
 
 /** Flags of `export`. */
 export interface ExportFlags {
@@ -28,23 +29,27 @@ const dtypes = { f32: 'F32', bf16: 'BF16', f16: 'F16' } as const;
  */
 export async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   const { format, to, model, dtype, json = false } = flags;
-  let progress: Progress | undefined;
-  try {
-    const result = await exportAdapter(path, to, format, {
-      ...(model === undefined ? {} : { model }),
-      ...(dtype === undefined ? {} : { dtype: dtypes[dtype] }),
-      onProgress: (done, total) => {
-        progress ??= startProgress('weights', total, json);
-        progress.update(done);
-      },
-    });
-    progress?.stop();
-    if (json) return printJson({ to, format, ...result });
-    const { from, base, goldenDifference: difference } = result;
-    const what = format === 'merged' ? `${from} merged into ${base}` : `the adapter ${from}, for the base ${base}`;
-    printLines([`${to}: ${what}`]);
-    if (difference !== null) printLines([`golden pictures score within ${difference.toPrecision(2)} of the adapter's`]);
-  } finally {
-    progress?.stop();
-  }
+  await untilStopped('stopping; nothing is left behind', async (signal) => {
+    let progress: Progress | undefined;
+    try {
+      const result = await exportAdapter(path, to, format, {
+        ...(model === undefined ? {} : { model }),
+        ...(dtype === undefined ? {} : { dtype: dtypes[dtype] }),
+        onProgress: (done, total) => {
+          progress ??= startProgress('weights', total, json);
+          progress.update(done);
+        },
+        signal,
+      });
+      progress?.stop();
+      if (json) return printJson({ to, format, ...result });
+      const { from, base, goldenDifference: difference } = result;
+      const what = format === 'merged' ? `${from} merged into ${base}` : `the adapter ${from}, for the base ${base}`;
+      printLines([`${to}: ${what}`]);
+      if (difference !== null)
+        printLines([`golden pictures score within ${difference.toPrecision(2)} of the adapter's`]);
+    } finally {
+      progress?.stop();
+    }
+  });
 }

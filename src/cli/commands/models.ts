@@ -7,7 +7,7 @@ import {
   pullModel,
 } from '../../model/index.ts';
 import type { RandomCheckpointOptions } from '../../model/index.ts';
-import { stopOnSignals } from '../stop.ts';
+import { untilStopped } from '../stop.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
 import { startProgress } from '../progress.ts';
@@ -30,24 +30,27 @@ export interface ModelsNewFlags {
  * @param flags - flags
  */
 export async function modelsNew(folder: string, flags: ModelsNewFlags): Promise<void> {
-  let progress: Progress | undefined;
-  try {
-    await createRandomCheckpoint(folder, {
-      preset: flags.preset as RandomCheckpointOptions['preset'],
-      seed: flags.seed,
-      dtype: flags.dtype === 'bf16' ? 'BF16' : 'F32',
-      onProgress: (done, total) => {
-        progress ??= startProgress('million parameters', Math.round(total / 1e6), flags.json);
-        progress.update(Math.round(done / 1e6));
-      },
-    });
-  } finally {
-    progress?.stop();
-  }
-  const { names, stored } = await openCheckpoint(folder);
-  const numParameters = names.reduce((total, name) => total + stored(name).shape.reduce((a, b) => a * b, 1), 0);
-  if (flags.json === true) printJson({ folder, preset: flags.preset, seed: flags.seed, numParameters });
-  else printLines([`${folder}: ${numParameters.toLocaleString('en')} parameters`]);
+  await untilStopped('stopping; nothing is left behind', async (signal) => {
+    let progress: Progress | undefined;
+    try {
+      await createRandomCheckpoint(folder, {
+        preset: flags.preset as RandomCheckpointOptions['preset'],
+        seed: flags.seed,
+        dtype: flags.dtype === 'bf16' ? 'BF16' : 'F32',
+        onProgress: (done, total) => {
+          progress ??= startProgress('million parameters', Math.round(total / 1e6), flags.json);
+          progress.update(Math.round(done / 1e6));
+        },
+        signal,
+      });
+    } finally {
+      progress?.stop();
+    }
+    const { names, stored } = await openCheckpoint(folder);
+    const numParameters = names.reduce((total, name) => total + stored(name).shape.reduce((a, b) => a * b, 1), 0);
+    if (flags.json === true) printJson({ folder, preset: flags.preset, seed: flags.seed, numParameters });
+    else printLines([`${folder}: ${numParameters.toLocaleString('en')} parameters`]);
+  });
 }
 
 /** Flags of `models pull`. */
@@ -70,34 +73,30 @@ export async function modelsPull(name: string, { revision, json = false }: Model
     if (progress === undefined) process.stderr.write(`${line}\n`);
     else progress.note(line);
   };
-  using stop = stopOnSignals('stopping; the same command goes on');
-  try {
-    const pulled = await pullModel(name, {
-      ...(revision === undefined ? {} : { revision }),
-      signal: stop.signal,
-      onPlan: ({ repo, revision: at, commit, files, sizeBytes, missingBytes }) => {
-        const missing = missingBytes === 0 ? 'all here' : `${megabytes(missingBytes)} MB to fetch`;
-        note(`${repo} at ${at} is ${commit}: ${files.length} files, ${megabytes(sizeBytes)} MB, ${missing}`);
-        progress = startProgress('MB', megabytes(sizeBytes), json);
-      },
-      onProgress: (done) => {
-        if (megabytes(done) === shown) return;
-        shown = megabytes(done);
-        progress?.update(shown);
-      },
-      onNote: note,
-    });
-    progress?.stop();
-    if (pulled.offline)
-      note(`note: the hub was not asked; ${pulled.commit} is what the cache has for ${pulled.revision}`);
-    if (json) printJson(pulled);
-    else printLines([`${pulled.repo} ${pulled.commit}`, pulled.folder]);
-  } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    process.exitCode = stop.status;
-  } finally {
-    progress?.stop();
-  }
+  await untilStopped('stopping; the same command goes on', async (signal) => {
+    try {
+      const pulled = await pullModel(name, {
+        ...(revision === undefined ? {} : { revision }),
+        signal,
+        onPlan: ({ repo, revision: at, commit, files, sizeBytes, missingBytes }) => {
+          const missing = missingBytes === 0 ? 'all here' : `${megabytes(missingBytes)} MB to fetch`;
+          note(`${repo} at ${at} is ${commit}: ${files.length} files, ${megabytes(sizeBytes)} MB, ${missing}`);
+          progress = startProgress('MB', megabytes(sizeBytes), json);
+        },
+        onProgress: (done) => {
+          if (megabytes(done) === shown) return;
+          shown = megabytes(done);
+          progress?.update(shown);
+        },
+        onNote: note,
+      });
+      progress?.stop();
+      if (json) printJson(pulled);
+      else printLines([`${pulled.repo} ${pulled.commit}`, pulled.folder]);
+    } finally {
+      progress?.stop();
+    }
+  });
 }
 
 const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
@@ -113,7 +112,7 @@ export interface ModelsListFlags {
  * @param flags - flags
  */
 export async function modelsList({ json = false }: ModelsListFlags): Promise<void> {
-  const models = await listCachedModels();
+  const models = await listCachedModels({ onNote: (line) => process.stderr.write(`note: ${line}\n`) });
   if (json) {
     printJson(models);
     return;

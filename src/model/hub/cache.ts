@@ -88,6 +88,19 @@ export async function findModelFolder(text: string, cacheFolder: string = hubCac
 }
 
 /**
+ * The name of a model with the commit that it is now, so that it means the same for good.
+ * @param text - folder, or `ORG/NAME` or `ORG/NAME@REVISION` of the hub's cache
+ * @param cacheFolder - the hub's cache; default: the environment's
+ * @returns `ORG/NAME@COMMIT`; folders, and names of what is not in the cache, as they are
+ */
+export async function pinnedName(text: string, cacheFolder: string = hubCacheFolder()): Promise<string> {
+  const name = parseHubName(text);
+  if (name === null || !isHubName(text)) return text;
+  const snapshot = await findSnapshot(cacheFolder, name);
+  return snapshot === null ? text : `${name.repo}@${snapshot.commit}`;
+}
+
+/**
  * Folder of a repo in the cache.
  * @param cacheFolder - the hub's cache
  * @param repo - `ORG/NAME`

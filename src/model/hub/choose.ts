@@ -1,21 +1,14 @@
-// Which files of a repo are needed: those that this project and other loaders of a checkpoint read, never code, never pickle.
+// Which files of a repo are needed: those of a model, or of an adapter.
 import { join } from 'node:path';
 import { UserError } from '../../core/index.ts';
 import { readModelConfig } from '../checkpoint-config.ts';
+import { CARD_FILE } from '../card.ts';
+import { isLicence, isModelFile } from '../model-files.ts';
 import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
 import type { HubFile, HubListing } from './listing.ts';
 
-/** Files beside the weights that a model may need. */
-const besideWeights = [
-  /^(?:config|generation_config|(?:video_)?preprocessor_config|processor_config)\.json$/,
-  /^(?:tokenizer|tokenizer_config|vocab|special_tokens_map|added_tokens)\.json$/,
-  /^merges\.txt$/,
-  /^chat_template\.(?:json|jinja)$/,
-  /^additional_chat_templates\/[\w-]+\.jinja$/,
-  /^iovqa\.json$/,
-];
-const ofAdapter = [/^adapter_config\.json$/, /^iovqa\.json$/];
-const always = /^(?:LICENSE|NOTICE)(?:\.(?:txt|md))?$/i;
+const isOfModel = (name: string): boolean => isModelFile(name) || name === CARD_FILE;
+const isOfAdapter = (name: string): boolean => name === 'adapter_config.json' || name === CARD_FILE || isLicence(name);
 
 /**
  * Chooses the files of a model or an adapter. For a model, config.json and the index of its weights say what is needed, and so come
@@ -40,15 +33,13 @@ export async function chooseFiles(
     if (found === undefined) throw new UserError('bad-checkpoint', `${repo}: expected ${file}, got a repo without it`);
     return found;
   };
-  const small = (patterns: readonly RegExp[]): HubFile[] =>
-    listing.names
-      .filter((file) => [...patterns, always].some((pattern) => pattern.test(file)))
-      .map((file) => smallFile(repo, find(file)));
+  const small = (isOf: (name: string) => boolean): HubFile[] =>
+    listing.names.filter(isOf).map((file) => smallFile(repo, find(file)));
 
   const isIndexed = !has('model.safetensors') && has(INDEX_FILE);
   const hasWeights = isIndexed || has('model.safetensors');
   if (!hasWeights && has('adapter_config.json') && has('adapter_model.safetensors')) {
-    return [...small(ofAdapter), find('adapter_model.safetensors')];
+    return [...small(isOfAdapter), find('adapter_model.safetensors')];
   }
   if (!hasWeights || !has('config.json')) {
     const pickled = listing.names.find((file) => /\.(?:bin|pt|pth|ckpt)$/.test(file));
@@ -59,11 +50,11 @@ export async function chooseFiles(
   }
   await get(smallFile(repo, find('config.json')));
   await readModelConfig(folder);
-  if (!isIndexed) return [...small(besideWeights), find('model.safetensors')];
+  if (!isIndexed) return [...small(isOfModel), find('model.safetensors')];
   const index = smallFile(repo, find(INDEX_FILE));
   await get(index);
   const shards = new Set((await readWeightMap(join(folder, INDEX_FILE))).values());
-  return [...small(besideWeights), index, ...[...shards].sort().map(find)];
+  return [...small(isOfModel), index, ...[...shards].sort().map(find)];
 }
 
 /** Whatever is no weights is read into memory as a whole. */

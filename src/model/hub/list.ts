@@ -23,41 +23,67 @@ export interface CachedModel {
   folder: string;
 }
 
+/** Options of {@link listCachedModels}. */
+export interface ListOptions {
+  /** The hub's cache; default: the environment's. */
+  cacheFolder?: string;
+  /** Receives a line about each repo that cannot be read, and so is left out. */
+  onNote?: (line: string) => void;
+}
+
 /**
  * Lists the Qwen2.5-VL models in the hub's cache, whoever pulled them, and the adapters of these or of iovqa.
- * @param cacheFolder - the hub's cache; default: the environment's
+ * @param options - cache, notes
  * @returns by name, then commit; none when there is no cache
  */
-export async function listCachedModels(cacheFolder: string = hubCacheFolder()): Promise<CachedModel[]> {
-  const found: CachedModel[] = [];
-  const bases = new Map<CachedModel, unknown>();
+export async function listCachedModels(options: ListOptions = {}): Promise<CachedModel[]> {
+  const { cacheFolder = hubCacheFolder(), onNote = () => {} } = options;
+  const found: Found[] = [];
   for (const entry of await names(cacheFolder)) {
     const repo = /^models--(.+?)--(.+)$/s.exec(entry)?.slice(1).join('/') ?? '';
     if (parseHubName(repo) === null || repo.includes('@')) continue;
-    const refs = await readRefs(join(cacheFolder, entry, 'refs'));
-    for (const commit of (await names(join(cacheFolder, entry, 'snapshots'))).filter(isCommit)) {
-      const folder = join(cacheFolder, entry, 'snapshots', commit);
-      const what = await look(folder);
-      if (what === null) continue;
-      const files = new Map((await snapshotFiles(folder)).map(({ path, size }) => [path, size]));
-      const model: CachedModel = {
-        repo,
-        kind: what.kind,
-        commit,
-        revisions: refs.filter((ref) => ref.commit === commit).map((ref) => ref.revision),
-        sizeBytes: [...files.values()].reduce((total, size) => total + size, 0),
-        complete: await missingFiles(folder).then(
-          (missing) => missing.length === 0,
-          () => false, // an index that cannot be read
-        ),
-        folder,
-      };
-      found.push(model);
-      if (what.base !== null) bases.set(model, what.base);
+    try {
+      found.push(...(await listRepo(repo, join(cacheFolder, entry))));
+    } catch (error) {
+      // Somebody else's files, or links in a ring: the other repos can be used all the same.
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+      onNote(`${repo} cannot be read: ${(error as Error).message}`);
     }
   }
-  const models = new Set<unknown>(found.filter(({ kind }) => kind === 'model').map(({ repo }) => repo));
-  return found.filter((model) => !bases.has(model) || models.has(bases.get(model)));
+  const models = new Set<unknown>(found.filter(({ model }) => model.kind === 'model').map(({ model }) => model.repo));
+  return found.filter(({ base }) => base === null || models.has(base)).map(({ model }) => model);
+}
+
+/** A model or adapter, and the base that has to be known to use it. */
+interface Found {
+  model: CachedModel;
+  base: unknown;
+}
+
+/** What a repo holds at all its commits. */
+async function listRepo(repo: string, place: string): Promise<Found[]> {
+  const found: Found[] = [];
+  const refs = await readRefs(join(place, 'refs'));
+  for (const commit of (await names(join(place, 'snapshots'))).filter(isCommit)) {
+    const folder = join(place, 'snapshots', commit);
+    const what = await look(folder);
+    if (what === null) continue;
+    const files = new Map((await snapshotFiles(folder)).map(({ path, size }) => [path, size]));
+    const model: CachedModel = {
+      repo,
+      kind: what.kind,
+      commit,
+      revisions: refs.filter((ref) => ref.commit === commit).map((ref) => ref.revision),
+      sizeBytes: [...files.values()].reduce((total, size) => total + size, 0),
+      complete: await missingFiles(folder).then(
+        (missing) => missing.length === 0,
+        () => false, // an index that cannot be read
+      ),
+      folder,
+    };
+    found.push({ model, base: what.base });
+  }
+  return found;
 }
 
 /** What a snapshot holds, and the base that has to be known to use it; null for what is of no use here. */

@@ -2,7 +2,7 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, show } from '../../core/index.ts';
-import { isCode } from '../../files/index.ts';
+import { asWriteError } from '../../files/index.ts';
 import type { HubName, Snapshot } from './cache.ts';
 import {
   findSnapshot,
@@ -59,7 +59,7 @@ export interface PullOptions {
   onPlan?: (plan: PullPlan) => void;
   /** Receives how many bytes are here, of how many. */
   onProgress?: (done: number, total: number) => void;
-  /** Receives a line about something that is tried again. */
+  /** Receives a line about something that is tried again, or why the cache's own answer had to do. */
   onNote?: (line: string) => void;
   /** Stops the pull; what is here of a file stays for the next one. */
   signal?: AbortSignal;
@@ -82,10 +82,11 @@ export async function pullModel(model: string, options: PullOptions = {}): Promi
   const settings = options.settings ?? (await readHubSettings());
   const client = createHubClient(settings);
   const retry = retryOptions(options);
-  const listing = await ask(client, settings, name, retry);
+  const listing = await ask(client, settings, name, retry, options.onNote);
   if ('file' in listing) {
     return fetchFiles(client, settings, name, listing, retry, options).catch((error: unknown) => {
-      throw isCode(error, ...cannotWrite) ? cacheError(settings.cacheFolder, error as NodeJS.ErrnoException) : error;
+      const hint = 'HF_HOME and HF_HUB_CACHE name another. Where only room is lacking, the same command goes on.';
+      throw asWriteError(error, settings.cacheFolder, hint);
     });
   }
   const files = await snapshotFiles(listing.folder);
@@ -117,6 +118,7 @@ async function ask(
   { endpoint, offline, cacheFolder }: HubSettings,
   name: HubName,
   retry: RetryOptions,
+  onNote: PullOptions['onNote'],
 ): Promise<HubListing | Snapshot> {
   let cause: HubTrouble | null = null;
   if (!offline) {
@@ -130,9 +132,13 @@ async function ask(
       cause = error;
     }
   }
-  const snapshot = await findSnapshot(cacheFolder, name);
-  if (snapshot !== null && (await missingFiles(snapshot.folder)).length === 0) return snapshot;
   const why = cause === null ? 'HF_HUB_OFFLINE is set' : cause.message;
+  const snapshot = await findSnapshot(cacheFolder, name);
+  if (snapshot !== null && (await missingFiles(snapshot.folder)).length === 0) {
+    const hub = cause === null ? 'the hub was not asked' : 'the hub was asked in vain';
+    onNote?.(`note: ${hub} (${why}); ${snapshot.commit} is what the cache has for ${name.revision}`);
+    return snapshot;
+  }
   const there = snapshot === null ? 'is not in the cache' : 'is in the cache in part only';
   throw new UserError('not-supported', `${endpoint}: expected the hub, got none: ${why}`, {
     cause,
@@ -181,16 +187,6 @@ async function fetchFiles(
   }
   await writeRef(cacheFolder, name, commit);
   return { ...plan, folder, offline: false };
-}
-
-/** What the system says of a folder that cannot be written to, or not so much. */
-const cannotWrite = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOSPC', 'EDQUOT', 'EFBIG'];
-
-function cacheError(folder: string, cause: NodeJS.ErrnoException): UserError {
-  return new UserError('bad-input', `${folder}: expected a folder to write to, got ${cause.message}`, {
-    cause,
-    hint: 'HF_HOME and HF_HUB_CACHE name another. Where only room is lacking, the same command goes on.',
-  });
 }
 
 async function requireRoom(folder: string, bytes: number): Promise<void> {
