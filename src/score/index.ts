@@ -3,15 +3,19 @@
  * @module score
  */
 export * from './answer-graph.ts';
+export * from './batches.ts';
 export * from './card.ts';
 export * from './clip-cache.ts';
 export * from './clip-encoder.ts';
+export * from './clip-viewer.ts';
 export * from './distribution.ts';
 export * from './export.ts';
 export * from './generate.ts';
 export * from './golden.ts';
 export * from './open-model.ts';
 export * from './plan-memo.ts';
+export * from './read-group.ts';
 export * from './readout.ts';
 export * from './scorer.ts';
 export * from './settings.ts';
+export * from './stream.ts';

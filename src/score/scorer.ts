@@ -7,15 +7,18 @@ import { openCacheStore } from '../model/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { settingsOf } from './card.ts';
-import type { Clip, EncodedClip } from './clip-encoder.ts';
 import { createClipCache } from './clip-cache.ts';
+import type { EncodedClip } from './clip-encoder.ts';
 import { createClipEncoder } from './clip-encoder.ts';
+import type { Clip } from './clip-viewer.ts';
 import { checkGoldenScores, goldenScores } from './golden.ts';
 import { openModel } from './open-model.ts';
+import { DEFAULT_BATCH, readGroup } from './read-group.ts';
 import type { Reading } from './readout.ts';
 import { createReadout } from './readout.ts';
 import type { ScorerSettings } from './settings.ts';
 import { frameOptions, loadQuestioner } from './settings.ts';
+import { prepareAhead } from './stream.ts';
 
 /** How a scorer is opened. */
 export interface ScorerOptions {
@@ -23,11 +26,11 @@ export interface ScorerOptions {
   model?: string;
   /** What to ask a model that has no card (one that was not trained for this); each part has its default. */
   settings?: Partial<ScorerSettings>;
-  /** How graphs are run. */
+  /** How graphs are run; default without `prepack`, which takes the memory of the weights again and is no faster with batches. */
   run?: RunOptions;
   /** Processes that decode clips; default 2. */
   workers?: number;
-  /** Clips scored by one run of the graph; default 1. The scores do not depend on it. */
+  /** Most clips scored by one run of the graph; default 4, fewer where they are long. The scores do not depend on it. */
   batchSize?: number;
   /**
    * Where vision features are kept, for this and other runs: a folder of the cache; false: nowhere. Default: the environment's
@@ -63,12 +66,16 @@ export interface Scorer {
   /** What a user should know, such as that the model was never trained for this. */
   readonly notes: readonly string[];
   /**
-   * Scores clips in order. One that cannot be read gives its error, and the next ones go on.
-   * @param clips - the clips
+   * Scores clips in order. One that cannot be read gives its error, and the next ones go on. However many there are, only a few are
+   * held: two batches, the next two, and two clips for each decoding process.
+   * @param clips - the clips; taken as they are needed, ahead of their results
    * @param signal - stops the stream with its reason
    * @returns one result a clip, in the order given
    */
-  score: (clips: Iterable<Clip>, signal?: AbortSignal) => AsyncGenerator<ClipScore | FailedClip, void>;
+  score: (
+    clips: Iterable<Clip> | AsyncIterable<Clip>,
+    signal?: AbortSignal,
+  ) => AsyncGenerator<ClipScore | FailedClip, void>;
   /** Ends the decoding processes and frees the sessions. */
   close: () => Promise<void>;
   /** `close`, for `await using` (TypeScript, or Node 24). */
@@ -92,7 +99,8 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
 }
 
 async function openScorer(path: string, options: ScorerOptions, disposer: Disposer): Promise<Scorer> {
-  const { run, batchSize = 1, workers = 2 } = options;
+  const { batchSize = DEFAULT_BATCH, workers = 2 } = options;
+  const run: RunOptions = { prepack: false, ...options.run };
   const reader = disposer.own(openFrameReader({ workers }));
   reader.start(); // while the model is opened
   const { folder, checkpoint, adapter, card } = await openModel(path, options.model);
@@ -102,7 +110,7 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
     ...(card === null ? {} : settingsOf(card, folder)),
   };
   const questioner = await loadQuestioner(checkpoint, settings);
-  const shared = { checkpoint, questioner, ...(run === undefined ? {} : { run }) };
+  const shared = { checkpoint, questioner, run };
   const frames = frameOptions(checkpoint, settings.frames);
   const cache = createClipCache(openStore(options), checkpoint, frames, run);
   const encoder = disposer.own(createClipEncoder({ ...shared, frames, reader, cache }));
@@ -119,88 +127,62 @@ async function openScorer(path: string, options: ScorerOptions, disposer: Dispos
     try {
       return { clip, encoded: await encoder.encode(clip, signal) };
     } catch (error) {
-      if (error instanceof UserError) return { clip, error: error.code === 'non-finite' ? ofClip(clip, error) : error };
-      throw error;
+      return { clip, error: errorOf(clip, error) };
     }
   };
   return {
     settings,
     notes: card === null ? [`${folder} has no card: it is asked as it is, and was never trained for it`] : [],
     score: async function* (clips, signal) {
-      for await (const group of groups(
-        ahead(clips, 2 * workers + batchSize, (clip) => encode(clip, signal)),
-        batchSize,
-      )) {
+      const ahead = { group: 2 * batchSize, ahead: 2 * workers, signal };
+      for await (const group of prepareAhead(clips, (clip) => encode(clip, signal), ahead)) {
         signal?.throwIfAborted();
-        yield* await readGroup(group);
+        const good = group.flatMap((item) => ('encoded' in item ? [item.encoded] : []));
+        const readings = (await readGroup(readout, parameters, good, batchSize)).values();
+        for (const item of group) {
+          signal?.throwIfAborted();
+          if ('error' in item) {
+            yield item;
+            continue;
+          }
+          const { clip, encoded } = item;
+          const reading = readings.next().value!;
+          if (reading instanceof UserError) yield { clip, error: ofClip(clip, reading) };
+          else yield { clip, plan: encoded.plan, cached: encoded.cached, ...reading };
+        }
       }
     },
     close: disposer[Symbol.asyncDispose],
     [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
   };
-
-  async function readGroup(group: readonly Encoded[]): Promise<(ClipScore | FailedClip)[]> {
-    const good = group.flatMap((item) => ('encoded' in item ? [item] : []));
-    const readings = new Map<Encoded, Reading | UserError>();
-    await readBatch(good, readings);
-    return group.map((item): ClipScore | FailedClip => {
-      if ('error' in item) return item;
-      const reading = readings.get(item)!;
-      if (reading instanceof UserError) return { clip: item.clip, error: reading };
-      const { plan, cached } = item.encoded;
-      return { clip: item.clip, plan, cached, ...reading };
-    });
-  }
-
-  /** Reads a batch; where that fails, clip by clip, so that an error is its own clip's alone. */
-  async function readBatch(batch: readonly EncodedItem[], readings: Map<Encoded, Reading | UserError>): Promise<void> {
-    if (batch.length === 0) return;
-    const clips = batch.map(({ encoded }) => encoded);
-    try {
-      const read = await readout.read(parameters, clips);
-      batch.forEach((item, i) => readings.set(item, read[i]!));
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      if (batch.length > 1) for (const item of batch) await readBatch([item], readings);
-      else readings.set(batch[0]!, ofClip(batch[0]!.clip, error));
-    }
-  }
 }
 
-function ofClip({ path }: Clip, { code, message, hint, cause }: UserError): UserError {
+/**
+ * What went wrong with a clip; anything that is no user's mistake is thrown on.
+ * @param clip - the clip
+ * @param error - what was thrown while it was looked at
+ */
+export function errorOf(clip: Clip, error: unknown): UserError {
+  if (!(error instanceof UserError)) throw error;
+  return error.code === 'non-finite' ? ofClip(clip, error) : error;
+}
+
+/**
+ * An error of the model's with the clip that it came up for.
+ * @param clip - the clip
+ * @param error - the error
+ */
+export function ofClip({ path }: Clip, { code, message, hint, cause }: UserError): UserError {
   return new UserError(code, `${oneLine(path)}: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
 }
 
-interface EncodedItem {
-  clip: Clip;
-  encoded: EncodedClip;
-}
-type Encoded = EncodedItem | { clip: Clip; error: UserError };
+type Encoded = { clip: Clip; encoded: EncodedClip } | FailedClip;
 
-/** Works on some items ahead of the one that is asked for, and gives results in order. */
-async function* ahead<T, R>(items: Iterable<T>, count: number, work: (item: T) => Promise<R>): AsyncGenerator<R, void> {
-  const running: Promise<R>[] = [];
-  for (const item of items) {
-    const result = work(item);
-    result.catch(() => {}); // it is met when its turn comes
-    running.push(result);
-    if (running.length >= count) yield await running.shift()!;
-  }
-  for (const result of running) yield await result;
-}
-
-async function* groups<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[], void> {
-  let group: T[] = [];
-  for await (const item of items) {
-    group.push(item);
-    if (group.length < size) continue;
-    yield group;
-    group = [];
-  }
-  if (group.length > 0) yield group;
-}
-
-function openStore({ cache, onNote }: ScorerOptions): CacheStore | null {
+/**
+ * Where vision features are kept.
+ * @param options - folder, or nowhere
+ */
+export function openStore({ cache, onNote }: ScorerOptions): CacheStore | null {
   if (cache === false) return null;
   return openCacheStore({ ...(cache !== undefined && { folder: cache }), ...(onNote && { onNote }) });
 }

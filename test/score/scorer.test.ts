@@ -131,6 +131,23 @@ describe('loadScorer', () => {
     expect(bare.notes.join()).toContain('no card');
   });
 
+  test('streams more clips than it holds, of mixed lengths and from a source of any kind, each as it is alone', async () => {
+    const alone = (await scores(adapter(), clips)).map(scoreOf);
+    let taken = 0;
+    const source = async function* (): AsyncGenerator<Clip> {
+      for (; taken < 40; taken++) yield clips[(taken * 7) % 3]!;
+    };
+    await using scorer = await loadScorer(adapter(), { batchSize: 3, workers: 1 });
+    let count = 0;
+    for await (const result of scorer.score(source())) {
+      expect(result.clip).toBe(clips[(count * 7) % 3]);
+      expect(Math.abs(scoreOf(result) - alone[(count * 7) % 3]!)).toBeLessThan(1e-4);
+      count++;
+      expect(taken - count).toBeLessThan(2 * 3 + 2 * 1 + 2 * 3);
+    }
+    expect(count).toBe(40);
+  });
+
   test('goes on behind a clip that cannot be read', async () => {
     const broken = join(folder, 'broken.png');
     await writeFile(broken, (await readFile(clips[0]!.path)).subarray(0, 200));

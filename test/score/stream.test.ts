@@ -1,0 +1,120 @@
+// Streams that prepare items ahead: order, bounds, ends, sources that pause or fail; and batches of like length.
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { batchByLength, prepareAhead } from '../../src/score/index.ts';
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function collect<T>(stream: AsyncIterable<T[]>): Promise<T[][]> {
+  const groups: T[][] = [];
+  for await (const group of stream) groups.push(group);
+  return groups;
+}
+
+describe('prepareAhead', () => {
+  test.each([0, 1, 3, 4, 11])('hands on %d items in order and in groups, however long each takes', async (count) => {
+    const items = Array.from({ length: count }, (_, i) => i);
+    const work = async (i: number): Promise<number> => {
+      await sleep((i * 7) % 5);
+      return i;
+    };
+    const groups = await collect(prepareAhead(items, work, { group: 4, ahead: 3 }));
+    expect(groups.flat()).toEqual(items);
+    expect(groups.map((group) => group.length)).toEqual(
+      items.filter((i) => i % 4 === 0).map((i) => Math.min(4, count - i)),
+    );
+  });
+
+  test('takes items from an endless source as they are needed, and closes it', async () => {
+    let taken = 0;
+    let closed = false;
+    const source = function* (): Generator<number> {
+      try {
+        for (;;) yield taken++;
+      } finally {
+        closed = true;
+      }
+    };
+    let handedOn = 0;
+    let most = 0;
+    for await (const group of prepareAhead(source(), async (i) => i, { group: 3, ahead: 2 })) {
+      most = Math.max(most, taken - handedOn);
+      handedOn += group.length;
+      await sleep(1);
+      most = Math.max(most, taken - handedOn);
+      if (handedOn >= 300) break;
+    }
+    await sleep(1);
+    expect(most).toBeLessThanOrEqual(3 + 5); // a group that is worked on, the next one, and two
+    expect(closed).toBe(true);
+    expect(taken).toBeLessThanOrEqual(308);
+  });
+
+  test('hands on what there is when the source pauses', async () => {
+    let answered = (): void => {};
+    const source = async function* (): AsyncGenerator<number> {
+      yield 1;
+      yield 2;
+      await new Promise<void>((resolve) => (answered = resolve));
+      yield 3;
+    };
+    const groups: number[][] = [];
+    for await (const group of prepareAhead(source(), async (i) => i, { group: 4, ahead: 4 })) {
+      groups.push(group);
+      answered();
+    }
+    expect(groups).toEqual([[1, 2], [3]]);
+  });
+
+  test('gives what came before the source failed, and then its error', async () => {
+    const source = function* (): Generator<number> {
+      yield 1;
+      yield 2;
+      throw new Error('no more');
+    };
+    const seen: number[] = [];
+    const run = async (): Promise<void> => {
+      for await (const group of prepareAhead(source(), async (i) => i, { group: 2, ahead: 2 })) seen.push(...group);
+    };
+    await expect(run()).rejects.toThrow('no more');
+    expect(seen).toEqual([1, 2]);
+  });
+
+  test('stops with the reason of its signal while the source is silent', async () => {
+    const stop = new AbortController();
+    const source: AsyncIterable<number> = {
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }),
+    };
+    const stream = prepareAhead(source, async (i) => i, { group: 1, ahead: 1, signal: stop.signal });
+    const next = stream.next();
+    setTimeout(() => stop.abort(new Error('enough')), 5);
+    await expect(next).rejects.toThrow('enough');
+  });
+});
+
+describe('batchByLength', () => {
+  test('holds every clip once, within its limits and with little padding', () => {
+    const limits = { clips: 4, tokens: 1000 };
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 1500 }), { maxLength: 40 }), (lengths) => {
+        const batches = batchByLength(lengths, limits);
+        expect(batches.flat().toSorted((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
+        for (const batch of batches) {
+          const longest = Math.max(...batch.map((i) => lengths[i]!));
+          const tokens = batch.reduce((sum, i) => sum + lengths[i]!, 0);
+          expect(batch.length).toBeLessThanOrEqual(limits.clips);
+          expect(batch.length === 1 || longest * batch.length <= limits.tokens).toBe(true);
+          expect(longest * batch.length - tokens).toBeLessThanOrEqual(0.1 * longest * batch.length);
+        }
+      }),
+    );
+  });
+
+  test('keeps clips of one length in order', () => {
+    expect(batchByLength([300, 300, 300, 300, 300], { clips: 2, tokens: 2048 })).toEqual([[0, 1], [2, 3], [4]]);
+    expect(batchByLength([400, 20, 390, 21], { clips: 4, tokens: 2048 })).toEqual([
+      [1, 3],
+      [2, 0],
+    ]);
+  });
+});
