@@ -79,16 +79,20 @@ export type { PositionRule } from './example/index.ts';
 export type {
   AnswerSettings,
   Clip,
+  ClipReading,
   ClipScore,
   Exported,
   ExportFormat,
   ExportOptions,
   FailedClip,
   FrameSettings,
+  MemberOptions,
   PromptSettings,
+  Reading,
   Scorer,
   ScorerOptions,
   ScorerSettings,
+  SharedPartsOptions,
 } from './score/index.ts';
 export { exportAdapter, loadScorer } from './score/index.ts';
 export type {
@@ -104,3 +108,5 @@ export type {
   ValidationScores,
 } from './train/index.ts';
 export { estimateRun, readRunRecipe, resolveRecipe, train } from './train/index.ts';
+export type { Ensemble, EnsembleMember, EnsembleScore, StoredMember } from './study/index.ts';
+export { createEnsemble, loadEnsemble, paperWeights } from './study/index.ts';

@@ -6,6 +6,7 @@ import type { ExportFormat } from '../score/index.ts';
 import type { CacheFlags } from './commands/cache.ts';
 import type { DataCheckFlags } from './commands/data-check.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
+import type { EnsembleFlags } from './commands/ensemble.ts';
 import type { EstimateFlags } from './commands/estimate.ts';
 import type { EvaluateFlags } from './commands/evaluate.ts';
 import type { ExportFlags } from './commands/export.ts';
@@ -62,9 +63,9 @@ function program(): Command {
 
   root
     .command('score')
-    .description('Score clips, folders of clips or a manifest with a run, an adapter or a model.')
+    .description('Score clips, folders of clips or a manifest with a run, an adapter, a model or an ensemble.')
     .argument('<inputs...>', 'clips, folders, or one manifest (.csv, .jsonl)')
-    .requiredOption('--with <path>', 'run folder, adapter, or model: a folder, or ORG/NAME of one that was pulled')
+    .requiredOption('--with <path>', 'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled')
     .option('--model <model>', 'the base model, where the adapter does not find it')
     .option('--preset <name>', "the manifest's data set")
     .option('--media-root <folder>', "folder that the manifest's names are relative to")
@@ -79,6 +80,22 @@ function program(): Command {
     .option('--csv', 'write CSV to stdout')
     .addOption(json())
     .action(async (inputs: string[], flags: ScoreFlags) => (await import('./commands/score.ts')).score(inputs, flags));
+
+  root
+    .command('ensemble')
+    .description('Combine runs, adapters or models to one that `score --with FOLDER` takes.')
+    .argument('<folder>', 'where ensemble.json goes')
+    .argument('<members...>', 'runs, adapters or models; at least two')
+    .option(
+      '--weights <list>',
+      'equal, paper (five members), or numbers such as 2,1,1, in the order of the members',
+      'equal',
+    )
+    .option('--model <model>', 'the base model, where the adapters do not find it')
+    .addOption(json())
+    .action(async (folder: string, members: string[], flags: EnsembleFlags) =>
+      (await import('./commands/ensemble.ts')).ensembleCommand(folder, members, flags),
+    );
 
   root
     .command('evaluate')

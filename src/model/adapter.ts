@@ -28,6 +28,14 @@ export interface Adapter {
 const TENSORS_FILE = 'adapter_model.safetensors';
 
 /**
+ * The file with an adapter's tensors.
+ * @param folder - the adapter's
+ */
+export function adapterTensorsFile(folder: string): string {
+  return join(folder, TENSORS_FILE);
+}
+
+/**
  * Reads an adapter.
  * @param folder - its folder
  * @param checkpoint - the base model
@@ -45,7 +53,7 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
     });
   }
   const lora: LoraOptions = { ...config.lora, ...readPlaces(config, checkpoint, folder) };
-  const header = await readSafetensorsHeader(join(folder, TENSORS_FILE));
+  const header = await readSafetensorsHeader(adapterTensorsFile(folder));
   const found = new Map<string, string>();
   const problems: string[] = [];
   for (const fileName of header.tensors.keys()) {
@@ -127,7 +135,7 @@ export async function writeAdapter(
     const rows = name.endsWith('.lora_A.weight') ? lora.rank : data.length / lora.rank;
     return [`base_model.model.model.language_model.${name}`, { data, shape: [rows, data.length / rows] }] as const;
   });
-  await writeSafetensors(join(folder, TENSORS_FILE), new Map(stored));
+  await writeSafetensors(adapterTensorsFile(folder), new Map(stored));
   const config = adapterConfigJson(lora, numLayers, baseModel);
   await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
   if (card !== null) await writeCard(folder, card);

@@ -16,6 +16,7 @@ export * from './merge.ts';
 export * from './model-graph.ts';
 export * from './model-sizes.ts';
 export * from './non-finite.ts';
+export * from './problems.ts';
 export * from './qwen2-5-vl/config.ts';
 export * from './qwen2-5-vl/feeds.ts';
 export * from './qwen2-5-vl/layers.ts';

@@ -28,9 +28,14 @@ const exists = (path: string): Promise<boolean> =>
  * Opens a model to ask.
  * @param source - the folder of a run (its best checkpoint), an adapter or a model; or an adapter's or model's name on the hub
  * @param model - the base model's folder or name, where an adapter does not find it at the place that it names
+ * @param open - opens a checkpoint by folder or name, or gives one that is open already
  * @throws UserError `bad-checkpoint` when it is none of these or does not fit its base model
  */
-export async function openModel(source: string, model?: string): Promise<OpenedModel> {
+export async function openModel(
+  source: string,
+  model?: string,
+  open: (source: string) => Promise<Checkpoint> = openCheckpoint,
+): Promise<OpenedModel> {
   const path = await findModelFolder(source);
   const info = await stat(path).catch((cause: unknown) => {
     throw new UserError('bad-checkpoint', `${path}: expected the folder of a run, an adapter or a model, got none`, {
@@ -40,12 +45,12 @@ export async function openModel(source: string, model?: string): Promise<OpenedM
   if (!info.isDirectory()) throw new UserError('bad-checkpoint', `${path}: expected a folder, got a file`);
   if (await exists(join(path, 'recipe.yaml'))) {
     const best = await readPointer(join(path, 'checkpoints', 'best'));
-    if (best !== null) return openModel(join(path, 'checkpoints', best), model);
+    if (best !== null) return openModel(join(path, 'checkpoints', best), model, open);
     throw new UserError('bad-checkpoint', `${path}: expected a run with a checkpoint, got none yet`);
   }
-  if (await exists(join(path, 'adapter_config.json'))) return loadAdapter(path, model);
+  if (await exists(join(path, 'adapter_config.json'))) return loadAdapter(path, model, open);
   if (await exists(join(path, 'config.json'))) {
-    return { folder: path, checkpoint: await openCheckpoint(source), adapter: null, card: await readCard(path) };
+    return { folder: path, checkpoint: await open(source), adapter: null, card: await readCard(path) };
   }
   throw new UserError(
     'bad-checkpoint',
@@ -54,7 +59,11 @@ export async function openModel(source: string, model?: string): Promise<OpenedM
 }
 
 /** An adapter, and its base model: where the caller says, else where the card does, else where adapter_config.json does. */
-async function loadAdapter(folder: string, model: string | undefined): Promise<OpenedModel> {
+async function loadAdapter(
+  folder: string,
+  model: string | undefined,
+  open: (source: string) => Promise<Checkpoint>,
+): Promise<OpenedModel> {
   const card = await readCard(folder);
   const base = model ?? card?.baseModel ?? (await readAdapterConfig(folder)).baseModel;
   const hint = 'Say where it is: --model FOLDER, or the option model.';
@@ -66,6 +75,6 @@ async function loadAdapter(folder: string, model: string | undefined): Promise<O
   if (!(await exists(join(await findModelFolder(base), 'config.json')))) {
     throw new UserError('bad-checkpoint', `${folder}: expected its base model, got none at ${base}`, { hint });
   }
-  const checkpoint = await openCheckpoint(base);
+  const checkpoint = await open(base);
   return { folder, checkpoint, adapter: await readAdapter(folder, checkpoint), card };
 }

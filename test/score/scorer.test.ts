@@ -17,19 +17,8 @@ import {
   writeAdapter,
 } from '../../src/model/index.ts';
 import type { Clip, ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
-import {
-  createClipCache,
-  createClipEncoder,
-  createReadout,
-  exportAdapter,
-  frameOptions,
-  goldenScores,
-  loadQuestioner,
-  loadScorer,
-  makeCard,
-  settingsOf,
-} from '../../src/score/index.ts';
-import { openFrameReader } from '../../src/video/index.ts';
+import { exportAdapter, loadScorer, settingsOf } from '../../src/score/index.ts';
+import { saveAdapter } from './save-adapter.ts';
 
 let folder: string;
 let clips: Clip[];
@@ -63,33 +52,9 @@ beforeAll(async () => {
       .toFile(path);
     clips.push({ path, kind: 'image' });
   }
-  await saveAdapter();
+  await saveAdapter(adapter(), { model: model(), lora, settings });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** An adapter with factors that matter, and the card that training would write. */
-async function saveAdapter(): Promise<void> {
-  const checkpoint = await openCheckpoint(model());
-  const shapes = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
-  const tensors = initLora(shapes, 5);
-  const stream = randomStream(6);
-  for (const [name, values] of tensors) {
-    if (name.endsWith('lora_B.weight')) for (let i = 0; i < values.length; i++) values[i] = 0.3 * stream.normal();
-  }
-  const questioner = await loadQuestioner(checkpoint, settings);
-  await using reader = openFrameReader({ workers: 1 });
-  const frames = frameOptions(checkpoint, settings.frames);
-  const cache = createClipCache(null, checkpoint, frames, {});
-  await using encoder = createClipEncoder({ checkpoint, questioner, frames, reader, cache });
-  await using readout = createReadout({ checkpoint, lora, frozen: true, questioner, settings });
-  const card = await makeCard(checkpoint, questioner, settings, {
-    training: { manifestSha256: '0'.repeat(64), targetColumn: 'mos', numClips: 3, step: 1 },
-    isAdapter: true,
-    goldenScores: await goldenScores(encoder, readout, tensors, 28),
-    writtenBy: 'test',
-  });
-  await writeAdapter(adapter(), { lora, tensors, card, baseModel: model() });
-}
 
 async function scores(path: string, list: readonly Clip[], batchSize = 1): Promise<(ClipScore | FailedClip)[]> {
   await using scorer = await loadScorer(path, { batchSize, workers: 1 });

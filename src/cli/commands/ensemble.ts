@@ -1,0 +1,41 @@
+// `iovqa ensemble`: several models that score as one.
+import { UserError, oneLine } from '../../core/index.ts';
+import { createEnsemble, parseWeights } from '../../study/index.ts';
+import { formatTable, printJson, printLines } from '../output.ts';
+
+/** Flags of `ensemble`. */
+export interface EnsembleFlags {
+  /** `equal`, `paper`, or numbers with commas between them. */
+  weights: string;
+  /** The base model. */
+  model?: string;
+  /** Write a JSON value. */
+  json?: boolean;
+}
+
+/**
+ * Runs `iovqa ensemble`.
+ * @param folder - where `ensemble.json` goes
+ * @param paths - runs, adapters or models
+ * @param flags - flags
+ */
+export async function ensembleCommand(folder: string, paths: readonly string[], flags: EnsembleFlags): Promise<void> {
+  if (paths.length < 2) {
+    throw new UserError('bad-input', `members: expected at least two, got ${paths.map(oneLine).join(', ')}`);
+  }
+  const weights = parseWeights(flags.weights, paths.length);
+  const members = await createEnsemble(
+    folder,
+    paths.map((path, i) => ({ path, weight: weights[i]! })),
+    flags.model === undefined ? {} : { model: flags.model },
+  );
+  if (flags.json === true) {
+    printJson({ folder, members });
+    return;
+  }
+  const rows = members.map(({ path, weight }) => [Number(weight.toFixed(4)), oneLine(path)]);
+  printLines([
+    ...formatTable(['weight', 'member'], rows),
+    `iovqa score CLIPS --with ${oneLine(folder)} scores with it`,
+  ]);
+}

@@ -1,0 +1,98 @@
+// The file `ensemble.json`: which models are combined, and how much each counts.
+import { access, mkdir } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { UserError, packageVersion } from '../core/index.ts';
+import { readJson, writeFileAtomic } from '../files/index.ts';
+import { isHubName, listProblems, placeSchema } from '../model/index.ts';
+
+/** Name of the file in the ensemble's folder. */
+export const ENSEMBLE_FILE = 'ensemble.json';
+
+/** A member as the file has it. */
+export interface StoredMember {
+  /** A run, adapter or model: its folder, relative to the ensemble's in the file, and absolute once read; or a name on the hub. */
+  path: string;
+  /** How much it counts; all weights together are 1. */
+  weight: number;
+  /** Hash of the adapter's tensors or of the model when the ensemble was made. */
+  sha256: string;
+}
+
+interface EnsembleFile {
+  format: 1;
+  members: StoredMember[];
+  writtenBy: string;
+}
+
+const schema: z.ZodType<EnsembleFile> = z.strictObject({
+  format: z.literal(1),
+  members: z
+    .array(
+      z.strictObject({ path: placeSchema, weight: z.number().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+    )
+    .min(1)
+    .max(1000),
+  writtenBy: z.string(),
+});
+
+/**
+ * Whether a folder holds an ensemble.
+ * @param folder - any path
+ */
+export function isEnsemble(folder: string): Promise<boolean> {
+  return access(join(folder, ENSEMBLE_FILE)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Reads the members of an ensemble.
+ * @param folder - its folder
+ * @throws UserError `bad-checkpoint` when the file is not there or is none; `not-supported` for one of a later format
+ */
+export async function readEnsembleFile(folder: string): Promise<StoredMember[]> {
+  const path = join(folder, ENSEMBLE_FILE);
+  const json = await readJson(path, 'bad-checkpoint');
+  if (json === undefined) throw new UserError('bad-checkpoint', `${path}: expected an ensemble, got no such file`);
+  const format = typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined;
+  if (typeof format === 'number' && format > 1) {
+    throw new UserError('not-supported', `${path}: expected format 1, got ${format}`, {
+      hint: 'A later version of iovqa wrote it: update iovqa.',
+    });
+  }
+  const result = schema.safeParse(json);
+  if (result.success) {
+    return result.data.members.map((member) => ({
+      ...member,
+      path: isHubName(member.path, folder) ? member.path : resolve(folder, member.path),
+    }));
+  }
+  const problems = result.error.issues.map(({ path: at, message }) => `${at.join('.')}: ${message}`);
+  throw new UserError('bad-checkpoint', `${path}: expected an ensemble, got: ${listProblems(problems)}`);
+}
+
+/**
+ * Writes the members of an ensemble.
+ * @param folder - its folder; made when missing
+ * @param members - at least one, with weights that add up to 1
+ * @throws UserError `bad-input` when there is an ensemble already
+ */
+export async function writeEnsembleFile(folder: string, members: readonly StoredMember[]): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const stored = members.map((member) => ({
+    ...member,
+    path: isHubName(member.path) ? member.path : place(member.path),
+  }));
+  const file: EnsembleFile = { format: 1, members: stored, writtenBy: packageVersion };
+  await writeFileAtomic(join(folder, ENSEMBLE_FILE), `${JSON.stringify(file, null, 2)}\n`);
+
+  /** Relative, so that ensemble and members can be moved together. */
+  function place(path: string): string {
+    const from = relative(resolve(folder), resolve(path));
+    if (isAbsolute(from)) return from; // on another drive
+    const text = from.split(sep).join('/');
+    return text.startsWith('.') ? text : `./${text}`;
+  }
+}
