@@ -1,12 +1,15 @@
 // Scoring against transformers' `generate` of two tokens, from picture files to answers, on the same checkpoint, pictures, question and
-// threads, in turns. The peer batches as it likes best of 1, 2, 4 and 8; ours gives all 41 probabilities. Results: docs/performance.md.
+// threads, in turns; and an ensemble of five adapters (three of rank 32, two of 128) against the same, five times, with PEFT's
+// `set_adapter` between. The peer batches as it likes best of 1, 2, 4 and 8; ours gives all 41 probabilities. Results: docs/performance.md.
 //   IOVQA_REFERENCE_PYTHON=python npx tsx bench/score.ts runs/304m [ROUNDS]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { randomStream } from '../src/core/index.ts';
-import { openCheckpoint } from '../src/model/index.ts';
+import type { LoraOptions } from '../src/model/index.ts';
+import { initLora, loraShapes, loraTargets, openCheckpoint, writeAdapter } from '../src/model/index.ts';
 import { encodePrompt } from '../src/prompt/index.ts';
 import { loadQuestioner } from '../src/score/index.ts';
 import type { Turn } from './contestant.ts';
@@ -40,6 +43,19 @@ async function pictures(count: number): Promise<string[]> {
 }
 
 const checkpoint = await openCheckpoint(model);
+const adapters: string[] = [];
+for (const [i, rank] of [32, 128, 32, 128, 32].entries()) {
+  const lora: LoraOptions = { rank, alpha: 32, dropout: 0.1, rslora: false, targets: loraTargets };
+  const shapes = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+  const tensors = initLora(shapes, i);
+  const stream = randomStream(i, 1);
+  for (const [name, values] of tensors) {
+    if (name.endsWith('lora_B.weight')) for (let j = 0; j < values.length; j++) values[j] = 0.02 * stream.normal();
+  }
+  const place = join(folder, `adapter-${i}`);
+  await writeAdapter(place, { lora, tensors, card: null, baseModel: resolve(model) });
+  adapters.push(place);
+}
 const settings = { prompt: { template: 'bench', source: question }, answer: { kind: 'integer', step: null } } as const;
 const questioner = await loadQuestioner(checkpoint, settings);
 const { tokenizer, chat, template, codec } = questioner;
@@ -59,13 +75,16 @@ const ours = await startContestant('iovqa', [
   model,
   threads,
   question,
+  join(folder, 'cache'),
+  ...adapters,
 ]);
 const peer = await startContestant(
   'transformers generate',
   [python, '-P', 'bench/peers/score.py', model, threads],
-  JSON.stringify({ ids: [...tokenIds], adapters: [] }),
+  JSON.stringify({ ids: [...tokenIds], adapters }),
 );
-const ask = (files: string[], batch: number): Promise<Turn> => peer.run(JSON.stringify({ files, batch, adapters: 0 }));
+const ask = (files: string[], batch: number, count = 0): Promise<Turn> =>
+  peer.run(JSON.stringify({ files, batch, adapters: count }));
 let best = { batch: 1, seconds: Infinity };
 for (const batch of [1, 2, 4, 8]) {
   await ask(await pictures(CLIPS), batch);
@@ -73,31 +92,35 @@ for (const batch of [1, 2, 4, 8]) {
   process.stderr.write(`peer, batch ${batch}: ${(seconds / CLIPS).toFixed(3)} s a clip\n`);
   if (seconds < best.seconds) best = { batch, seconds };
 }
-const times = { fresh: [] as number[], cached: [] as number[], peer: [] as number[] };
+const times = { fresh: [], cached: [], peer: [], five: [], peerFive: [] } as Record<string, number[]>;
 for (let round = -1; round < Number(rounds); round++) {
   const files = await pictures(CLIPS);
-  const fresh = await ours.run(JSON.stringify({ files }));
-  const cached = await ours.run(JSON.stringify({ files }));
-  const theirs = await ask(files, best.batch);
-  if (round < 0) continue;
-  times.fresh.push(fresh.seconds / CLIPS);
-  times.cached.push(cached.seconds / CLIPS);
-  times.peer.push(theirs.seconds / CLIPS);
+  const others = await pictures(CLIPS);
+  await sleep(2500); // a file that was just written may change again without a new time: it is not remembered
+  const turns = {
+    fresh: await ours.run(JSON.stringify({ files })),
+    cached: await ours.run(JSON.stringify({ files })),
+    peer: await ask(files, best.batch),
+    five: await ours.run(JSON.stringify({ files: others, ensemble: true })),
+    peerFive: await ask(others, best.batch, adapters.length),
+  };
   process.stderr.write(`round ${round + 1} of ${rounds}\n`);
+  if (round < 0) continue;
+  for (const [name, { seconds }] of Object.entries(turns)) times[name]!.push(seconds / CLIPS);
 }
-const base = spread(times.peer).median;
 console.log(`${tokenIds.length} tokens a clip; ${CLIPS} clips a turn; the peer takes ${best.batch} at a time`);
-console.log('| | seconds a clip, median [quartiles] | generate / this |');
+console.log('| | seconds a clip, median [quartiles] | peer / ours |');
 console.log('|---|---|---|');
-for (const [name, values] of [
-  ['iovqa, new clips', times.fresh],
-  ['iovqa, features cached', times.cached],
-  ['transformers `generate`', times.peer],
+for (const [label, name, peerName] of [
+  ["transformers' `generate` of two tokens", 'peer', null],
+  ['iovqa, new clips', 'fresh', 'peer'],
+  ['iovqa, features cached', 'cached', 'peer'],
+  ['`generate` with five adapters, one after the other', 'peerFive', null],
+  ['iovqa, ensemble of the five, new clips', 'five', 'peerFive'],
 ] as const) {
-  const { median, low, high } = spread(values);
-  console.log(
-    `| ${name} | ${median.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}] | ${(base / median).toFixed(2)} × |`,
-  );
+  const { median, low, high } = spread(times[name]!);
+  const gain = peerName === null ? '' : `${(spread(times[peerName]!).median / median).toFixed(2)} ×`;
+  console.log(`| ${label} | ${median.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}] | ${gain} |`);
 }
 await ours.stop();
 await peer.stop();
