@@ -22,8 +22,10 @@ if (model === undefined || python === undefined) {
 }
 const CLIPS = 8;
 const threads = '2';
-/** A byte is a token of the bench model: a hundred of them or so, with the chat's own. */
-const question = 'Rate the quality from 10 to 50.';
+/** About as many tokens of the bench model as the four dimensions are of Qwen's. */
+const question =
+  'Rate the quality of this picture. Consider sharpness, noise, artifacts and distortions; composition, colour and light; and how ' +
+  'clearly the content shows what it is meant to show. Answer with one number from 10 (worst) to 50 (best).';
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-score-'));
 let made = 0;
 /** New pictures of soft noise, 448×448, as JPEG. */
@@ -92,7 +94,7 @@ for (const batch of [1, 2, 4, 8]) {
   process.stderr.write(`peer, batch ${batch}: ${(seconds / CLIPS).toFixed(3)} s a clip\n`);
   if (seconds < best.seconds) best = { batch, seconds };
 }
-const times = { fresh: [], cached: [], peer: [], five: [], peerFive: [] } as Record<string, number[]>;
+const times = { fresh: [], cached: [], peer: [], first: [], five: [], peerFive: [] } as Record<string, number[]>;
 for (let round = -1; round < Number(rounds); round++) {
   const files = await pictures(CLIPS);
   const others = await pictures(CLIPS);
@@ -100,8 +102,9 @@ for (let round = -1; round < Number(rounds); round++) {
   const turns = {
     fresh: await ours.run(JSON.stringify({ files })),
     cached: await ours.run(JSON.stringify({ files })),
+    first: await ours.run(JSON.stringify({ files, how: 'question first' })),
     peer: await ask(files, best.batch),
-    five: await ours.run(JSON.stringify({ files: others, ensemble: true })),
+    five: await ours.run(JSON.stringify({ files: others, how: 'ensemble' })),
     peerFive: await ask(others, best.batch, adapters.length),
   };
   process.stderr.write(`round ${round + 1} of ${rounds}\n`);
@@ -115,6 +118,7 @@ for (const [label, name, peerName] of [
   ["transformers' `generate` of two tokens", 'peer', null],
   ['iovqa, new clips', 'fresh', 'peer'],
   ['iovqa, features cached', 'cached', 'peer'],
+  ['iovqa, features cached, question before the picture', 'first', 'peer'],
   ['`generate` with five adapters, one after the other', 'peerFive', null],
   ['iovqa, ensemble of the five, new clips', 'five', 'peerFive'],
 ] as const) {

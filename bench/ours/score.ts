@@ -1,4 +1,5 @@
-// Our side of bench/score.ts: scores the pictures of each line on stdin, with the model or with an ensemble of adapters.
+// Our side of bench/score.ts: scores the pictures of each line on stdin, with the model, asked behind the picture or before it, or
+// with an ensemble of adapters.
 //   node --import tsx bench/ours/score.ts MODEL THREADS QUESTION CACHE ADAPTERS...
 import { loadScorer } from '../../src/score/index.ts';
 import { loadEnsemble } from '../../src/study/index.ts';
@@ -11,16 +12,17 @@ const options = {
   cache: cache!,
 };
 await using scorer = await loadScorer(folder!, options);
-await using five = await loadEnsemble(
+const first = { ...options, settings: { prompt: { template: 'bench', source: `${question!} {frames}` } } };
+await using questionFirst = await loadScorer(folder!, first);
+await using ensemble = await loadEnsemble(
   adapters.map((path) => ({ path })),
   options,
 );
 await contend({}, async (line) => {
-  const { files, ensemble = false } = JSON.parse(line) as { files: string[]; ensemble?: boolean };
+  const { files, how } = JSON.parse(line) as { files: string[]; how?: 'question first' | 'ensemble' };
+  const chosen = how === undefined ? scorer : how === 'ensemble' ? ensemble : questionFirst;
   const scores: number[] = [];
-  for await (const result of (ensemble ? five : scorer).score(
-    files.map((path) => ({ path, kind: 'image' as const })),
-  )) {
+  for await (const result of chosen.score(files.map((path) => ({ path, kind: 'image' as const })))) {
     if ('error' in result) throw result.error;
     scores.push(result.score);
   }

@@ -19,9 +19,10 @@ export interface BatchItem {
  * Features of the clips stand one after the other in the order of the items.
  * @param items - B examples
  * @param config - the text model's sizes
+ * @param past - rows before those of the examples, which all of them see: cut off by `rowsAfter`. Default 0
  * @returns feeds by input name: tokens, visionIndex, isVision, cos, sin, bias, rows
  */
-export function textFeeds(items: readonly BatchItem[], config: TextConfig): Record<string, TensorData> {
+export function textFeeds(items: readonly BatchItem[], config: TextConfig, past = 0): Record<string, TensorData> {
   const B = items.length;
   const T = Math.max(...items.map(({ example }) => example.tokenIds.length));
   const Q = items[0]!.rows.length;
@@ -55,6 +56,7 @@ export function textFeeds(items: readonly BatchItem[], config: TextConfig): Reco
   const bias = attentionBias(
     items.map((item) => item.example),
     T,
+    past,
   );
   return {
     tokens: { data: tokens, shape: [B, T] },
@@ -62,7 +64,7 @@ export function textFeeds(items: readonly BatchItem[], config: TextConfig): Reco
     isVision: { data: isVision, shape: [B, T, 1] },
     cos: { data: cos, shape: [B, T, D] },
     sin: { data: sin, shape: [B, T, D] },
-    bias: { data: bias, shape: [B, T, T] },
+    bias: { data: bias, shape: [B, T, past + T] },
     rows: { data: rows, shape: [B, Q] },
   };
 }

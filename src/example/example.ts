@@ -112,18 +112,37 @@ export function promptRows(
 export function trimToTargets(example: Example): Example {
   const last = example.targets.at(-1);
   invariant(last !== undefined, 'an example without targets cannot be trimmed');
-  return { ...example, ...firstRows(example, last.row + 1) };
+  return { ...example, ...rowsFrom(example, 0, last.row + 1) };
 }
 
-function firstRows(rows: TokenRows, count: number): Omit<TokenRows, 'promptLength'> {
+/**
+ * The rows behind a beginning that is computed apart, as keys and values (`textKeysValues`). Positions stay those in the whole text.
+ * @param rows - at least one row more than the beginning, whose rows are ordinary ones without vision
+ * @param count - rows of the beginning
+ */
+export function rowsAfter(rows: TokenRows, count: number): TokenRows {
+  const ordinary = rows.visionSlots.subarray(0, count).every((slot) => slot < 0);
+  invariant(ordinary && count < rows.promptLength, `a beginning of ${count} rows is more than the text before vision`);
+  const { branchParent, ...rest } = rowsFrom(rows, count, rows.tokenIds.length);
+  return {
+    ...rest,
+    branchParent: branchParent.map((parent) => (parent < 0 ? parent : parent - count)),
+    promptLength: rows.promptLength - count,
+  };
+}
+
+function rowsFrom(rows: TokenRows, start: number, end: number): Omit<TokenRows, 'promptLength'> {
   const { tokenIds, positions, visionSlots, branchParent } = rows;
   const length = tokenIds.length;
+  const count = end - start;
   const kept = new Int32Array(3 * count);
-  for (let axis = 0; axis < 3; axis++) kept.set(positions.subarray(axis * length, axis * length + count), axis * count);
+  for (let axis = 0; axis < 3; axis++) {
+    kept.set(positions.subarray(axis * length + start, axis * length + end), axis * count);
+  }
   return {
-    tokenIds: tokenIds.slice(0, count),
+    tokenIds: tokenIds.slice(start, end),
     positions: kept,
-    visionSlots: visionSlots.slice(0, count),
-    branchParent: branchParent.slice(0, count),
+    visionSlots: visionSlots.slice(start, end),
+    branchParent: branchParent.slice(start, end),
   };
 }

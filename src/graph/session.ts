@@ -39,6 +39,8 @@ export interface TensorData<D extends Data = Data> {
 
 /** A compiled graph. Dispose of it to free its memory. */
 export interface Session<Names extends string = string> {
+  /** Names of the inputs that the outputs depend on. */
+  readonly inputs: readonly string[];
   /**
    * Runs the graph once.
    * @param feeds - every input by name
@@ -108,6 +110,7 @@ export async function compile<Names extends string>(
   }
   const names = Object.keys(outputs) as Names[];
   return {
+    inputs: [...model.inputs.keys()],
     async run(feeds, into = new Map()) {
       const { given, sizes } = checkFeeds(model.inputs, feeds);
       if (isDisposed) throw new Error('the session was disposed of');

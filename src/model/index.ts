@@ -22,6 +22,7 @@ export * from './qwen2-5-vl/feeds.ts';
 export * from './qwen2-5-vl/layers.ts';
 export * from './qwen2-5-vl/text.ts';
 export * from './qwen2-5-vl/vision.ts';
+export * from './shared-text.ts';
 export * from './vision-encoder.ts';
 export * from './weights.ts';
 export * from './write-checkpoint.ts';

@@ -35,7 +35,7 @@ export async function compileLowerLayers(
 ): Promise<LowerLayers> {
   const weights = frozenWeights(stored);
   const x_NC = embedTokens(input('features', 'float32', ['M', text.hiddenSize]), weights);
-  const hidden = lowerLayers(x_NC, count, layerInputs(text.headDim), text, weights);
+  const hidden = lowerLayers(x_NC, count, layerInputs(text), text, weights);
   const session = await compile({ hidden }, run);
   return {
     run: async ({ rows: _rows, ...feeds }) => (await session.run(feeds)).hidden.data,

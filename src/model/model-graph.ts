@@ -31,6 +31,8 @@ export interface ModelGraphOptions {
    * layer of the adapter. Default 0, with tokens and features as inputs.
    */
   firstLayer?: number;
+  /** Whether tokens that all clips share are fed as keys and values, as `SharedText` gives them. Default false. */
+  past?: boolean;
 }
 
 /** A model as a graph. */
@@ -48,9 +50,9 @@ export interface ModelGraph {
  * @param options - which model
  */
 export function modelGraph(options: ModelGraphOptions): ModelGraph {
-  const { text, vision, stored, lora, frozen, firstLayer = 0 } = options;
+  const { text, vision, stored, lora, frozen, firstLayer = 0, past = false } = options;
   const shapeOf = (name: string): readonly number[] => stored(name).shape;
-  const inputs = layerInputs(text.headDim);
+  const inputs = layerInputs(text, { past });
   if (!frozen) {
     const weights = fedWeights(shapeOf);
     const features = visionFeatures(visionInputs(vision), vision, weights);

@@ -10,13 +10,14 @@ import type { TextSegment } from './tokenizer.ts';
 /** A model's chat template. */
 export interface ChatTemplate {
   /**
-   * Wraps one user turn (images or videos, then the question) and opens the assistant's turn.
+   * Wraps one user turn (images or videos and the question) and opens the assistant's turn.
    * @param question - plain text; nothing in it is taken for markup
-   * @param visions - what goes in before it, in order
+   * @param visions - what goes in with it, in order
+   * @param framesLast - whether it goes in behind the question; default: before it
    * @returns segments: the template's own text, and the question as a literal
    * @throws UserError `bad-checkpoint` when the template fails or does not hold the question exactly once
    */
-  render(question: string, visions: readonly VisionKind[]): TextSegment[];
+  render(question: string, visions: readonly VisionKind[], framesLast?: boolean): TextSegment[];
 }
 
 // Stands for the question while the template runs: private-use characters that no template holds (checked).
@@ -75,8 +76,10 @@ export function createChatTemplate(
     return fail(cause);
   }
   const rendered = new Map<string, [before: string, after: string]>();
-  const around = (visions: readonly VisionKind[]): [before: string, after: string] => {
-    const content = [...visions.map((type) => ({ type })), { type: 'text', text: sentinel }];
+  const around = (visions: readonly VisionKind[], framesLast: boolean): [before: string, after: string] => {
+    const frames = visions.map((type) => ({ type }));
+    const text = { type: 'text', text: sentinel };
+    const content = framesLast ? [text, ...frames] : [...frames, text];
     const messages = [{ role: 'user', content }];
     // What transformers passes; null is its None, which templates tell from undefined.
     const given = { messages, tools: null, documents: null, add_generation_prompt: true };
@@ -94,9 +97,9 @@ export function createChatTemplate(
     throw new UserError('bad-checkpoint', `${where}: expected the question once in the chat text, got it ${got}`);
   };
   return {
-    render: (question, visions) => {
-      const key = visions.join();
-      if (!rendered.has(key)) rendered.set(key, around(visions));
+    render: (question, visions, framesLast = false) => {
+      const key = `${framesLast} ${visions.join()}`;
+      if (!rendered.has(key)) rendered.set(key, around(visions, framesLast));
       const [before, after] = rendered.get(key)!;
       return [
         { text: before, literal: false },

@@ -60,6 +60,8 @@ export interface EncodePromptInput {
   question: string;
   /** The clip's images or videos, in order. */
   visions: readonly VisionInput[];
+  /** Whether they stand behind the question; default: before it. */
+  framesLast?: boolean;
   /** Ids of the pad tokens. */
   padTokens: PadTokenIds;
   /** Patches merged to one token, along each side. Default 2. */
@@ -73,10 +75,11 @@ export interface EncodePromptInput {
  * @throws UserError `bad-checkpoint` when the template does not give one pad per image or video, in order
  */
 export function encodePrompt(input: EncodePromptInput): EncodedPrompt {
-  const { tokenizer, chat, question, visions, padTokens, mergeSize = 2 } = input;
+  const { tokenizer, chat, question, visions, framesLast, padTokens, mergeSize = 2 } = input;
   const segments = chat.render(
     question,
     visions.map((vision) => vision.kind),
+    framesLast,
   );
   const { ids, tail } = tokenizer.encodeSegments(segments);
   const pads = ids.filter((id) => id === padTokens.image || id === padTokens.video);

@@ -33,6 +33,8 @@ export interface PromptTemplate {
   readonly name: string;
   /** The text of a user's own template, from which it can be made again; null for a built-in one. */
   readonly source: string | null;
+  /** Whether the frames stand behind the question instead of before it. */
+  readonly framesLast: boolean;
   /**
    * @param input - the clip and the wanted answer
    * @returns the question as plain text
@@ -61,6 +63,7 @@ export function answerFormat(codec: AnswerCodec): string {
 export const fourDimensions: PromptTemplate = {
   name: 'four-dimensions',
   source: null,
+  framesLast: false,
   render: ({ kind, prompt, codec }) => {
     const text = cleanPrompt(prompt);
     return [
@@ -105,6 +108,7 @@ export function singleDimension(dimension: QualityDimension): PromptTemplate {
   return {
     name,
     source: null,
+    framesLast: false,
     render: ({ kind, prompt, codec }) => {
       const text = dimension === 'alignment' ? requiredPrompt(prompt, name) : undefined;
       return [question(kind), ...promptLines(text, kind), answerFormat(codec)].join('\n');
@@ -130,20 +134,25 @@ export function builtInTemplate(name: string): PromptTemplate {
 }
 
 const placeholders = ['prompt', 'answer_format'];
+/** At the end of a template: the frames stand behind it. */
+const FRAMES = '{frames}';
 
 /** Most characters of a template; attention takes memory by the square of it, and an adapter's card brings its own. */
 const MAX_TEMPLATE = 20_000;
 
 /**
- * A user's own template. `{prompt}` stands for the clip's text prompt, `{answer_format}` for {@link answerFormat}; any other
- * name in braces is an error. Braces around anything but a bare name are left as they are.
+ * A user's own template. `{prompt}` stands for the clip's text prompt, `{answer_format}` for {@link answerFormat}. The frames stand
+ * before the text, or behind it with `{frames}` at its end: what all clips are asked is then computed once for all when scoring. Any
+ * other name in braces is an error. Braces around anything but a bare name are left as they are.
  * @param source - the template's text; white space around it is dropped
  * @param name - what to call it in messages, such as its file name
  * @returns the template
  * @throws UserError `bad-recipe` when it is empty, has more than 20,000 characters or holds unknown placeholders (all are named)
  */
 export function parseTemplate(source: string, name: string): PromptTemplate {
-  const text = source.replace(/^\uFEFF/u, '').trim();
+  const whole = source.replace(/^\uFEFF/u, '').trim();
+  const framesLast = whole.endsWith(FRAMES);
+  const text = framesLast ? whole.slice(0, -FRAMES.length).trim() : whole;
   if (text === '') throw new UserError('bad-recipe', `${name}: expected a question, got an empty template`);
   if (text.length > MAX_TEMPLATE) {
     throw new UserError('bad-recipe', `${name}: expected at most ${MAX_TEMPLATE} characters, got ${text.length}`);
@@ -152,11 +161,13 @@ export function parseTemplate(source: string, name: string): PromptTemplate {
   const unknown = [...text.matchAll(pattern)].map((match) => match[1]!).filter((key) => !placeholders.includes(key));
   if (unknown.length > 0) {
     const got = [...new Set(unknown)].map((key) => `{${key}}`).join(', ');
-    throw new UserError('bad-recipe', `${name}: expected the placeholders {prompt} and {answer_format}, got ${got}`);
+    const known = '{prompt}, {answer_format}, and {frames} at the end';
+    throw new UserError('bad-recipe', `${name}: expected the placeholders ${known}, got ${got}`);
   }
   return {
     name,
-    source: text,
+    source: whole,
+    framesLast,
     // One pass, so that braces inside a clip's prompt are not placeholders.
     render: ({ prompt, codec }) =>
       text.replaceAll(pattern, (_, key: string) =>

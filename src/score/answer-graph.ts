@@ -2,9 +2,9 @@
 import type { RunOptions, TensorData, Value } from '../graph/index.ts';
 import { compile, dimProduct, gather, input, logSoftmax, matmul, reshape } from '../graph/index.ts';
 import type { ClipVision, ScoringExample } from '../example/index.ts';
-import { clipFeeds, textFeeds } from '../example/index.ts';
-import type { ModelGraphOptions } from '../model/index.ts';
-import { modelGraph } from '../model/index.ts';
+import { clipFeeds, rowsAfter, textFeeds } from '../example/index.ts';
+import type { ModelGraphOptions, Past } from '../model/index.ts';
+import { modelGraph, noPast } from '../model/index.ts';
 import type { AnswerDistribution } from './distribution.ts';
 import { answerDistribution } from './distribution.ts';
 
@@ -31,7 +31,7 @@ export function answerLogProbs(logits_RV: Value, numColumns: number): Value {
 }
 
 /** What an {@link AnswerScorer} is made for. */
-export interface AnswerScorerOptions extends Omit<ModelGraphOptions, 'dropout'> {
+export interface AnswerScorerOptions extends Omit<ModelGraphOptions, 'dropout' | 'past'> {
   /** Tokens on edges of the trie of legal answers. */
   numColumns: number;
   /** How the graph is run. */
@@ -46,17 +46,27 @@ export interface ScoringItem {
   vision: ClipVision;
 }
 
+/** Text that clips begin with. */
+export interface SharedBeginning {
+  /** Its tokens. */
+  tokens: Int32Array;
+  /** Keys and values at them. */
+  past: Past;
+}
+
 /** A compiled scoring pass. Dispose of it to free its memory. */
 export interface AnswerScorer {
   /**
    * Scores a batch in one forward pass.
    * @param parameters - values of what is fed: an adapter's factors, or all weights
    * @param items - the clips, all with the same trie
+   * @param shared - text that all of them begin with, computed before with the same parameters; frozen models only
    * @returns one distribution a clip
    */
   score: (
     parameters: ReadonlyMap<string, Float32Array>,
     items: readonly ScoringItem[],
+    shared?: SharedBeginning | null,
   ) => Promise<AnswerDistribution[]>;
   /** Frees the memory of the session; the next batch opens it again. */
   rest: () => Promise<void>;
@@ -69,17 +79,23 @@ export interface AnswerScorer {
  * @param options - model, adapter, trie
  */
 export async function compileAnswerScorer(options: AnswerScorerOptions): Promise<AnswerScorer> {
-  const { text, vision, numColumns } = options;
-  const { logits, parameters } = modelGraph({ ...options, dropout: false });
+  const { text, vision, numColumns, frozen } = options;
+  const { logits, parameters } = modelGraph({ ...options, dropout: false, past: frozen });
   const session = await compile({ edges: edgeLogProbs(logits, numColumns) }, options.run);
   return {
-    score: async (values, items) => {
+    score: async (values, items, shared = null) => {
       const { columns, nodeRows } = items[0]!.example;
+      const P = shared?.tokens.length ?? 0;
       const feeds: Record<string, TensorData> = {
         ...textFeeds(
-          items.map(({ example }) => ({ example, rows: example.nodeRows })),
+          items.map(({ example }) => ({
+            example: P === 0 ? example : rowsAfter(example, P),
+            rows: example.nodeRows.map((row) => row - P),
+          })),
           text,
+          P,
         ),
+        ...(frozen ? (shared?.past ?? noPast(text)) : {}),
         ...clipFeeds(
           items.map((item) => item.vision),
           text,

@@ -98,6 +98,7 @@ export function askAbout(
     chat,
     question: template.render({ kind: as === 'video' ? 'video' : 'image', prompt, codec }),
     visions: shapes,
+    framesLast: template.framesLast,
     padTokens: checkpoint.tokens,
     mergeSize: checkpoint.vision.spatialMergeSize,
   });

@@ -8,7 +8,8 @@ import type { EncodedClip } from './clip-encoder.ts';
 import type { Clip, ClipViewer, ViewedClip } from './clip-viewer.ts';
 import { checkGoldenScores, goldenScores } from './golden.ts';
 import { openModel } from './open-model.ts';
-import type { Readout } from './readout.ts';
+import type { GroupReader } from './read-group.ts';
+import { createGroupReader } from './read-group.ts';
 import type { ScorerSettings } from './settings.ts';
 import { loadQuestioner } from './settings.ts';
 import type { SharedParts } from './shared-parts.ts';
@@ -33,10 +34,8 @@ export interface Member {
   hash: () => Promise<string>;
   /** Looks at clips; shared with all that look alike. */
   viewer: ClipViewer;
-  /** Reads scores; shared with all of one shape. */
-  readout: Readout;
-  /** The adapter's factors. */
-  parameters: ReadonlyMap<string, Float32Array>;
+  /** Reads scores of clips. */
+  reader: GroupReader;
   /**
    * Asks about a clip.
    * @param viewed - what its viewer saw
@@ -76,8 +75,7 @@ export async function openMember(source: string, options: MemberOptions, parts: 
     settings,
     hash: () => (adapter === null ? checkpoint.hash() : sha256File(adapterTensorsFile(folder))),
     viewer,
-    readout,
-    parameters,
+    reader: createGroupReader(readout, parameters),
     ask: (viewed, clip) => {
       const { plan, vision, cached } = viewed;
       return { prompt: askAbout(viewed, checkpoint, questioner, clip.prompt), plan, vision, cached };

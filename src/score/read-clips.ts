@@ -4,7 +4,7 @@ import type { FramePlan } from '../video/index.ts';
 import type { EncodedClip } from './clip-encoder.ts';
 import type { Clip, ClipViewer, ViewedClip } from './clip-viewer.ts';
 import type { Member } from './member.ts';
-import { DEFAULT_BATCH, readGroup } from './read-group.ts';
+import { DEFAULT_BATCH } from './read-group.ts';
 import type { Reading } from './readout.ts';
 import { prepareAhead } from './stream.ts';
 
@@ -72,11 +72,11 @@ export async function* readClips(
     const results: (ReadClip | FailedClip)[] = group.map((item) =>
       'error' in item ? item : { clip: item.clip, readings: [] },
     );
-    for (const [m, { readout, parameters }] of members.entries()) {
+    for (const [m, { reader }] of members.entries()) {
       signal?.throwIfAborted();
       const open = results.flatMap((result, i) => ('error' in result ? [] : [i]));
       const encoded = open.map((i) => (group[i] as Prepared).encoded[m]!);
-      const readings = await readGroup(readout, parameters, encoded, batchSize);
+      const readings = await reader.read(encoded, batchSize);
       for (const [n, i] of open.entries()) {
         const { clip, readings: before } = results[i] as ReadClip;
         const reading = readings[n]!;

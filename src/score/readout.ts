@@ -2,12 +2,12 @@
 import { fromUnit5, stdFromUnit5 } from '../dataset/index.ts';
 import type { RunOptions } from '../graph/index.ts';
 import type { PositionOptions } from '../example/index.ts';
-import { buildScoringExample } from '../example/index.ts';
-import type { Checkpoint, LoraOptions } from '../model/index.ts';
-import { blameWeights } from '../model/index.ts';
+import { buildScoringExample, promptRows, textFeeds } from '../example/index.ts';
+import type { Checkpoint, LoraOptions, SharedText } from '../model/index.ts';
+import { blameWeights, compileSharedText } from '../model/index.ts';
 import type { AnswerTrie } from '../prompt/index.ts';
 import { buildAnswerTrie } from '../prompt/index.ts';
-import type { AnswerScorer } from './answer-graph.ts';
+import type { AnswerScorer, SharedBeginning } from './answer-graph.ts';
 import { compileAnswerScorer } from './answer-graph.ts';
 import type { EncodedClip } from './clip-encoder.ts';
 import type { Generator } from './generate.ts';
@@ -52,6 +52,7 @@ export interface Readout {
    * Scores a batch.
    * @param parameters - values of what is fed: an adapter's factors, or all weights
    * @param clips - at least one
+   * @param shared - what {@link Readout.share} gave for the same parameters, where all clips begin with its tokens
    * @returns one reading a clip
    * @throws UserError `non-finite` when the model's numbers are infinite or undefined, with the mapped weights that are; `bad-input`
    *   when a generated answer is no score (`raw` only)
@@ -59,7 +60,15 @@ export interface Readout {
   read: (
     parameters: ReadonlyMap<string, Float32Array>,
     clips: readonly Omit<EncodedClip, 'plan'>[],
+    shared?: SharedBeginning | null,
   ) => Promise<Reading[]>;
+  /**
+   * Computes text that clips begin with, once for all of them.
+   * @param parameters - as for `read`
+   * @param tokens - their first tokens; none stands for vision
+   * @returns what `read` takes; null where answers are generated, or the model's own weights are fed
+   */
+  share: (parameters: ReadonlyMap<string, Float32Array>, tokens: Int32Array) => Promise<SharedBeginning | null>;
   /** Frees the memory of the sessions; the next batch opens them again. */
   rest: () => Promise<void>;
   /** Frees the sessions. */
@@ -93,6 +102,7 @@ export function createReadout(options: ReadoutOptions): Readout {
   const model = { ...options, text, vision, stored };
   let scorer: Promise<AnswerScorer> | undefined;
   let generator: Promise<Generator> | undefined;
+  let sharedText: Promise<SharedText> | undefined;
   let trie: AnswerTrie | undefined;
 
   const generated: Readout['read'] = async (parameters, clips) => {
@@ -114,7 +124,7 @@ export function createReadout(options: ReadoutOptions): Readout {
     return readings;
   };
 
-  const read: Readout['read'] = async (parameters, clips) => {
+  const read: Readout['read'] = async (parameters, clips, shared) => {
     if (legal === null) return generated(parameters, clips);
     trie ??= buildAnswerTrie(tokenizer, clips[0]!.prompt.tail, legal);
     scorer ??= compileAnswerScorer({ ...model, numColumns: trie.columns.length });
@@ -122,7 +132,7 @@ export function createReadout(options: ReadoutOptions): Readout {
       example: buildScoringExample(clip.prompt, trie!, positions),
       vision: clip.vision,
     }));
-    const distributions = await (await scorer).score(parameters, items);
+    const distributions = await (await scorer).score(parameters, items, shared);
     return distributions.map(({ mean, std, legalMass, greedy, probabilities }) => ({
       score: fromUnit5(scale, mean),
       answer: legal[greedy]!.text,
@@ -134,20 +144,30 @@ export function createReadout(options: ReadoutOptions): Readout {
   };
 
   return {
-    read: async (parameters, clips) => {
+    read: async (parameters, clips, shared) => {
       try {
-        return await read(parameters, clips);
+        return await read(parameters, clips, shared);
       } catch (error) {
         throw options.frozen ? await blameWeights(checkpoint, error) : error;
       }
     },
+    share: async (parameters, tokens) => {
+      if (legal === null || !options.frozen) return null;
+      sharedText ??= compileSharedText(text, stored, options.lora, options.run);
+      // Nothing in it is vision: its positions are those of text, whatever comes behind it.
+      const example = promptRows({ tokenIds: tokens, visions: [], tail: '' }, positions);
+      const feeds = textFeeds([{ example, rows: [0] }], text);
+      return { tokens, past: await (await sharedText).run(parameters, feeds) };
+    },
     rest: async () => {
       await (await scorer)?.rest();
       await (await generator)?.rest();
+      await (await sharedText)?.rest();
     },
     [Symbol.asyncDispose]: async () => {
       await (await scorer)?.[Symbol.asyncDispose]();
       await (await generator)?.[Symbol.asyncDispose]();
+      await (await sharedText)?.[Symbol.asyncDispose]();
     },
   };
 }

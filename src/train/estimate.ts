@@ -17,8 +17,7 @@ import {
   visionFeatures,
   visionInputs,
 } from '../model/index.ts';
-import { encodePrompt } from '../prompt/index.ts';
-import { edgeLogProbs, frameOptions, loadQuestioner, positionOptions } from '../score/index.ts';
+import { askAbout, edgeLogProbs, frameOptions, loadQuestioner, positionOptions } from '../score/index.ts';
 import type { ClipFrames } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { readRunData } from './data.ts';
@@ -176,7 +175,7 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
     if (firstLayer > 0) {
       const weights = frozenWeights(stored);
       const embedded = embedTokens(input('features', 'float32', ['M', text.hiddenSize]), weights);
-      const lower = lowerLayers(embedded, firstLayer, layerInputs(text.headDim), text, weights);
+      const lower = lowerLayers(embedded, firstLayer, layerInputs(text), text, weights);
       const examples = samples.sizes.map((sample) => sample.step);
       parts.unshift(part('layers below the adapter', data.train.length, [lower], examples, mapped(false)));
     }
@@ -222,7 +221,7 @@ async function readSamples(
 ): Promise<Samples> {
   const settings = scorerSettings(recipe, data);
   const questioner = await loadQuestioner(checkpoint, settings);
-  const { tokenizer, chat, template, codec, endTokenId } = questioner;
+  const { tokenizer, codec, endTokenId } = questioner;
   const trie = answerTrie(checkpoint, questioner);
   const positions = positionOptions(checkpoint, settings.positions);
   const stride = Math.max(1, Math.floor(data.train.length / SAMPLES));
@@ -242,14 +241,7 @@ async function readSamples(
       continue;
     }
     const { plan, visions } = clip;
-    const prompt = encodePrompt({
-      tokenizer,
-      chat,
-      question: template.render({ kind: plan.as === 'video' ? 'video' : 'image', prompt: row.prompt, codec }),
-      visions: visions.map(({ pixels: _pixels, ...vision }) => vision),
-      padTokens: checkpoint.tokens,
-      mergeSize: checkpoint.vision.spatialMergeSize,
-    });
+    const prompt = askAbout({ as: plan.as, shapes: visions }, checkpoint, questioner, row.prompt);
     const seen = new Map<string, number>();
     for (const [name, { shape }] of Object.entries(joinedVisionFeeds(visions, checkpoint.vision))) {
       if (name === 'pixels') seen.set('M', shape[0]!);

@@ -27,6 +27,21 @@ describe.each(setups)('$name', ({ tokenizer, chat, padTokens }) => {
     }
   });
 
+  test('puts the question before the frames where that is asked for', () => {
+    const visions = [image, video];
+    const prompt = encodePrompt({ tokenizer, chat, question: 'Rate this:', visions, framesLast: true, padTokens });
+    const before = encodePrompt({ tokenizer, chat, question: 'Rate this:', visions, padTokens });
+    const text = tokenizer.decode([...prompt.tokenIds]);
+    expect(text).toMatch(
+      /^.*user\nRate this:<\|vision_start\|>.*<\|vision_end\|><\|im_end\|>\n<\|im_start\|>assistant\n$/su,
+    );
+    expect([...prompt.tokenIds].toSorted((a, b) => a - b)).toEqual([...before.tokenIds].toSorted((a, b) => a - b));
+    expect(prompt.tail).toBe(before.tail);
+    const moved = prompt.visions.map(({ start }, i) => start - before.visions[i]!.start);
+    expect(moved[0]).toBe(moved[1]);
+    expect(moved[0]).toBeGreaterThan(0);
+  });
+
   test.each(hostilePrompts)('text of the user stays text: %s', (question) => {
     const visions = [image, video];
     const prompt = encodePrompt({ tokenizer, chat, question, visions, padTokens });

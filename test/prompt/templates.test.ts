@@ -80,9 +80,19 @@ describe("a user's own template", () => {
 
   test('refuses unknown placeholders, all at once, and an empty text', () => {
     expect(() => parseTemplate('{promt} {prompt} {format} {promt}', 'mine.txt')).toThrow(
-      'mine.txt: expected the placeholders {prompt} and {answer_format}, got {promt}, {format}',
+      'mine.txt: expected the placeholders {prompt}, {answer_format}, and {frames} at the end, got {promt}, {format}',
     );
     expect(() => parseTemplate(' \n', 'mine.txt')).toThrow('mine.txt: expected a question, got an empty template');
+  });
+
+  test('has the frames behind its text where it ends with them, and nowhere else', () => {
+    const last = parseTemplate('Rate this: {frames}\n', 'mine.txt');
+    expect(last).toMatchObject({ framesLast: true, source: 'Rate this: {frames}' });
+    expect(last.render({ kind: 'image', codec })).toBe('Rate this:');
+    expect(parseTemplate(last.source!, 'card')).toMatchObject({ framesLast: true });
+    expect(parseTemplate('Rate this.', 'mine.txt').framesLast).toBe(false);
+    expect(() => parseTemplate('Rate {frames} now.', 'mine.txt')).toThrow('{frames} at the end, got {frames}');
+    expect(() => parseTemplate('{frames}', 'mine.txt')).toThrow('got an empty template');
   });
 
   test('needs the prompt that it quotes', () => {

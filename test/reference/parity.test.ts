@@ -74,7 +74,7 @@ describe.skipIf(python === undefined)(`against transformers (${needsPython})`, a
     const C = text.hiddenSize;
     const weights = frozenWeights(stored);
     const embedded = embedTokens(input('features', 'float32', ['M', C]), weights);
-    const hidden = textHidden(embedded, 0, layerInputs(text.headDim), text, weights, null);
+    const hidden = textHidden(embedded, 0, layerInputs(text), text, weights, null);
     await using session = await compile({ hidden, logits: headLogits(hidden, text, weights) });
     const got = await session.run({
       ...textFeeds([{ example, rows: [...example.tokenIds.keys()] }], text),

@@ -17,8 +17,9 @@ template = (root / "chat.jinja").read_text()
 processor = Qwen2_5_VLProcessor(Qwen2VLImageProcessor(), tokens["qwen"], Qwen2VLVideoProcessor(), chat_template=template)
 
 
-def chat(question, kinds):
-    content = [{"type": kind} for kind in kinds] + [{"type": "text", "text": question}]
+def chat(question, kinds, frames_last):
+    frames, text = [{"type": kind} for kind in kinds], [{"type": "text", "text": question}]
+    content = text + frames if frames_last else frames + text
     return processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True)
 
 
@@ -38,8 +39,9 @@ def expanded(text, visions):
 results = []
 for case in given["cases"]:
     kinds = [vision["kind"] for vision in case["visions"]]
-    text = chat(case["question"], kinds)
-    before, after = chat(MARK, kinds).split(MARK)
+    frames_last = case.get("framesLast", False)
+    text = chat(case["question"], kinds, frames_last)
+    before, after = chat(MARK, kinds, frames_last).split(MARK)
     assert text == before + case["question"] + after
     result = {"text": text, "whole": encode(tokens["qwen"], text), "ids": {}}
     for name, tokenizer in tokens.items():

@@ -28,6 +28,8 @@ interface Case {
   visions: { kind: VisionKind; size: number[] }[];
   /** Whether the processor is to expand the pads; for questions without markup only, which it would take for markup. */
   expand: boolean;
+  /** Whether they stand behind the question. */
+  framesLast?: boolean;
 }
 
 interface Reference {
@@ -72,7 +74,12 @@ const withoutPrompt = (['image', 'video'] as const).flatMap((kind) =>
       }),
   ),
 );
-const cases = [...asked, ...withoutPrompt];
+// A question never begins with white space, which would join the line end before it.
+const framesLast = asked
+  .filter(({ question }) => /^\S/u.test(question))
+  .slice(0, 100)
+  .map((one): Case => ({ ...one, framesLast: true }));
+const cases = [...asked, ...withoutPrompt, ...framesLast];
 
 /** Every character that Unicode names (of Han, Hangul and private use a part), in all company that the splitting looks at. */
 function characterTexts(): string[] {
@@ -93,23 +100,25 @@ const tokenizers: Record<string, TextTokenizer> = {
 };
 const chat = createChatTemplate(chatTemplate);
 
-const text = ({ question, visions }: Case): string =>
+const text = ({ question, visions, framesLast: last }: Case): string =>
   chat
     .render(
       question,
       visions.map(({ kind }) => kind),
+      last,
     )
     .map((segment) => segment.text)
     .join('');
 
 /** Ids of a case; each image or video has one pad, if its grid is not given. */
-function tokenIds(tokenizer: TextTokenizer, { question, visions }: Case, grids?: [number, number, number][]): number[] {
+function tokenIds(tokenizer: TextTokenizer, one: Case, grids?: [number, number, number][]): number[] {
+  const { question, visions, framesLast: last = false } = one;
   const padTokens = { image: tokenizer.tokenId('<|image_pad|>')!, video: tokenizer.tokenId('<|video_pad|>')! };
   const inputs = visions.map(({ kind }, i): VisionInput => {
     const [t, h, w] = grids?.[i] ?? [1, 2, 2];
     return { kind, grid: { t, h, w } };
   });
-  return [...encodePrompt({ tokenizer, chat, question, visions: inputs, padTokens }).tokenIds];
+  return [...encodePrompt({ tokenizer, chat, question, visions: inputs, framesLast: last, padTokens }).tokenIds];
 }
 
 const hash = (value: string, length: number): string =>

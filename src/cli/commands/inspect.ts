@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { UserError, nearest, show } from '../../core/index.ts';
 import { buildExample, formatMaskReport, maskReport } from '../../example/index.ts';
 import { openCheckpoint } from '../../model/index.ts';
-import { encodePrompt } from '../../prompt/index.ts';
-import { frameOptions, loadQuestioner, positionOptions } from '../../score/index.ts';
+import { askAbout, frameOptions, loadQuestioner, positionOptions } from '../../score/index.ts';
 import type { TrainRow } from '../../train/index.ts';
 import { readRunData, scorerSettings } from '../../train/index.ts';
 import type { FramePlan } from '../../video/index.ts';
@@ -58,18 +57,11 @@ export async function inspectMask(path: string | undefined, flags: InspectMaskFl
   const row = findRow([...data.train, ...data.validation], flags.clip);
   const checkpoint = await openCheckpoint(recipe.model);
   const settings = scorerSettings(recipe, data);
-  const { tokenizer, chat, template, codec, endTokenId } = await loadQuestioner(checkpoint, settings);
+  const questioner = await loadQuestioner(checkpoint, settings);
+  const { tokenizer, codec, endTokenId } = questioner;
   await using reader = openFrameReader({ workers: 1 });
   const { plan, visions } = await reader.read(row, frameOptions(checkpoint, settings.frames));
-  const kind = plan.as === 'video' ? 'video' : 'image';
-  const prompt = encodePrompt({
-    tokenizer,
-    chat,
-    question: template.render({ kind, prompt: row.prompt, codec }),
-    visions,
-    padTokens: checkpoint.tokens,
-    mergeSize: checkpoint.vision.spatialMergeSize,
-  });
+  const prompt = askAbout({ as: plan.as, shapes: visions }, checkpoint, questioner, row.prompt);
   const example = buildExample({
     ...positionOptions(checkpoint, settings.positions),
     prompt,

@@ -1,7 +1,21 @@
 // The text model as a graph: embeddings with vision features in place, decoder layers, logits at the wanted rows only.
-// Legend: B clips, T tokens of the longest clip, N = B·T, M merged vision tokens, C width, D head width, R = B·Q wanted rows, V vocabulary.
+// Legend: B clips, T tokens of the longest clip, P tokens before them that all clips share, N = B·T, M merged vision tokens, C width, D head width, R = B·Q wanted rows, V vocabulary.
 import type { Dim, Value } from '../../graph/index.ts';
-import { add, dimProduct, gather, input, mul, reshape, rmsNorm, seam, silu, where } from '../../graph/index.ts';
+import {
+  add,
+  concat,
+  dimProduct,
+  dimSum,
+  expand,
+  gather,
+  input,
+  mul,
+  reshape,
+  rmsNorm,
+  seam,
+  silu,
+  where,
+} from '../../graph/index.ts';
 import type { LoraGraph, WeightSource } from './layers.ts';
 import { attention, linear, rotate } from './layers.ts';
 import type { TextConfig } from './config.ts';
@@ -12,20 +26,52 @@ export interface LayerInputs {
   cos: Value;
   /** float32 [B, T, D]: sines of the rotary embedding. */
   sin: Value;
-  /** float32 [B, T, T]: 0 where a row sees a column, very negative elsewhere. */
+  /** float32 [B, T, P+T], or [B, T, T] without a past: 0 where a row sees a column, very negative elsewhere. */
   bias: Value;
+  /** Keys and values of a layer at P tokens before the clips' own, which all clips share; null where there are none. */
+  past: ((layer: number) => KeysValues) | null;
+}
+
+/** What rows look at in a layer. */
+export interface KeysValues {
+  /** float32 [B, T, Hkv, D], turned; of a past [1, P, Hkv, D]. */
+  keys: Value;
+  /** float32, as the keys. */
+  values: Value;
 }
 
 /**
  * Declares the inputs of the decoder layers.
- * @param headDim - width of a head
+ * @param config - the text model's sizes
+ * @param options - whether P tokens that all clips share are fed as keys and values, under the names of {@link pastNames}
  */
-export function layerInputs(headDim: number): LayerInputs {
+export function layerInputs(config: TextConfig, options: { past: boolean } = { past: false }): LayerInputs {
+  const { headDim, numKvHeads } = config;
+  const part = (name: string): Value => input(name, 'float32', [1, 'P', numKvHeads, headDim]);
   return {
     cos: input('cos', 'float32', ['B', 'T', headDim]),
     sin: input('sin', 'float32', ['B', 'T', headDim]),
-    bias: input('bias', 'float32', ['B', 'T', 'T']),
+    bias: input('bias', 'float32', ['B', 'T', options.past ? dimSum('P', 'T') : 'T']),
+    past: options.past
+      ? (layer): KeysValues => ({ keys: part(pastNames(layer).keys), values: part(pastNames(layer).values) })
+      : null,
   };
+}
+
+/** Names of inputs. */
+export interface PastNames {
+  /** Of the keys. */
+  keys: string;
+  /** Of the values. */
+  values: string;
+}
+
+/**
+ * Names of what a layer's shared tokens are fed as.
+ * @param layer - the layer, from 0
+ */
+export function pastNames(layer: number): PastNames {
+  return { keys: `past.${layer}.keys`, values: `past.${layer}.values` };
 }
 
 /**
@@ -59,8 +105,30 @@ export function lowerLayers(
   config: TextConfig,
   weights: WeightSource,
 ): Value {
-  for (let i = 0; i < count; i++) x_NC = decoderLayer(x_NC, `layers.${i}`, inputs, null, config, weights, null);
+  for (let i = 0; i < count; i++) x_NC = decoderLayer(x_NC, i, inputs, null, config, weights, null).out;
   return x_NC;
+}
+
+/**
+ * Keys and values of text at every decoder layer: what is fed as the past of clips that begin with it.
+ * Input: `tokens` int64 [B, T].
+ * @param inputs - angles and bias
+ * @param config - the text model's sizes
+ * @param weights - where its weights come from
+ * @param lora - the adapter, or null
+ */
+export function textKeysValues(
+  inputs: LayerInputs,
+  config: TextConfig,
+  weights: WeightSource,
+  lora: LoraGraph | null,
+): KeysValues[] {
+  let x_NC = weights.rows('embed_tokens.weight', reshape(input('tokens', 'int64', ['B', 'T']), ['B*T']));
+  return Array.from({ length: config.numLayers }, (_, i) => {
+    const { out, keys, values } = decoderLayer(x_NC, i, inputs, null, config, weights, lora);
+    x_NC = out;
+    return { keys, values };
+  });
 }
 
 /**
@@ -85,31 +153,32 @@ export function textHidden(
   const rows = reshape(input('rows', 'int64', ['B', 'Q']), ['B*Q']);
   for (let i = first; i < config.numLayers; i++) {
     const wanted = i === config.numLayers - 1 ? rows : null;
-    x_NC = decoderLayer(seam(x_NC), `layers.${i}`, inputs, wanted, config, weights, lora);
+    x_NC = decoderLayer(seam(x_NC), i, inputs, wanted, config, weights, lora).out;
   }
   return rmsNorm(seam(x_NC), weights.get('norm.weight'), config.rmsNormEps);
 }
 
-/** One decoder layer; with `rows`, its output is those rows only. */
+/** One decoder layer; with `rows`, its output is those rows only. Keys and values are those of its own rows. */
 function decoderLayer(
   x_NC: Value,
-  name: string,
+  index: number,
   inputs: LayerInputs,
   rows: Value | null,
   config: TextConfig,
   weights: WeightSource,
   lora: LoraGraph | null,
-): Value {
+): KeysValues & { out: Value } {
+  const name = `layers.${index}`;
   const { numHeads, numKvHeads, headDim, rmsNormEps } = config;
   const pick = (x: Value): Value => (rows === null ? x : gather(x, rows));
   const Q: Dim = rows === null ? 'T' : 'Q';
   const NQ = dimProduct('B', Q);
   const at = (x: Value): Value => pick(reshape(x, ['B*T', x.shape.at(-1)!])); // [B,T,·] at the query rows
-  const keys = lora?.dropout ? { keys: pick(lora.dropout.keys) } : {};
+  const drawn = lora?.dropout ? { keys: pick(lora.dropout.keys) } : {};
 
   const h_NC = rmsNorm(x_NC, weights.get(`${name}.input_layernorm.weight`), rmsNormEps);
   const attn = `${name}.self_attn`;
-  const q = reshape(linear(pick(h_NC), `${attn}.q_proj`, weights, { bias: true, lora, ...keys }), [
+  const q = reshape(linear(pick(h_NC), `${attn}.q_proj`, weights, { bias: true, lora, ...drawn }), [
     'B',
     Q,
     numKvHeads,
@@ -118,23 +187,29 @@ function decoderLayer(
   ]);
   const heads = (x: Value): Value => reshape(x, ['B', 'T', numKvHeads, headDim]);
   const k = heads(linear(h_NC, `${attn}.k_proj`, weights, { bias: true, lora }));
-  const v = heads(linear(h_NC, `${attn}.v_proj`, weights, { bias: true, lora }));
+  const values = heads(linear(h_NC, `${attn}.v_proj`, weights, { bias: true, lora }));
   const angle = (x: Value): Value => reshape(at(x), ['B', Q, 1, 1, headDim]);
   const keyAngle = (x: Value): Value => reshape(x, ['B', 'T', 1, headDim]);
+  const queries = rotate(q, angle(inputs.cos), angle(inputs.sin));
+  const keys = rotate(k, keyAngle(inputs.cos), keyAngle(inputs.sin));
+  const past = inputs.past?.(index);
+  const behind = (own: Value, before: Value | undefined): Value =>
+    before === undefined ? own : concat([expand(before, ['B', 'P', numKvHeads, headDim]), own], 1);
   const mixed = attention(
-    rotate(q, angle(inputs.cos), angle(inputs.sin)),
-    rotate(k, keyAngle(inputs.cos), keyAngle(inputs.sin)),
-    v,
-    reshape(at(inputs.bias), ['B', 1, 1, Q, 'T']),
+    queries,
+    behind(keys, past?.keys),
+    behind(values, past?.values),
+    reshape(at(inputs.bias), ['B', 1, 1, Q, inputs.bias.shape[2]!]),
   );
   const after = add(
     pick(x_NC),
-    linear(reshape(mixed, [NQ, numHeads * headDim]), `${attn}.o_proj`, weights, { bias: false, lora, ...keys }),
+    linear(reshape(mixed, [NQ, numHeads * headDim]), `${attn}.o_proj`, weights, { bias: false, lora, ...drawn }),
   );
   const normed = rmsNorm(after, weights.get(`${name}.post_attention_layernorm.weight`), rmsNormEps);
   const mlp = (part: string, x: Value): Value =>
-    linear(x, `${name}.mlp.${part}`, weights, { bias: false, lora, ...keys });
-  return add(after, mlp('down_proj', mul(silu(mlp('gate_proj', normed)), mlp('up_proj', normed))));
+    linear(x, `${name}.mlp.${part}`, weights, { bias: false, lora, ...drawn });
+  const out = add(after, mlp('down_proj', mul(silu(mlp('gate_proj', normed)), mlp('up_proj', normed))));
+  return { out, keys, values };
 }
 
 /**

@@ -151,7 +151,7 @@ const schema = z
         template: text
           .default('four-dimensions')
           .describe(
-            '`four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it).',
+            '`four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it): in it, `{prompt}` is the text prompt of the clip, `{answer_format}` the sentence that asks for the answer, and `{frames}` at the end puts the frames behind the text.',
           ),
       })
       .prefault({})

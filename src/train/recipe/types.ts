@@ -75,7 +75,7 @@ export interface Recipe {
   };
   /** What the model is asked. */
   prompt: {
-    /** `four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it). Default `four-dimensions`. */
+    /** `four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it): in it, `{prompt}` is the text prompt of the clip, `{answer_format}` the sentence that asks for the answer, and `{frames}` at the end puts the frames behind the text. Default `four-dimensions`. */
     template: string;
   };
   /** What the model answers. */

@@ -50,7 +50,7 @@ test('raise FEATURES_VERSION in src/model/cache/frozen-part.ts, and change this 
   expect(onnxOf({ features: towerGraph() })).toBe(onnxOf({ features: towerGraph() }));
   const weights = frozenWeights(stored);
   const embedded = embedTokens(input('features', 'float32', ['M', text.hiddenSize]), weights);
-  const hidden = lowerLayers(embedded, 1, layerInputs(text.headDim), text, weights);
+  const hidden = lowerLayers(embedded, 1, layerInputs(text), text, weights);
   expect({
     version: FEATURES_VERSION,
     tower: digest(onnxOf({ features: towerGraph() })),

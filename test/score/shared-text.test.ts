@@ -1,0 +1,135 @@
+// Text that all clips begin with is computed once: when, for which clips, and with the same scores.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDisposer, randomStream } from '../../src/core/index.ts';
+import type { Checkpoint, LoraOptions } from '../../src/model/index.ts';
+import { createRandomCheckpoint, loraTargets, openCheckpoint } from '../../src/model/index.ts';
+import type { EncodedClip, Readout, ScorerSettings, SharedBeginning } from '../../src/score/index.ts';
+import { askAbout, createGroupReader, createSharedParts, loadQuestioner } from '../../src/score/index.ts';
+import { saveAdapter } from './save-adapter.ts';
+
+let folder: string;
+let checkpoint: Checkpoint;
+let adapter: Map<string, Float32Array>;
+const lora: LoraOptions = { rank: 4, alpha: 8, dropout: 0.1, rslora: false, targets: loraTargets };
+const settings = (source: string): ScorerSettings => ({
+  frames: { pick: 'middle', count: 1, as: 'video', minPixels: 3136, maxPixels: 12_544, seed: 0 },
+  prompt: { template: 'mine', source },
+  answer: { kind: 'integer', step: null },
+  positions: 'transformers',
+  scale: { min: 1, max: 5, higherIsBetter: true },
+});
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'iovqa-shared-text-'));
+  const model = join(folder, 'model');
+  await createRandomCheckpoint(model, { preset: 'tiny', seed: 1 });
+  checkpoint = await openCheckpoint(model);
+  adapter = await saveAdapter(join(folder, 'adapter'), { model, lora, settings: settings('Rate. {frames}') });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Clips of noise features, in three sizes. */
+async function ask(
+  source: string,
+  count: number,
+  promptOf: (i: number) => string = () => 'a corgi',
+): Promise<EncodedClip[]> {
+  const questioner = await loadQuestioner(checkpoint, settings(source));
+  return Array.from({ length: count }, (_, i) => {
+    const grid = { t: 1, h: 4, w: 4 + 2 * (i % 3) };
+    const rows = (grid.h * grid.w) / 4;
+    const stream = randomStream(i);
+    const features = Float32Array.from({ length: rows * checkpoint.text.hiddenSize }, () => stream.normal());
+    const prompt = askAbout({ as: 'image', shapes: [{ kind: 'image', grid }] }, checkpoint, questioner, promptOf(i));
+    return { prompt, vision: { kind: 'features', features }, plan: {} as EncodedClip['plan'], cached: false };
+  });
+}
+
+describe('scores with shared text', () => {
+  test.each([
+    ['an adapter, question first', 'How good is this? {answer_format} {frames}', true],
+    ['no adapter, question first', 'How good is this? {answer_format} {frames}', false],
+    ['an adapter, the chat’s beginning alone', 'How good is this? {answer_format}', true],
+  ])('are those without: %s', async (_, source, hasAdapter) => {
+    await using disposer = createDisposer();
+    const parts = createSharedParts({ workers: 1, cache: false }, disposer);
+    const questioner = await loadQuestioner(checkpoint, settings(source));
+    const readout = parts.readout(checkpoint, hasAdapter ? lora : null, questioner, settings(source));
+    const parameters = hasAdapter ? adapter : new Map<string, Float32Array>();
+    const clips = await ask(source, 3);
+    const plain = await readout.read(parameters, clips);
+    const tokens = clips[0]!.prompt.tokenIds.slice(0, clips[0]!.prompt.visions[0]!.start);
+    expect(tokens.length).toBeGreaterThan(source.endsWith('{frames}') ? 40 : 10);
+    for (const length of [tokens.length, 5, 1]) {
+      const shared = await readout.share(parameters, tokens.slice(0, length));
+      const found = await readout.read(parameters, clips, shared);
+      for (const [i, { probabilities, legalMass }] of found.entries()) {
+        expect(Math.abs(legalMass! - plain[i]!.legalMass!)).toBeLessThan(1e-6);
+        probabilities!.forEach((p, a) => expect(Math.abs(p - plain[i]!.probabilities![a]!)).toBeLessThan(1e-6));
+      }
+    }
+  });
+});
+
+describe('createGroupReader', () => {
+  /** A readout that remembers what it was asked. */
+  function watched(): { readout: Readout; shares: number[]; reads: { clips: number; shared: number }[] } {
+    const shares: number[] = [];
+    const reads: { clips: number; shared: number }[] = [];
+    const readout: Pick<Readout, 'read' | 'share'> = {
+      share: async (_, tokens): Promise<SharedBeginning> => {
+        shares.push(tokens.length);
+        return { tokens, past: {} };
+      },
+      read: async (_, clips, shared) => {
+        reads.push({ clips: clips.length, shared: shared?.tokens.length ?? 0 });
+        return clips.map(() => ({}) as Awaited<ReturnType<Readout['read']>>[number]);
+      },
+    };
+    return { readout: readout as Readout, shares, reads };
+  }
+
+  test('leaves short lists alone, and computes the text once for long ones', async () => {
+    const clips = await ask('How good is this? {frames}', 24);
+    const { readout, shares, reads } = watched();
+    const reader = createGroupReader(readout, new Map());
+    await reader.read(clips.slice(0, 8), 4);
+    expect(shares).toEqual([]);
+    await reader.read(clips.slice(8, 16), 4);
+    await reader.read(clips.slice(16), 4);
+    const start = clips[0]!.prompt.visions[0]!.start;
+    expect(shares).toEqual([start]);
+    expect(new Set(reads.map(({ shared }) => shared))).toEqual(new Set([0, start]));
+    expect(reads.reduce((sum, { clips: count }) => sum + count, 0)).toBe(24);
+  });
+
+  test('shares what the prompts of clips have in common, and leaves out clips that begin otherwise', async () => {
+    const source = 'Rate how well this shows {prompt} {frames}';
+    const clips = await ask(source, 16, (i) => (i < 15 ? `corgi ${i}` : 'cat'));
+    const { readout, shares, reads } = watched();
+    const reader = createGroupReader(readout, new Map());
+    await reader.read(clips.slice(0, 8), 4);
+    const results = await reader.read(clips.slice(8, 14), 4);
+    expect(results).toHaveLength(6);
+    expect(shares).toHaveLength(1);
+    expect(shares[0]).toBeLessThan(clips[0]!.prompt.visions[0]!.start - 1);
+    reads.length = 0;
+    await reader.read(clips.slice(14), 4);
+    expect(reads.map(({ shared }) => shared).toSorted((a, b) => a - b)).toEqual([0, shares[0]]);
+  });
+
+  test('gives an error to the clip that it comes from', async () => {
+    const clips = await ask('How good is this? {frames}', 12);
+    const bad = clips[9]!;
+    (bad.vision as { features: Float32Array }).features.fill(NaN);
+    await using disposer = createDisposer();
+    const parts = createSharedParts({ workers: 1, cache: false }, disposer);
+    const questioner = await loadQuestioner(checkpoint, settings('Rate. {frames}'));
+    const reader = createGroupReader(parts.readout(checkpoint, null, questioner, settings('Rate.')), new Map());
+    const results = [...(await reader.read(clips.slice(0, 8), 4)), ...(await reader.read(clips.slice(8), 4))];
+    expect(results.map((result) => result instanceof Error)).toEqual(clips.map((clip) => clip === bad));
+  });
+});
