@@ -1,14 +1,23 @@
-// What `score` is given: clips, folders of clips, or one manifest.
+// What `score` is given: clips, folders of clips, or one manifest of any length.
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { UserError, oneLine } from '../core/index.ts';
-import { formatProblem, loadManifest, rowsOfSplit } from '../dataset/index.ts';
+import type { StreamedRow } from '../dataset/index.ts';
+import { formatProblem, rowsOfSplit, streamRows } from '../dataset/index.ts';
 import type { Clip } from '../score/index.ts';
 
 /** A clip with the name that results are told by. */
 export interface NamedClip extends Clip {
   /** The manifest's name of it, or the path as it was given. */
   id: string;
+}
+
+/** A row that cannot be scored. */
+export interface BadRow {
+  /** The manifest and the row's line. */
+  id: string;
+  /** What is wrong with it. */
+  reason: string;
 }
 
 /** How inputs are read. */
@@ -25,10 +34,10 @@ export interface InputFlags {
 
 /** What was found. */
 export interface Inputs {
-  /** The clips, in order. */
-  clips: NamedClip[];
-  /** Rows that cannot be scored, each with its reason. */
-  failed: { id: string; reason: string }[];
+  /** How many clips and bad rows there are. */
+  count: number;
+  /** Clips and bad rows, in order. Those of a manifest are read as they are asked for. */
+  items: () => AsyncIterable<NamedClip | BadRow>;
 }
 
 const images = new Set(['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.avif', '.heic']);
@@ -41,7 +50,7 @@ const manifests = new Set(['.csv', '.jsonl', '.ndjson']);
  * Finds the clips.
  * @param inputs - paths
  * @param flags - how a manifest is read
- * @throws UserError `bad-input` for paths that are not there, and for several manifests
+ * @throws UserError `bad-input` for paths that are not there, for several manifests, and for a manifest that cannot be read to its end
  */
 export async function findClips(inputs: readonly string[], flags: InputFlags): Promise<Inputs> {
   const isManifest = (path: string): boolean => manifests.has(extname(path).toLowerCase());
@@ -49,13 +58,13 @@ export async function findClips(inputs: readonly string[], flags: InputFlags): P
     if (inputs.length === 1) return fromManifest(inputs[0]!, flags);
     throw new UserError('bad-input', `inputs: expected clips and folders, or one manifest, got both or several`);
   }
-  const clips: NamedClip[] = [];
+  const paths: string[] = [];
   for (const path of inputs) {
     const info = await stat(path).catch((cause: unknown) => {
       throw new UserError('bad-input', `${oneLine(path)}: expected a clip or a folder, got none`, { cause });
     });
     if (!info.isDirectory()) {
-      clips.push(clipAt(path, flags.prompt));
+      paths.push(path);
       continue;
     }
     const entries = await readdir(path, { recursive: true, withFileTypes: true });
@@ -65,9 +74,14 @@ export async function findClips(inputs: readonly string[], flags: InputFlags): P
       .sort();
     if (media.length === 0)
       throw new UserError('bad-input', `${oneLine(path)}: expected clips in the folder, got none`);
-    clips.push(...media.map((file) => clipAt(file, flags.prompt)));
+    for (const file of media) paths.push(file);
   }
-  return { clips, failed: [] };
+  return {
+    count: paths.length,
+    items: async function* () {
+      for (const path of paths) yield clipAt(path, flags.prompt);
+    },
+  };
 }
 
 const ending = (name: string): string => extname(name).toLowerCase();
@@ -77,23 +91,46 @@ function clipAt(path: string, prompt: string | undefined): NamedClip {
   return { id: path, path, kind, ...(prompt === undefined ? {} : { prompt }) };
 }
 
+/** Read twice: to count, and to find out before a model is opened whether it can be read to its end; and then to score. */
 async function fromManifest(path: string, flags: InputFlags): Promise<Inputs> {
   const { preset, mediaRoot, split } = flags;
-  const manifest = await loadManifest(path, {
-    requireMos: false,
-    ...(preset === undefined ? {} : { preset }),
-    ...(mediaRoot === undefined ? {} : { mediaRoot }),
-  });
-  const fatal = manifest.problems.filter(({ scope }) => scope === 'file');
-  if (fatal.length > 0) throw new UserError('bad-input', formatProblem(fatal[0]!));
-  const rows = split === undefined ? manifest.rows : rowsOfSplit(manifest.rows, split);
-  const failed = manifest.problems.map((problem) => ({
-    id: `${problem.file}:${problem.line ?? 0}`,
-    reason: formatProblem(problem),
-  }));
-  const clips = rows.map((row): NamedClip => {
-    const prompt = row.prompt ?? flags.prompt;
-    return { id: row.id, path: row.path, kind: row.kind, ...(prompt === undefined ? {} : { prompt }) };
-  });
-  return { clips, failed };
+  const rows = (): AsyncIterable<StreamedRow> =>
+    streamRows(path, {
+      requireMos: false,
+      ...(preset === undefined ? {} : { preset }),
+      ...(mediaRoot === undefined ? {} : { mediaRoot }),
+    });
+  /** A row that cannot be told to be of another split may be of this one. */
+  const isMeant = ({ row, problems }: StreamedRow): boolean =>
+    split === undefined || row?.split === split || (problems.length > 0 && row?.split === undefined);
+  let count = 0;
+  let numGood = 0;
+  const splits = new Set<string | undefined>();
+  for await (const one of rows()) {
+    splits.add(one.row?.split);
+    if (!isMeant(one)) continue;
+    count++;
+    if (one.problems.length === 0) numGood++;
+  }
+  if (split !== undefined && numGood === 0) {
+    rowsOfSplit(
+      [...splits].map((name) => (name === undefined ? {} : { split: name })),
+      split,
+    );
+  }
+  return {
+    count,
+    items: async function* () {
+      for await (const one of rows()) {
+        if (!isMeant(one)) continue;
+        const { row, problems } = one;
+        if (row === null || problems.length > 0) {
+          yield { id: `${path}:${one.line}`, reason: problems.map(formatProblem).join('; ') };
+          continue;
+        }
+        const prompt = row.prompt ?? flags.prompt;
+        yield { id: row.id, path: row.path, kind: row.kind, ...(prompt === undefined ? {} : { prompt }) };
+      }
+    },
+  };
 }

@@ -152,13 +152,27 @@ async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const got = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : String(code ?? cause);
-    throw new UserError('bad-input', `${oneLine(path)}: expected a manifest (CSV or JSONL), got ${got}`, { cause });
+    throw unreadable(path, cause);
   }
 }
 
-function formatOfName(path: string): TableFormat {
+/**
+ * The error of a manifest that cannot be read.
+ * @param path - the manifest
+ * @param cause - what the system said
+ */
+export function unreadable(path: string, cause: unknown): UserError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const got = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : String(code ?? cause);
+  return new UserError('bad-input', `${oneLine(path)}: expected a manifest (CSV or JSONL), got ${got}`, { cause });
+}
+
+/**
+ * The format of a manifest by its name.
+ * @param path - the manifest
+ * @throws UserError `bad-input` for other endings
+ */
+export function formatOfName(path: string): TableFormat {
   const ending = extname(path).toLowerCase();
   if (ending === '.csv') return { kind: 'csv' };
   if (ending === '.jsonl' || ending === '.ndjson') return { kind: 'jsonl' };
@@ -168,7 +182,12 @@ function formatOfName(path: string): TableFormat {
   );
 }
 
-function noRows(file: string, got: string): Problem {
+/**
+ * The problem of a manifest without rows.
+ * @param file - the manifest
+ * @param got - what it holds
+ */
+export function noRows(file: string, got: string): Problem {
   return { kind: 'no-rows', scope: 'file', file, expected: 'a row for each clip', got };
 }
 

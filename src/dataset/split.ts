@@ -94,7 +94,7 @@ export function kFold<Row extends Grouped>(rows: readonly Row[], k: number, seed
  * @returns the rows, at least one
  * @throws UserError `bad-input` when no row is in it, with the splits that there are
  */
-export function rowsOfSplit<Row extends Grouped>(rows: readonly Row[], name: string): Row[] {
+export function rowsOfSplit<Row extends Pick<Grouped, 'split'>>(rows: readonly Row[], name: string): Row[] {
   const found = rows.filter((row) => row.split === name);
   if (found.length > 0) return found;
   const names = [...new Set(rows.flatMap((row) => row.split ?? []))].sort();

@@ -41,12 +41,13 @@ export interface TableFormat {
  * A row that holds a bad byte or the wrong number of fields is left out; after broken quoting nothing more is read,
  * since no later line can be told from a quoted one.
  * @param file - the path to name in problems
- * @param bytes - the whole file
- * @param format - how it is written
- * @returns the table and its problems
+ * @param bytes - the whole file, or a part of it that begins and ends between records
+ * @param format - how it is written; of a later part of a CSV file with its header
+ * @param isStart - whether the bytes are the file's beginning. Default true
+ * @returns the table and its problems; lines are counted from the first byte given
  */
-export function readTable(file: string, bytes: Uint8Array, format: TableFormat): Table {
-  const { text, badLines, notText } = decodeText(bytes);
+export function readTable(file: string, bytes: Uint8Array, format: TableFormat, isStart = true): Table {
+  const { text, badLines, notText } = decodeText(bytes, isStart);
   if (notText !== undefined) {
     const problem: Problem = { kind: 'encoding', scope: 'file', file, expected: 'UTF-8 text', got: notText };
     return { columns: [], records: [], numRecords: 0, problems: [{ ...problem, hint: 'save the file as UTF-8' }] };
@@ -62,12 +63,20 @@ export function readTable(file: string, bytes: Uint8Array, format: TableFormat):
  * @returns the text
  */
 export function formatCsv(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [columns, ...rows].map(formatCsvLine).join('');
+}
+
+/**
+ * Writes a line of a CSV table, as {@link formatCsv} does.
+ * @param fields - at least one
+ * @returns the line with its end
+ */
+export function formatCsvLine(fields: readonly string[]): string {
   const field = (text: string): string =>
     /[",\r\n\uFEFF]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   // A lone empty field is quoted, since an empty line is no row.
-  const line = (fields: readonly string[]): string =>
-    fields.join('') === '' && fields.length === 1 ? '""' : fields.map(field).join(',');
-  return [columns, ...rows].map((fields) => `${line(fields)}\n`).join('');
+  const line = fields.join('') === '' && fields.length === 1 ? '""' : fields.map(field).join(',');
+  return `${line}\n`;
 }
 
 function readCsv(file: string, text: string, badLines: ReadonlySet<number>, format: TableFormat): Table {

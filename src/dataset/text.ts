@@ -13,13 +13,14 @@ export interface DecodedText {
 
 /**
  * Decodes UTF-8 line by line, so that a bad byte costs its line only.
- * @param bytes - the whole file
+ * @param bytes - the whole file, or a part of it that begins at a line
+ * @param isStart - whether they are its beginning, where a byte order mark may be. Default true
  * @returns the text and the bad lines
  */
-export function decodeText(bytes: Uint8Array): DecodedText {
+export function decodeText(bytes: Uint8Array, isStart = true): DecodedText {
   const badLines = new Set<number>();
   const [b0, b1] = bytes;
-  if ((b0 === 0xff && b1 === 0xfe) || (b0 === 0xfe && b1 === 0xff))
+  if (isStart && ((b0 === 0xff && b1 === 0xfe) || (b0 === 0xfe && b1 === 0xff)))
     return { text: '', badLines, notText: 'UTF-16 text' };
   if (bytes.includes(0)) return { text: '', badLines, notText: 'NUL bytes (UTF-16 text or a binary file)' };
   if (!isUtf8(bytes)) {
@@ -28,7 +29,7 @@ export function decodeText(bytes: Uint8Array): DecodedText {
       if (!isUtf8(bytes.subarray(start, starts[i + 1] ?? bytes.length))) badLines.add(i + 1);
     }
   }
-  return { text: new TextDecoder().decode(bytes), badLines };
+  return { text: new TextDecoder('utf-8', { ignoreBOM: !isStart }).decode(bytes), badLines };
 }
 
 /**

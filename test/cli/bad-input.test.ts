@@ -241,16 +241,29 @@ describe('bad rows', () => {
     expect(code).toBe(2);
   });
 
-  test('score tells all of them but a score that is not there, which it does not need', async () => {
+  test('score has a line for each, in their order; what it does not need is not missed', async () => {
     const { code, stdout, stderr } = await run('score', 'rows.csv', ...media, '--with', 'model', '--json');
+    const noFile = 'expected a file, got nothing at that path';
+    const expected = [
+      ['plain.mp4', ''],
+      ['absent.mp4', noFile],
+      ['rows.csv:4', `${number}, got "good"`],
+      ['rows.csv:5', `${number}, got "NaN"`],
+      ['variable.mp4', ''],
+      ['rows.csv:7', `${number} (scale 1-5), got "5.5"`],
+      ['plain.mp4', ''], // as often as it is asked for
+      ['gone\nline.mp4', noFile],
+      ['rows.csv:11', 'expected the name of a media file, got nothing'],
+      ['rows.csv:12', 'expected 2 fields as in the header, got 3'],
+      ['rows.csv:13', 'expected 2 fields as in the header, got 1'],
+    ];
     const lines = JSON.parse(stdout) as ScoreLine[];
-    const scored = lines.filter(({ score }) => score !== null).map(({ clip }) => clip);
-    expect(scored).toEqual(['plain.mp4', 'variable.mp4']);
-    const told = wrong.filter(({ message }) => message !== `${number}, got nothing`);
-    expectAll(stderr, told);
-    expect(lines.slice(0, -2).map(({ clip, error }) => [clip, error?.includes('expected')])).toEqual(
-      told.map(({ line }) => [`rows.csv:${line}`, true]),
+    expect(lines.map(({ clip, error = '' }) => [clip, error])).toEqual(
+      expected.map(([clip, error]) => [clip, expect.stringContaining(error!)]),
     );
+    expect(lines.map(({ score }) => score === null)).toEqual(expected.map(([, error]) => error !== ''));
+    const told = linesOf(stderr).filter((line) => line.includes('expected'));
+    expect(told).toEqual(lines.flatMap(({ error = [] }) => error));
     expect(code).toBe(1);
   });
 });

@@ -42,6 +42,17 @@ describe('JSON lines', () => {
     expect(readFileSync(path, 'utf8')).toBe('{"step":1}\n');
   });
 
+  it('are whole across the pieces that a file is read and cut in', async () => {
+    const path = join(temporaryFolder(), 'a.jsonl');
+    const values = Array.from({ length: 3000 }, (_, i) => ({ i, text: 'é'.repeat((i * 37) % 1500) }));
+    writeFileSync(path, `${values.map((value) => JSON.stringify(value)).join('\n')}\n"${'torn'.repeat(400_000)}`);
+    expect(await readJsonLines(path)).toEqual(values);
+    await appendJsonLines(path, ['behind']); // the torn line is longer than a piece
+    expect(await readJsonLines(path)).toEqual([...values, 'behind']);
+    await truncateJsonLines(path, (_, i) => i % 3 === 1);
+    expect(await readJsonLines(path)).toEqual(values.filter(({ i }) => i % 3 === 1));
+  });
+
   it('refuse what JSON cannot hold and point at lines that are not JSON', async () => {
     const path = join(temporaryFolder(), 'a.jsonl');
     await expect(appendJsonLines(path, [{ loss: NaN }])).rejects.toThrow('finite numbers, got NaN at "loss"');

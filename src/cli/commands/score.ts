@@ -1,17 +1,19 @@
-// `iovqa score`: a score for each clip, in order, as they come.
+// `iovqa score`: a score for each clip, in order, as they come; only what is being worked on is held.
 import { stat } from 'node:fs/promises';
-import { UserError, oneLine } from '../../core/index.ts';
-import { formatCsv } from '../../dataset/index.ts';
-import { openJsonLines, readJsonLines, truncateJsonLines, writeFileAtomic } from '../../files/index.ts';
-import type { JsonLinesWriter } from '../../files/index.ts';
+import { UserError } from '../../core/index.ts';
+import { truncateJsonLines } from '../../files/index.ts';
 import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
-import type { ClipScore, FailedClip } from '../../score/index.ts';
+import type { ScorerOptions } from '../../score/index.ts';
 import { loadScorer } from '../../score/index.ts';
-import type { InputFlags, NamedClip } from '../inputs.ts';
+import { isEnsemble, loadEnsemble } from '../../study/index.ts';
+import type { BadRow, InputFlags, NamedClip } from '../inputs.ts';
 import { findClips } from '../inputs.ts';
-import { decimals, formatTable, printCsv, printJson, printLines } from '../output.ts';
 import { startProgress } from '../progress.ts';
+import type { ScoredItem } from '../score-order.ts';
+import { scoreInOrder } from '../score-order.ts';
+import type { ScoreLine } from '../score-output.ts';
+import { openScoreOutput } from '../score-output.ts';
 
 /** Flags of `score`. */
 export interface ScoreFlags extends InputFlags {
@@ -37,80 +39,81 @@ export interface ScoreFlags extends InputFlags {
   json?: boolean;
 }
 
-/** A line of a scores file. */
-export interface ScoreLine {
-  /** Name of the clip: the manifest's, or the path. */
-  clip: string;
-  /** The score on the scale of the training data; null when the clip could not be scored. */
-  score: number | null;
-  /** The greedy answer as an integer, 10 to 50. */
-  integer: number | null;
-  /** Standard deviation of the distribution. */
-  std: number | null;
-  /** Probability of all legal answers together. */
-  legalMass: number | null;
-  /** Why there is no score. */
-  error?: string;
-}
-
-const columns = ['clip', 'score', 'integer', 'std', 'legalMass', 'error'] as const;
-
 /**
  * Runs `iovqa score`.
  * @param inputs - clips, folders or a manifest
  * @param flags - flags
  */
 export async function score(inputs: string[], flags: ScoreFlags): Promise<void> {
-  const { clips, failed } = await findClips(inputs, flags);
-  const done = await linesToKeep(flags);
-  const open = clips.filter(({ id }) => !done.has(id));
-  const lines: ScoreLine[] = failed.map(({ id, reason }) => ({ ...noScore, clip: id, error: reason }));
-  for (const line of lines) process.stderr.write(`${line.error}\n`);
-  await using scorer = await loadScorer(flags.with, {
+  const { count, items } = await findClips(inputs, flags);
+  const done = await finishedClips(flags);
+  const options: ScorerOptions = {
     ...(flags.model === undefined ? {} : { model: flags.model }),
     ...(flags.workers === undefined ? {} : { workers: flags.workers }),
     ...(flags.cache === false ? { cache: false } : {}),
     onNote: (text) => process.stderr.write(`note: ${text}\n`),
     run: runOptions(flags),
-  });
+  };
+  const hasMembers = await isEnsemble(flags.with);
+  await using scorer = await (hasMembers ? loadEnsemble(flags.with, options) : loadScorer(flags.with, options));
   for (const note of scorer.notes) process.stderr.write(`note: ${note}\n`);
-  const file = flags.out?.endsWith('.jsonl') === true ? await openJsonLines(flags.out) : null;
-  const progress = startProgress('scoring', open.length);
-  try {
-    for (const line of lines) await file?.append(line);
-    let count = 0;
-    let numCached = 0;
-    for await (const result of scorer.score(open)) {
-      const line = scoreLine(result);
-      lines.push(line);
-      await file?.append(line);
-      progress.update(++count);
-      if ('cached' in result && result.cached) numCached++;
-      if (line.error !== undefined) progress.note(line.error);
+  await using output = await openScoreOutput(flags, 'members' in scorer ? scorer.members.length : 0);
+  // Rows of a table would be drawn over.
+  const isTable = flags.out === undefined && flags.json !== true && flags.csv !== true;
+  const progress = startProgress('scoring', count, isTable && process.stdout.isTTY);
+  let numDone = 0;
+  let numScored = 0;
+  let numCached = 0;
+  let numFailed = 0;
+  const open = async function* (): AsyncGenerator<NamedClip | BadRow, void> {
+    for await (const item of items()) {
+      if (done.has(item.id)) numDone++;
+      else yield item;
     }
-    if (numCached > 0) progress.note(`vision features of ${numCached} of ${count} clips were in the cache`);
+  };
+  try {
+    for await (const item of scoreInOrder((clips) => scorer.score(clips), open())) {
+      const line = scoreLine(item);
+      await output.write(line);
+      progress.update(++numDone);
+      if ('score' in item) numScored++;
+      if ('cached' in item && item.cached) numCached++;
+      if (line.error === undefined) continue;
+      numFailed++;
+      progress.note(line.error);
+    }
+    await output.end();
+    if (numCached > 0) progress.note(`vision features of ${numCached} of ${numScored} clips were in the cache`);
   } finally {
     progress.stop();
-    await file?.close();
   }
-  await present([...done.values(), ...lines], flags, file);
-  if (lines.some(({ error }) => error !== undefined)) process.exitCode = 1;
+  if (numFailed > 0) process.exitCode = 1;
 }
 
 const noScore = { score: null, integer: null, std: null, legalMass: null } as const;
 
-function scoreLine(result: ClipScore | FailedClip): ScoreLine {
-  const { id } = result.clip as NamedClip;
-  if ('error' in result) return { clip: id, ...noScore, error: result.error.message };
-  const { score: value, integer, std, legalMass } = result;
-  return { clip: id, score: value, integer, std, legalMass };
+function scoreLine(item: ScoredItem): ScoreLine {
+  if ('reason' in item) return { clip: item.id, ...noScore, error: item.reason };
+  const { id } = item.clip as NamedClip;
+  if ('error' in item) return { clip: id, ...noScore, error: item.error.message };
+  const { score: value, integer, std, legalMass } = item;
+  const members = 'members' in item ? item.members : [];
+  return {
+    clip: id,
+    score: value,
+    integer,
+    std,
+    legalMass,
+    ...Object.fromEntries(members.map((member, i) => [`member${i + 1}`, member.score])),
+  };
 }
 
-/** Scores that a file begun before has, by clip. Lines of clips that failed leave the file: they are tried again. */
-async function linesToKeep({ out, resume = false }: ScoreFlags): Promise<Map<string, ScoreLine>> {
+/** Clips that a file begun before has a score of. Lines of clips that failed leave the file: they are tried again. */
+async function finishedClips({ out, resume = false }: ScoreFlags): Promise<Set<string>> {
+  const finished = new Set<string>();
   if (out === undefined) {
     if (resume) throw new UserError('bad-input', '--resume: expected --out FILE.jsonl beside it, got none');
-    return new Map();
+    return finished;
   }
   if (!/\.(jsonl|csv)$/.test(out)) {
     throw new UserError('bad-input', `--out: expected a name that ends in .jsonl or .csv, got ${out}`);
@@ -122,41 +125,18 @@ async function linesToKeep({ out, resume = false }: ScoreFlags): Promise<Map<str
     ({ size }) => size > 0,
     () => false,
   );
-  if (!exists) return new Map();
+  if (!exists) return finished;
   if (!resume) {
     const hint = out.endsWith('.csv') ? 'Remove it, or choose another name.' : 'Add --resume to go on with it.';
     throw new UserError('bad-input', `${out}: expected a new file, got one that holds something`, { hint });
   }
-  await truncateJsonLines(out, (line) => (line as ScoreLine).error === undefined);
-  const kept = (await readJsonLines(out)) as ScoreLine[];
-  return new Map(kept.map((line) => [line.clip, line]));
-}
-
-async function present(lines: readonly ScoreLine[], flags: ScoreFlags, file: JsonLinesWriter | null): Promise<void> {
-  const cells = lines.map((line) => columns.map((column) => line[column] ?? null));
-  if (flags.out?.endsWith('.csv') === true) {
-    await writeFileAtomic(
-      flags.out,
-      formatCsv(
-        columns,
-        cells.map((row) => row.map((cell) => (cell === null ? '' : String(cell)))),
-      ),
-    );
-    return;
-  }
-  if (file !== null) return;
-  if (flags.json === true) printJson(lines);
-  else if (flags.csv === true) printCsv(columns, cells);
-  else {
-    const rows = lines.map((line) => [
-      decimals(line.score),
-      line.std === null ? '–' : decimals(line.std, 3),
-      line.integer === null ? '–' : String(line.integer),
-      line.legalMass === null ? '–' : decimals(line.legalMass, 3),
-      oneLine(line.clip),
-    ]);
-    printLines(formatTable(['score', 'std', 'integer', 'legalMass', 'clip'], rows));
-  }
+  await truncateJsonLines(out, (value) => {
+    const { clip, error } = value as ScoreLine;
+    if (error !== undefined) return false;
+    finished.add(clip);
+    return true;
+  });
+  return finished;
 }
 
 function runOptions({ threads, provider }: ScoreFlags): RunOptions {

@@ -1,0 +1,139 @@
+// Where scores go, one row at a time: a file of JSON lines or CSV, or stdout as a table, CSV or JSON.
+import { once } from 'node:events';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { oneLine } from '../core/index.ts';
+import { formatCsvLine } from '../dataset/index.ts';
+import { asWriteError, openJsonLines, temporaryFor } from '../files/index.ts';
+import { decimals } from './output.ts';
+
+/** A row of scores. */
+export interface ScoreLine {
+  /** Name of the clip: the manifest's, or the path. */
+  clip: string;
+  /** The score on the scale of the training data; null when the clip could not be scored. */
+  score: number | null;
+  /** The greedy answer as an integer, 10 to 50. */
+  integer: number | null;
+  /** Standard deviation of the distribution. */
+  std: number | null;
+  /** Probability of all legal answers together. */
+  legalMass: number | null;
+  /** Scores of an ensemble's members, in their order: `member1`, `member2`, … */
+  [member: `member${number}`]: number | null;
+  /** Why there is no score. */
+  error?: string;
+}
+
+/** Takes rows. */
+export interface ScoreOutput {
+  /** Writes a row; resolves when more can be taken. */
+  write: (line: ScoreLine) => Promise<void>;
+  /** Completes what was written. */
+  end: () => Promise<void>;
+  /** Gives up: a file that only makes sense whole is not there afterwards. Does nothing after `end`. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/** Where rows go. */
+export interface ScoreOutputFlags {
+  /** File that gets the scores. */
+  out?: string;
+  /** Write CSV to stdout. */
+  csv?: boolean;
+  /** Write a JSON array to stdout. */
+  json?: boolean;
+}
+
+/**
+ * Opens an output.
+ * @param flags - file, or form
+ * @param numMembers - members of the ensemble that scores; 0 for a single model
+ */
+export async function openScoreOutput({ out, csv, json }: ScoreOutputFlags, numMembers: number): Promise<ScoreOutput> {
+  const members = Array.from({ length: numMembers }, (_, i): `member${number}` => `member${i + 1}`);
+  const columns = ['clip', 'score', 'integer', 'std', 'legalMass', ...members, 'error'] as const;
+  const csvLine = (line: ScoreLine): string => formatCsvLine(columns.map((column) => String(line[column] ?? '')));
+  if (out !== undefined) {
+    const telling = async <T>(work: Promise<T>): Promise<T> =>
+      work.catch((error: unknown) => {
+        throw asWriteError(error, out);
+      });
+    await telling(mkdir(dirname(out), { recursive: true }));
+    const file = await telling(
+      out.endsWith('.jsonl') ? jsonLinesFile(out) : csvFile(out, formatCsvLine(columns), csvLine),
+    );
+    return { ...file, write: (line) => telling(file.write(line)), end: () => telling(file.end()) };
+  }
+  if (json === true) return toStdout('[', (line, i) => `${i === 0 ? '' : ','}\n${indented(line)}`, ['\n]\n', ']\n']);
+  if (csv === true) return toStdout(formatCsvLine(columns), csvLine);
+  return toStdout(tableRow(['score', 'std', 'integer', 'legalMass', 'clip']), (line) =>
+    tableRow([
+      decimals(line.score),
+      line.std === null ? '–' : decimals(line.std, 3),
+      line.integer === null ? '–' : String(line.integer),
+      line.legalMass === null ? '–' : decimals(line.legalMass, 3),
+      oneLine(line.clip),
+    ]),
+  );
+}
+
+/** Wide enough for scores up to 100, so that rows need not wait for each other. */
+const widths = [8, 7, 7, 9];
+
+const tableRow = (cells: readonly string[]): string =>
+  `${cells.map((cell, i) => (i < widths.length ? cell.padStart(widths[i]!) : cell)).join('  ')}\n`;
+
+const indented = (line: ScoreLine): string => JSON.stringify(line, null, 2).replace(/^/gm, '  ');
+
+function toStdout(
+  start: string,
+  row: (line: ScoreLine, index: number) => string,
+  [end, emptyEnd]: readonly [string, string] = ['', ''],
+): ScoreOutput {
+  let count = 0;
+  const put = async (text: string): Promise<void> => {
+    if (text !== '' && !process.stdout.write(text)) await once(process.stdout, 'drain');
+  };
+  return {
+    write: async (line) => put(`${count === 0 ? start : ''}${row(line, count++)}`),
+    end: () => put(count === 0 ? `${start}${emptyEnd}` : end),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** Each line is there at once, and stays. */
+async function jsonLinesFile(path: string): Promise<ScoreOutput> {
+  const file = await openJsonLines(path);
+  const close = async (): Promise<void> => file.close();
+  return { write: (line) => file.append(line), end: close, [Symbol.asyncDispose]: close };
+}
+
+/** Under a temporary name until it is whole. */
+async function csvFile(path: string, header: string, csvLine: (line: ScoreLine) => string): Promise<ScoreOutput> {
+  const temporary = temporaryFor(path);
+  const file = await open(temporary, 'wx');
+  let isOpen = true;
+  const dispose = async (): Promise<void> => {
+    if (!isOpen) return;
+    isOpen = false;
+    await file.close();
+    await rm(temporary, { force: true });
+  };
+  try {
+    await file.appendFile(header);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return {
+    write: (line) => file.appendFile(csvLine(line)),
+    end: async () => {
+      await file.sync();
+      await file.close();
+      isOpen = false;
+      await rename(temporary, path);
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
+}
