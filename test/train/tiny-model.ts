@@ -1,8 +1,7 @@
 // A tiny Qwen2.5-VL with weights of fixed numbers, in a file of its own where a graph maps them.
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import type { Value } from '../../src/graph/index.ts';
 import type { LoraOptions, StoredTensor, TextConfig, VisionConfig } from '../../src/model/index.ts';
@@ -121,7 +120,6 @@ export function weightShapes(config: TextConfig): Map<string, readonly number[]>
 /** The weights in a file of their own, from which graphs map them. */
 export function checkpoint(config: TextConfig, dtype: 'float32' | 'bfloat16'): (name: string) => StoredTensor {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'iovqa-step-')));
-  afterAll(() => rmSync(folder, { recursive: true }));
   const file = join(folder, `${dtype}.bin`);
   const tensors = new Map<string, StoredTensor>();
   const parts: Uint8Array[] = [];
