@@ -134,6 +134,15 @@ describe('streamRows', () => {
     expect(numRows).toBe(20_000);
   });
 
+  it('makes few rows at a time, however short they are', async () => {
+    const path = write(`video\n${'a.mp4\n'.repeat(150_000)}`); // 0.9 MB, and 190 MB as rows
+    const before = process.memoryUsage().heapUsed;
+    const rows = streamRows(path, { requireMos: false });
+    await rows.next();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(60e6);
+    await rows.return();
+  });
+
   it.each<[string, string | Uint8Array, string]>([
     ['an empty file', '', 'got an empty file'],
     ['a header only', 'video,mos\n', 'got a header only'],
