@@ -41,7 +41,7 @@ const files = cases.map(({ data }, i) => {
   return path;
 });
 const peer =
-  python === undefined ? null : await startContestant('SciPy', [python, 'bench/peers/statistics.py', ...files]);
+  python === undefined ? null : await startContestant('SciPy', [python, 'bench/peers/correlations.py', ...files]);
 if (peer !== null) process.stderr.write(`${JSON.stringify(peer.about)}\n`);
 
 const valueOf = (stat: Stat): number => {

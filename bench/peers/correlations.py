@@ -1,4 +1,4 @@
-"""python statistics.py FILE...: each file holds predictions, then opinion scores, as float64. For each line on stdin, `CASE NAME`, computes
+"""python correlations.py FILE...: each file holds predictions, then opinion scores, as float64. For each line on stdin, `CASE NAME`, computes
 the statistic NAME (srcc, krcc or plcc, as SciPy does by default, p-value included) of file CASE, timed, for bench/statistics.ts."""
 import json, sys, time
 import numpy, scipy
