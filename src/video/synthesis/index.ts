@@ -1,0 +1,17 @@
+/**
+ * Distorted pictures and clips with known strengths: faults of a picture, faults of motion, camera motion over a photograph, pictures
+ * by formula, and the writing of clips. Pure functions of their inputs and a seeded stream of random numbers; of video.
+ * @module video/synthesis
+ */
+export type { CameraMotionOptions } from './camera-motion.ts';
+export { cameraMotion } from './camera-motion.ts';
+export { silenceEncoders } from './codec.ts';
+export type { MotionDistortionKind } from './motion-distortions.ts';
+export { motionDistortions } from './motion-distortions.ts';
+export type { PictureDistortionKind } from './picture-distortions.ts';
+export { pictureDistortions } from './picture-distortions.ts';
+export type { SceneOptions } from './generated-scene.ts';
+export { generatedScene } from './generated-scene.ts';
+export type { FrameDistortion } from './types.ts';
+export type { WriteClipOptions } from './write-clip.ts';
+export { writeClip } from './write-clip.ts';
