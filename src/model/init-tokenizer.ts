@@ -3,6 +3,10 @@
 /** Qwen2's pre-tokenizer: digits one by one, words with the space before them (Apache-2.0, from its tokenizer.json). */
 const pattern = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 
+/** The same for JavaScript, which has no `(?i:` on Node 20. */
+const words =
+  /'(?:s|t|re|ve|m|ll|d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+/giu;
+
 /** Special tokens, in the order of their ids behind the bytes. */
 export const specialTokens = [
   '<|endoftext|>',
@@ -26,7 +30,7 @@ export interface InitTokenizer {
 }
 
 /** Text that the merges are learned from: what the built-in templates say, so that their prompts stay short. */
-const corpus = `Rate the overall quality of this video. Rate the overall quality of this image. Consider four dimensions:
+const builtIn = `Rate the overall quality of this video. Rate the overall quality of this image. Consider four dimensions:
 1. visual quality: sharpness, noise, artifacts and distortions;
 2. text-video alignment: how well the content matches the text prompt below;
 2. text-image alignment: how clearly the content shows what it is meant to show;
@@ -34,7 +38,15 @@ const corpus = `Rate the overall quality of this video. Rate the overall quality
 4. temporal quality: smooth, consistent and natural motion, as far as the frames show it.
 Answer with one two-digit integer from 10 (worst) to 50 (best) and nothing else.
 Text prompt of the video: Text prompt of the image: a man and a woman in the city, people on a street with cars, trees, water and sky
-You are a helpful assistant. system user assistant excellent good fair poor bad`;
+You are a helpful assistant. system user assistant excellent good fair poor bad
+assistant
+user
+system
+excellent
+good
+fair
+poor
+bad`;
 
 /** Byte-level BPE writes each byte as a printable character (GPT-2's `bytes_to_unicode`). */
 function byteCharacters(): string[] {
@@ -47,13 +59,13 @@ function byteCharacters(): string[] {
 
 /** Learns merges as BPE does (Sennrich et al. 2016): the commonest pair first; the first met where two are as common. */
 function learnMerges(text: string, characters: readonly string[], count: number): string[] {
-  const words = (text.match(/\p{N}| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+/gu) ?? []).map((word) =>
+  const pieces = (text.match(words) ?? []).map((word) =>
     Array.from(new TextEncoder().encode(word), (byte) => characters[byte]!),
   );
   const merges: string[] = [];
   while (merges.length < count) {
     const pairs = new Map<string, number>();
-    for (const word of words) {
+    for (const word of pieces) {
       for (let i = 1; i < word.length; i++) {
         const pair = `${word[i - 1]} ${word[i]}`;
         pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
@@ -64,7 +76,7 @@ function learnMerges(text: string, characters: readonly string[], count: number)
     if (best === undefined) break;
     merges.push(best);
     const [left, right] = best.split(' ');
-    for (const word of words) {
+    for (const word of pieces) {
       for (let i = 1; i < word.length; i++) {
         if (word[i - 1] === left && word[i] === right) word.splice(i - 1, 2, `${left}${right}`);
       }
@@ -73,13 +85,16 @@ function learnMerges(text: string, characters: readonly string[], count: number)
   return merges;
 }
 
+/** Merges at most, more than the built-in text has. */
+const MAX_MERGES = 1000;
+
 /**
  * Makes a byte-level BPE: 256 bytes, merges learned from the built-in prompts, special tokens. Digits stay apart.
- * @param maxMerges - merges at most; default 1,000, more than the text has
+ * @param corpus - more text to learn from; default none
  */
-export function byteTokenizer(maxMerges = 1000): InitTokenizer {
+export function byteTokenizer(corpus = ''): InitTokenizer {
   const characters = byteCharacters();
-  const merges = learnMerges(corpus, characters, maxMerges);
+  const merges = learnMerges(`${builtIn}\n${corpus}`.trimEnd(), characters, MAX_MERGES);
   const vocab: Record<string, number> = Object.fromEntries(characters.map((character, byte) => [character, byte]));
   let next = 256;
   for (const merge of merges) vocab[merge.replace(' ', '')] = next++;

@@ -19,6 +19,8 @@ export interface RandomCheckpointOptions {
   seed?: number;
   /** Element type in the file; default F32. */
   dtype?: FloatDtype;
+  /** Text that the tokenizer's merges are learned from, besides that of the built-in questions; default none. */
+  corpus?: string;
   /** Is told how many of how many parameters are written. */
   onProgress?: (done: number, total: number) => void;
   /** Stops the writing with its reason; nothing is left behind. */
@@ -33,13 +35,13 @@ export interface RandomCheckpointOptions {
  * @throws UserError `bad-input` for an unknown size or a folder that is not empty
  */
 export async function createRandomCheckpoint(folder: string, options: RandomCheckpointOptions): Promise<void> {
-  const { preset, seed = 0, dtype = 'F32', onProgress, signal } = options;
+  const { preset, seed = 0, dtype = 'F32', corpus, onProgress, signal } = options;
   if (!Object.hasOwn(modelSizes, preset)) {
     const names = Object.entries(modelSizes).map(([name, { about }]) => `${name} (${about})`);
     throw new UserError('bad-input', `model size: expected ${names.join(', ')}, got ${JSON.stringify(preset)}`);
   }
   const size = modelSizes[preset];
-  const tokenizer = byteTokenizer();
+  const tokenizer = byteTokenizer(corpus);
   const text: TextConfig = {
     ...size.text,
     vocabSize: size.text.vocabSize === 0 ? tokenizer.size : size.text.vocabSize,

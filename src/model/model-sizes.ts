@@ -24,7 +24,7 @@ const realVision: ModelSize['vision'] = {
 
 /** Sizes by name. */
 export const modelSizes: Readonly<
-  Record<'tiny' | 'small' | 'bench-304m' | 'qwen2.5-vl-3b' | 'qwen2.5-vl-7b', ModelSize>
+  Record<'tiny' | 'nano' | 'small' | 'bench-304m' | 'qwen2.5-vl-3b' | 'qwen2.5-vl-7b', ModelSize>
 > = {
   tiny: {
     about: 'about 150 thousand parameters, for tests',
@@ -45,6 +45,28 @@ export const modelSizes: Readonly<
       intermediateSize: 64,
       windowSize: 56,
       fullAttentionLayers: [1],
+      tokensPerSecond: 2,
+    },
+  },
+  nano: {
+    about: 'about 4 million parameters, those of the model that ships',
+    text: {
+      hiddenSize: 192,
+      numLayers: 4,
+      numHeads: 6,
+      numKvHeads: 2,
+      intermediateSize: 512,
+      vocabSize: 0,
+      mropeSection: [4, 6, 6],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      depth: 6,
+      hiddenSize: 160,
+      numHeads: 5,
+      intermediateSize: 432,
+      windowSize: 112,
+      fullAttentionLayers: [2, 5],
       tokensPerSecond: 2,
     },
   },
