@@ -6,6 +6,7 @@
 export * from './attention-bias.ts';
 export * from './batch.ts';
 export * from './example.ts';
+export * from './join-questions.ts';
 export * from './mask.ts';
 export * from './positions.ts';
 export * from './scoring-example.ts';
