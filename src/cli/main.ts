@@ -12,6 +12,7 @@ import type { EvaluateFlags } from './commands/evaluate.ts';
 import type { ExportFlags } from './commands/export.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from './commands/inspect.ts';
 import type { ModelsListFlags, ModelsNewFlags, ModelsPullFlags } from './commands/models.ts';
+import type { QuickstartFlags } from './commands/quickstart.ts';
 import type { ScoreFlags } from './commands/score.ts';
 import type { TrainFlags } from './commands/train.ts';
 
@@ -47,6 +48,16 @@ function program(): Command {
   ] as const;
 
   root
+    .command('quickstart')
+    .description('See the whole way in five minutes: clips of photographs, five adapters, an ensemble, a report.')
+    .option('--out <folder>', 'where everything goes', 'runs/quickstart')
+    .option('--model <folder>', 'base model; default: the one that ships')
+    .option('--pictures <folder>', 'photographs to make clips of; default: those that ship')
+    .option('--seed <n>', 'fixes clips and split', integer)
+    .addOption(json())
+    .action(async (flags: QuickstartFlags) => (await import('./commands/quickstart.ts')).quickstartCommand(flags));
+
+  root
     .command('train')
     .description('Train by a recipe: a YAML file, flags, or both.')
     .argument('[recipe]', 'recipe file')
@@ -65,7 +76,10 @@ function program(): Command {
     .command('score')
     .description('Score clips, folders of clips or a manifest with a run, an adapter, a model or an ensemble.')
     .argument('<inputs...>', 'clips, folders, or one manifest (.csv, .jsonl)')
-    .requiredOption('--with <path>', 'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled')
+    .option(
+      '--with <path>',
+      'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled; default: the adapter that ships',
+    )
     .option('--model <model>', 'the base model, where the adapter does not find it')
     .option('--preset <name>', "the manifest's data set")
     .option('--media-root <folder>', "folder that the manifest's names are relative to")

@@ -21,6 +21,8 @@ export interface ScoreLine {
   legalMass: number | null;
   /** Scores of an ensemble's members, in their order: `member1`, `member2`, … */
   [member: `member${number}`]: number | null;
+  /** What the model was trained on and how far to trust it, where its card says so. */
+  basis?: string;
   /** Why there is no score. */
   error?: string;
 }
@@ -49,10 +51,16 @@ export interface ScoreOutputFlags {
  * Opens an output.
  * @param flags - file, or form
  * @param numMembers - members of the ensemble that scores; 0 for a single model
+ * @param hasBasis - whether rows have a `basis`
  */
-export async function openScoreOutput({ out, csv, json }: ScoreOutputFlags, numMembers: number): Promise<ScoreOutput> {
+export async function openScoreOutput(
+  { out, csv, json }: ScoreOutputFlags,
+  numMembers: number,
+  hasBasis: boolean,
+): Promise<ScoreOutput> {
   const members = Array.from({ length: numMembers }, (_, i): `member${number}` => `member${i + 1}`);
-  const columns = ['clip', 'score', 'integer', 'std', 'legalMass', ...members, 'error'] as const;
+  const basis = hasBasis ? (['basis'] as const) : [];
+  const columns = ['clip', 'score', 'integer', 'std', 'legalMass', ...members, ...basis, 'error'] as const;
   const csvLine = (line: ScoreLine): string => formatCsvLine(columns.map((column) => String(line[column] ?? '')));
   if (out !== undefined) {
     const telling = async <T>(work: Promise<T>): Promise<T> =>

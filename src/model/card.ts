@@ -60,7 +60,7 @@ export interface Card {
   format: 1;
   /** Hash of the base model, as `Checkpoint.hash` gives it; null for a model of its own. */
   baseHash: string | null;
-  /** Folder or name of the base model; null for a model of its own. */
+  /** Folder or name of the base model; one that begins with a dot is relative to the card's folder. Null for a model of its own. */
   baseModel: string | null;
   /** Frames: which, how many, how large. The video layer's settings. */
   frames: Record<string, string | number | null>;
@@ -74,6 +74,8 @@ export interface Card {
   scale: CardScale;
   /** What it was trained on. */
   training: CardTraining;
+  /** What it was trained on and how far to trust it, for whoever sees its scores; left out where nobody wrote it. */
+  about?: string | undefined;
   /** Scores to compare with after loading; none with generated answers. */
   goldenScores: CardGoldenScore[];
   /** Version of iovqa that wrote it. */
@@ -96,6 +98,7 @@ const schema: z.ZodType<Card> = z.strictObject({
     numClips: z.int().min(0),
     step: z.int().min(0),
   }),
+  about: z.string().min(1).max(2000).optional(),
   goldenScores: z.array(z.strictObject({ inputSha256: hex, score: z.number() })),
   writtenBy: z.string(),
 });

@@ -8,6 +8,7 @@ export * from './cache/index.ts';
 export * from './card.ts';
 export * from './checkpoint-config.ts';
 export * from './checkpoint.ts';
+export * from './embedded.ts';
 export * from './hub/index.ts';
 export * from './init.ts';
 export * from './lora.ts';

@@ -1,4 +1,5 @@
 // A model that scores, alone or with others: opened, asked as its card says, and checked by its golden scores.
+import { oneLine } from '../core/index.ts';
 import { sha256File } from '../files/index.ts';
 import type { Checkpoint } from '../model/index.ts';
 import { adapterTensorsFile } from '../model/index.ts';
@@ -28,6 +29,8 @@ export interface Member {
   folder: string;
   /** Whether it has a card, which says how it is asked. */
   hasCard: boolean;
+  /** What its card says it was trained on, and how far to trust it; null where it says nothing. */
+  about: string | null;
   /** How it is asked. */
   settings: ScorerSettings;
   /** SHA-256 that changes with what it computes: of the adapter's tensors, or of the model as `Checkpoint.hash` gives it. */
@@ -72,6 +75,7 @@ export async function openMember(source: string, options: MemberOptions, parts: 
   return {
     folder,
     hasCard: card !== null,
+    about: card?.about ?? null,
     settings,
     hash: () => (adapter === null ? checkpoint.hash() : sha256File(adapterTensorsFile(folder))),
     viewer,
@@ -87,7 +91,8 @@ export async function openMember(source: string, options: MemberOptions, parts: 
  * What a user should know of a member.
  * @param member - the member
  */
-export function notesOn({ folder, hasCard }: Member): string[] {
+export function notesOn({ folder, hasCard, about }: Member): string[] {
+  if (about !== null) return [oneLine(about)];
   return hasCard ? [] : [`${folder} has no card: it is asked as it is, and was never trained for it`];
 }
 

@@ -25,6 +25,8 @@ export interface ClipScore extends ClipReading {
 export interface Scorer {
   /** How clips are asked about. */
   readonly settings: ScorerSettings;
+  /** What the model was trained on and how far to trust it, as its card says; null where it says nothing. */
+  readonly about: string | null;
   /** What a user should know, such as that the model was never trained for this. */
   readonly notes: readonly string[];
   /**
@@ -57,6 +59,7 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
     const member = await openMember(path, options, createSharedParts(options, disposer));
     return {
       settings: member.settings,
+      about: member.about,
       notes: notesOn(member),
       score: async function* (clips, signal) {
         for await (const result of readClips([member], clips, { ...options, signal })) {

@@ -1,0 +1,199 @@
+// What a clip of pretraining shows, and what is known of it: a pure function of the seed and its place in the run.
+import type { RandomStream } from '../src/core/index.ts';
+import { randomStream } from '../src/core/index.ts';
+import { psnr, ssim } from '../src/metrics/full-reference/index.ts';
+import type { RgbFrame } from '../src/video/index.ts';
+import { resizeBicubic } from '../src/video/index.ts';
+import type { MotionDistortionKind, PictureDistortionKind } from '../src/video/synthesis/index.ts';
+import { cameraMotion, generatedScene, motionDistortions, pictureDistortions } from '../src/video/synthesis/index.ts';
+import { heldOutStrengths } from '../src/study/quickstart/index.ts';
+import type { Statistics } from './statistics.ts';
+import { pictureStatistics } from './statistics.ts';
+
+/** One picture, two of the same scene, or a short video. */
+export type SampleShape = 'image' | 'pair' | 'video';
+
+/** A fault with its strength, above 0 and at most 1. */
+export interface Applied<Kind extends string> {
+  /** Which fault. */
+  kind: Kind;
+  /** How strong. */
+  strength: number;
+}
+
+/** What is known of a picture or video. */
+export interface Facts {
+  /** Faults of its pictures, in the order in which they came; none for an undistorted one. */
+  applied: Applied<PictureDistortionKind>[];
+  /** The fault of its motion; null for a picture, and for undisturbed motion. */
+  motion: Applied<MotionDistortionKind> | null;
+  /** Against the undistorted original, mean over frames. */
+  ssim: number;
+  /** Against the undistorted original in decibels, mean over frames, at most 60. */
+  psnr: number;
+  /** Of the (first) picture. */
+  statistics: Statistics;
+}
+
+/** A clip of pretraining. */
+export interface Sample {
+  /** What it is. */
+  shape: SampleShape;
+  /** Its pictures. */
+  frames: RgbFrame[];
+  /** One for a picture or video, two for a pair. */
+  facts: Facts[];
+}
+
+/** Samples of one size, which go through the graph together. */
+export interface SampleGroup {
+  /** What they are. */
+  shape: SampleShape;
+  /** Width and height in pixels, a multiple of 28. */
+  size: number;
+  /** How many. */
+  count: number;
+}
+
+/** Frames of a video, two to a patch. */
+const FRAMES = 4;
+
+/**
+ * What each of the threads that share an update computes of it: for all of them the same sizes, so that none waits for another.
+ * @param seed - of the run
+ * @param step - from 0
+ */
+export function groupsOf(seed: number, step: number): SampleGroup[] {
+  const stream = randomStream(seed, 1, step);
+  const groups: SampleGroup[] = [{ shape: 'image', size: 28 * (4 + stream.below(5)), count: 8 }];
+  const more = stream.below(4);
+  if (more === 0) groups.push({ shape: 'pair', size: 28 * (4 + stream.below(2)), count: 4 });
+  if (more === 1) groups.push({ shape: 'video', size: 28 * (4 + stream.below(2)), count: 4 });
+  if (more === 2) groups.push({ shape: 'image', size: 28 * (12 + stream.below(7)), count: 1 });
+  return groups;
+}
+
+/** Gives a photograph's pixels. */
+export interface Content {
+  /** Paths of all photographs. */
+  paths: readonly string[];
+  /** Decodes one. */
+  open: (path: string) => Promise<RgbFrame>;
+}
+
+/** One picture in so many is a generated scene. */
+const GENERATED = 12;
+
+/**
+ * Makes a sample.
+ * @param content - photographs
+ * @param group - its shape and size
+ * @param key - integers that name it: seed, step, group, place in the group
+ */
+export async function makeSample(content: Content, { shape, size }: SampleGroup, ...key: number[]): Promise<Sample> {
+  const stream = randomStream(...key);
+  const photo =
+    stream.below(GENERATED) === 0
+      ? generatedScene({ width: Math.ceil(1.2 * size), height: Math.ceil(1.2 * size), stream })
+      : await content.open(content.paths[stream.below(content.paths.length)]!);
+  if (shape === 'video') {
+    const options = { width: size, height: size, numFrames: FRAMES, stream };
+    const original = cameraMotion(enlarged(photo, Math.ceil(1.3 * size)), options);
+    const moved = await disturbMotion(original, stream);
+    const { frames, applied } = await disturbPictures(moved.frames, stream, 0.35);
+    return { shape, frames, facts: [factsOf(original, frames, applied, moved.motion)] };
+  }
+  const original = [viewOf(photo, size, stream)];
+  const facts: Facts[] = [];
+  const frames: RgbFrame[] = [];
+  for (let i = 0; i < (shape === 'pair' ? 2 : 1); i++) {
+    const made = await disturbPictures(original, stream, 0.88);
+    frames.push(...made.frames);
+    facts.push(factsOf(original, made.frames, made.applied, null));
+  }
+  return { shape, frames, facts };
+}
+
+/** A square part of a photograph, somewhat reduced, mirrored or not. */
+function viewOf(photo: RgbFrame, size: number, stream: RandomStream): RgbFrame {
+  const side = Math.min(photo.width, photo.height, Math.round(size * (1 + 0.5 * stream.uniform() ** 2)));
+  const left = stream.below(photo.width - side + 1);
+  const top = stream.below(photo.height - side + 1);
+  const mirrored = stream.below(2) === 1;
+  const data = new Uint8Array(side * side * 3);
+  for (let y = 0; y < side; y++) {
+    const row = ((top + y) * photo.width + left) * 3;
+    if (!mirrored) data.set(photo.data.subarray(row, row + side * 3), y * side * 3);
+    else {
+      for (let x = 0; x < side; x++) {
+        const from = row + (side - 1 - x) * 3;
+        data.set(photo.data.subarray(from, from + 3), (y * side + x) * 3);
+      }
+    }
+  }
+  return resizeBicubic({ width: side, height: side, data }, size, size, 'image');
+}
+
+/** A photograph whose shorter side is at least so long. */
+function enlarged(photo: RgbFrame, least: number): RgbFrame {
+  const factor = least / Math.min(photo.width, photo.height);
+  if (factor <= 1) return photo;
+  return resizeBicubic(photo, Math.ceil(photo.width * factor), Math.ceil(photo.height * factor), 'image');
+}
+
+const pictureKinds = Object.keys(pictureDistortions) as PictureDistortionKind[];
+const motionKinds = Object.keys(motionDistortions) as MotionDistortionKind[];
+
+/** A strength; weak ones are as frequent as strong ones. None near those that the quick start tests with. */
+function strengthOf(stream: RandomStream): number {
+  for (;;) {
+    const strength = 0.04 + 0.96 * stream.uniform();
+    if (heldOutStrengths.every((held) => Math.abs(held - strength) > 0.03)) return strength;
+  }
+}
+
+async function disturbPictures(
+  frames: readonly RgbFrame[],
+  stream: RandomStream,
+  share: number,
+): Promise<Pick<Sample, 'frames'> & Pick<Facts, 'applied'>> {
+  const applied: Applied<PictureDistortionKind>[] = [];
+  let out = [...frames];
+  if (stream.uniform() >= share) return { frames: out, applied };
+  const count = stream.uniform() < 0.25 ? 2 : 1;
+  for (let i = 0; i < count; i++) {
+    const kind = pictureKinds[stream.below(pictureKinds.length)]!;
+    if (applied.some((before) => before.kind === kind)) continue;
+    const strength = strengthOf(stream);
+    out = await pictureDistortions[kind](out, strength, stream);
+    applied.push({ kind, strength });
+  }
+  return { frames: out, applied };
+}
+
+async function disturbMotion(
+  frames: readonly RgbFrame[],
+  stream: RandomStream,
+): Promise<Pick<Sample, 'frames'> & Pick<Facts, 'motion'>> {
+  if (stream.uniform() < 0.25) return { frames: [...frames], motion: null };
+  const kind = motionKinds[stream.below(motionKinds.length)]!;
+  const strength = strengthOf(stream);
+  return { frames: await motionDistortions[kind](frames, strength, stream), motion: { kind, strength } };
+}
+
+function factsOf(
+  original: readonly RgbFrame[],
+  frames: readonly RgbFrame[],
+  applied: Facts['applied'],
+  motion: Facts['motion'],
+): Facts {
+  const mean = (of: (a: RgbFrame, b: RgbFrame) => number): number =>
+    frames.reduce((total, frame, i) => total + of(original[i]!, frame), 0) / frames.length;
+  return {
+    applied,
+    motion,
+    ssim: mean((a, b) => ssim(a, b)),
+    psnr: mean((a, b) => Math.min(60, psnr(a, b))),
+    statistics: pictureStatistics(frames[0]!),
+  };
+}

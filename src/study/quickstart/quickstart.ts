@@ -1,0 +1,152 @@
+// The quick start: a small data set, five adapters, and what they and their ensemble reach on clips that were held out.
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import pMap from 'p-map';
+import { writeFileAtomic } from '../../files/index.ts';
+import type { Comparison, Evaluation } from '../../metrics/index.ts';
+import { comparePaired, evaluate, srcc } from '../../metrics/index.ts';
+import type { Clip, ClipScore, FailedClip } from '../../score/index.ts';
+import { loadScorer } from '../../score/index.ts';
+import type { EnsembleScore } from '../ensemble.ts';
+import { loadEnsemble } from '../ensemble.ts';
+import type { QuickstartClip } from './clips.ts';
+import { makeClips } from './clips.ts';
+import type { QuickstartMember } from './members.ts';
+import { memberRecipe, quickstartFrames, quickstartMembers, trainApart } from './members.ts';
+
+/** Scores of the held-out clips, and how well they agree with the labels. */
+export interface QuickstartScores {
+  /** What gave them. */
+  name: string;
+  /** In the order of the held-out clips, 1–5. */
+  scores: number[];
+  /** Agreement with the labels; intervals draw photographs again. */
+  evaluation: Evaluation;
+}
+
+/** What the quick start found. */
+export interface QuickstartResult {
+  /** All clips. */
+  clips: QuickstartClip[];
+  /** The untouched model. */
+  before: QuickstartScores;
+  /** Each adapter. */
+  members: (QuickstartScores & QuickstartMember)[];
+  /** The five together, with the paper's weights. */
+  ensemble: QuickstartScores;
+  /** SRCC of the ensemble less that of the untouched model, paired over photographs. */
+  gain: Comparison;
+  /** Seconds of each part. */
+  seconds: Record<QuickstartStage, number>;
+}
+
+/** The parts, in their order. */
+export type QuickstartStage = 'clips' | 'before' | 'training' | 'ensemble';
+
+/** What {@link quickstart} needs. */
+export interface QuickstartOptions {
+  /** Folder of everything that it makes; gone on with where it was stopped. */
+  folder: string;
+  /** The base model's folder. */
+  model: string;
+  /** Folder of photographs. */
+  pictures: string;
+  /** Fixes clips and split; default 0. */
+  seed?: number;
+  /** Told how far a part is. */
+  onProgress?: (stage: QuickstartStage, done: number, total: number) => void;
+  /** Stops it with its reason. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Makes clips of photographs, trains five adapters on a part of them, and scores the others before and after. Writes
+ * `quickstart.json` beside the clips and runs.
+ * @param options - folder, model, photographs
+ * @returns scores and agreement
+ */
+export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
+  const { folder, model, pictures, seed = 0, onProgress = () => {}, signal } = options;
+  const seconds: Partial<Record<QuickstartStage, number>> = {};
+  const timed = async <T>(stage: QuickstartStage, work: () => Promise<T>): Promise<T> => {
+    const started = performance.now();
+    const result = await work();
+    seconds[stage] = (performance.now() - started) / 1000;
+    return result;
+  };
+
+  const clips = await timed('clips', () =>
+    makeClips(folder, pictures, { seed, signal, onProgress: (done, total) => onProgress('clips', done, total) }),
+  );
+  const held = clips.filter(({ split }) => split === 'test');
+  const asked = held.map(({ id }): Clip => ({ path: join(folder, id), kind: 'video' }));
+  const scored = (name: string, scores: number[]): QuickstartScores => ({
+    name,
+    scores,
+    evaluation: evaluate({
+      predictions: scores,
+      mos: held.map(({ mos }) => mos),
+      groups: held.map(({ group }) => group),
+    }),
+  });
+  const read = async <R extends { clip: Clip }>(
+    stage: QuickstartStage,
+    results: AsyncIterable<R | FailedClip>,
+    take: (result: R) => void,
+  ): Promise<void> => {
+    let done = 0;
+    for await (const result of results) {
+      if ('error' in result) throw result.error;
+      take(result);
+      onProgress(stage, ++done, held.length);
+    }
+  };
+
+  const before: number[] = [];
+  await timed('before', async () => {
+    await using scorer = await loadScorer(model, { settings: { frames: quickstartFrames } });
+    await read<ClipScore>('before', scorer.score(asked, signal), ({ score }) => before.push(score));
+  });
+
+  await timed('training', async () => {
+    const steps = new Map<string, readonly [number, number]>();
+    const train = async (member: QuickstartMember): Promise<void> => {
+      const out = join(folder, member.name);
+      const onStep = (done: number, total: number): void => {
+        steps.set(member.name, [done, total]);
+        const sum = [...steps.values()].reduce((sum, [done]) => sum + done, 0);
+        onProgress('training', sum, total * quickstartMembers.length);
+      };
+      await trainApart(memberRecipe(member, model, join(folder, 'clips.csv'), out), onStep, signal);
+    };
+    await pMap(quickstartMembers, train, { concurrency: availableParallelism() });
+  });
+
+  const ensemble: number[] = [];
+  const perMember = quickstartMembers.map((): number[] => []);
+  await timed('ensemble', async () => {
+    const members = quickstartMembers.map(({ name, weight }) => ({ path: join(folder, name), weight }));
+    await using scorer = await loadEnsemble(members);
+    await read<EnsembleScore>('ensemble', scorer.score(asked, signal), (result) => {
+      ensemble.push(result.score);
+      result.members.forEach(({ score }, i) => perMember[i]!.push(score));
+    });
+  });
+
+  const result: QuickstartResult = {
+    clips,
+    before: scored('untouched model', before),
+    members: quickstartMembers.map((member, i) => ({ ...member, ...scored(member.name, perMember[i]!) })),
+    ensemble: scored('ensemble', ensemble),
+    gain: comparePaired(
+      ensemble,
+      before,
+      held.map(({ mos }) => mos),
+      srcc,
+      { groups: held.map(({ group }) => group) },
+    ),
+    seconds: seconds as Record<QuickstartStage, number>,
+  };
+  await writeFileAtomic(join(folder, 'quickstart.json'), `${JSON.stringify(result, null, 1)}\n`);
+  return result;
+}

@@ -1,0 +1,104 @@
+// What pretraining shows and asks: pure functions of the seed, true answers, and nothing of what the quick start tests with.
+import { describe, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/index.ts';
+import { generatedScene } from '../../src/video/synthesis/index.ts';
+import { heldOutStrengths } from '../../src/study/quickstart/index.ts';
+import { questionsAbout } from '../../nano/questions.ts';
+import type { Facts, Sample } from '../../nano/samples.ts';
+import { groupsOf, makeSample } from '../../nano/samples.ts';
+import { pictureStatistics, statistics } from '../../nano/statistics.ts';
+
+const photo = generatedScene({ width: 200, height: 180, stream: randomStream(5) });
+const content = { paths: ['a'], open: () => Promise.resolve(photo) };
+const shapes = ['image', 'pair', 'video'] as const;
+const sampleOf = (shape: Sample['shape'], ...key: number[]): Promise<Sample> =>
+  makeSample(content, { shape, size: 112, count: 1 }, ...key);
+
+describe('samples', () => {
+  test('are fixed by their key', async () => {
+    for (const shape of shapes) {
+      const [one, again, other] = [
+        await sampleOf(shape, 1, 2),
+        await sampleOf(shape, 1, 2),
+        await sampleOf(shape, 1, 3),
+      ];
+      expect(again).toEqual(one);
+      expect(other.frames[0]!.data).not.toEqual(one.frames[0]!.data);
+    }
+    expect(groupsOf(1, 7)).toEqual(groupsOf(1, 7));
+  });
+
+  test('have no strength that the quick start tests with', async () => {
+    const strengths: number[] = [];
+    for (let i = 0; i < 60; i++) {
+      const { facts } = await sampleOf('image', 9, i);
+      strengths.push(...facts[0]!.applied.map(({ strength }) => strength));
+    }
+    expect(strengths.length).toBeGreaterThan(40);
+    for (const held of heldOutStrengths) {
+      expect(Math.min(...strengths.map((strength) => Math.abs(strength - held)))).toBeGreaterThan(0.03);
+    }
+  });
+
+  test('have sizes that the tower takes', () => {
+    for (let step = 0; step < 200; step++) {
+      for (const { size, count } of groupsOf(0, step)) {
+        expect(size % 28).toBe(0);
+        expect(count).toBeGreaterThan(0);
+      }
+    }
+  });
+});
+
+describe('questions', () => {
+  const known: Facts = {
+    applied: [{ kind: 'gaussian-blur', strength: 0.5 }],
+    motion: null,
+    ssim: 0.65,
+    psnr: 28.5,
+    statistics: pictureStatistics(photo),
+  };
+  const all = Array.from({ length: 300 }, (_, i) =>
+    questionsAbout({ shape: 'image', frames: [photo], facts: [known] }, randomStream(i)),
+  ).flat();
+
+  test('have true answers in the form that they ask for', () => {
+    const answers = (topic: string): Set<string> =>
+      new Set(all.filter((question) => question.topic === topic).map(({ answer }) => answer));
+    expect(answers('kind')).toEqual(new Set(['gaussian blur']));
+    expect(answers('strength:blur')).toEqual(new Set(['30', '3.0', 'moderate']));
+    expect(answers('strength:noise')).toEqual(new Set(['10', '1.0', 'none']));
+    expect(answers('ssim')).toEqual(new Set(['30', '3.0', 'medium']));
+    expect(answers('psnr')).toEqual(new Set(['30', '3.0', 'medium']));
+    for (const { question, answer } of all) {
+      if (question.includes('10 (')) expect(answer).toMatch(/^[1-5]\d$/);
+      if (question.includes('1.0 (')) expect(answer).toMatch(/^[1-5]\.\d$/);
+    }
+  });
+
+  test('about two pictures name the better one', () => {
+    const worse: Facts = { ...known, ssim: 0.4 };
+    for (let i = 0; i < 20; i++) {
+      const asked = questionsAbout({ shape: 'pair', frames: [photo, photo], facts: [worse, known] }, randomStream(i));
+      expect(asked.find(({ topic }) => topic === 'better')!.answer).toBe('second');
+    }
+  });
+});
+
+describe('statistics', () => {
+  test('stay on 1–5 and follow what they are named after', () => {
+    const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(120) };
+    const stream = randomStream(3);
+    const noisy = { ...grey, data: grey.data.map((value) => value + Math.round(25 * (stream.uniform() - 0.5))) };
+    const [flat, rough] = [pictureStatistics(grey), pictureStatistics(noisy)];
+    for (const name of Object.keys(statistics) as (keyof typeof statistics)[]) {
+      expect(flat[name]).toBeGreaterThanOrEqual(1);
+      expect(rough[name]).toBeLessThanOrEqual(5);
+    }
+    expect(rough.noise).toBeGreaterThan(flat.noise + 1);
+    expect(rough.sharpness).toBeGreaterThan(flat.sharpness + 1);
+    expect(flat.contrast).toBe(1);
+    const bright = { ...grey, data: grey.data.map((value) => value + 60) };
+    expect(pictureStatistics(bright).brightness).toBeGreaterThan(flat.brightness);
+  });
+});

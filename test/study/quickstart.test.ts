@@ -1,0 +1,91 @@
+// The quick start: which clips it makes, and the whole of it once with a tiny model.
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/index.ts';
+import { createRandomCheckpoint } from '../../src/model/index.ts';
+import { quickstartReport } from '../../src/report/index.ts';
+import {
+  heldOutStrengths,
+  mosOfGmsd,
+  planClips,
+  quickstart,
+  quickstartMembers,
+} from '../../src/study/quickstart/index.ts';
+import { generatedScene } from '../../src/video/synthesis/index.ts';
+
+const names = Array.from({ length: 20 }, (_, i) => `photo-${i}`);
+
+describe('clips of the quick start', () => {
+  test('of one photograph are all in one split', () => {
+    const plans = planClips(names, 0);
+    const splits = new Map<string, Set<string>>();
+    for (const { group, split } of plans) splits.set(group, (splits.get(group) ?? new Set()).add(split));
+    expect([...splits.values()].every((set) => set.size === 1)).toBe(true);
+    expect(plans.filter(({ split }) => split === 'test')).toHaveLength(8 * 12);
+    expect(new Set(plans.map(({ id }) => id)).size).toBe(plans.length);
+  });
+
+  test('have strengths that pretraining leaves out, each about as often', () => {
+    const strengths = planClips(names, 0).flatMap(({ kind, strength }) => (kind === 'none' ? [] : [strength]));
+    const counts = heldOutStrengths.map((held) => strengths.filter((strength) => strength === held).length);
+    expect(counts.reduce((a, b) => a + b)).toBe(strengths.length);
+    expect(Math.max(...counts)).toBeLessThan(1.3 * Math.min(...counts));
+  });
+
+  test('are another plan with another seed', () => {
+    expect(planClips(names, 1)).not.toEqual(planClips(names, 0));
+    expect(planClips(names, 1)).toEqual(planClips(names, 1));
+  });
+
+  test('get a label that falls with the deviation', () => {
+    expect(mosOfGmsd(0)).toBe(5);
+    expect(mosOfGmsd(0.3)).toBe(1);
+    expect(mosOfGmsd(0.5)).toBe(1);
+    expect(mosOfGmsd(0.075)).toBeCloseTo(3, 12);
+  });
+});
+
+test('the members have the weights, ranks and frames of the paper', () => {
+  expect(quickstartMembers.map(({ weight }) => weight)).toEqual([0.25, 0.15, 0.25, 0.1, 0.25]);
+  expect(new Set(quickstartMembers.map(({ rank }) => rank))).toEqual(new Set([32, 128]));
+  expect(new Set(quickstartMembers.map(({ frames }) => frames))).toEqual(new Set([1, 2]));
+});
+
+test('the quick start trains, scores, reports, and goes on where it was', { timeout: 240_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'quickstart-'));
+  const [model, pictures, out] = ['model', 'pictures', 'out'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await createRandomCheckpoint(model, { preset: 'tiny' });
+  mkdirSync(pictures);
+  for (let i = 0; i < 5; i++) {
+    const { width, height, data } = generatedScene({ width: 300, height: 290, stream: randomStream(i) });
+    await sharp(data, { raw: { width, height, channels: 3 } })
+      .png()
+      .toFile(join(pictures, `${i}.png`));
+  }
+  const stages: string[] = [];
+  const options = { folder: out, model, pictures, onProgress: (stage: string) => void stages.push(stage) };
+  const result = await quickstart(options);
+  expect(new Set(stages)).toEqual(new Set(['clips', 'before', 'training', 'ensemble']));
+  expect(result.clips).toHaveLength(60);
+  expect(result.ensemble.scores).toHaveLength(24);
+  result.ensemble.scores.forEach((score, i) => {
+    const mean = result.members.reduce((sum, { weight, scores }) => sum + weight * scores[i]!, 0);
+    expect(score).toBeCloseTo(mean, 10);
+  });
+  expect(JSON.parse(readFileSync(join(out, 'quickstart.json'), 'utf8'))).toEqual(JSON.parse(JSON.stringify(result)));
+
+  const page = quickstartReport(result);
+  expect(page).not.toMatch(/(?:src|href)=|@import|url\(/); // nothing from elsewhere
+  expect(page.match(/<circle/g)).toHaveLength(48);
+  expect(page).toContain('not from people');
+
+  const again = await quickstart(options);
+  expect(again.ensemble.scores).toEqual(result.ensemble.scores);
+});
