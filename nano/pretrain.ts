@@ -74,7 +74,7 @@ process.stderr.write(`${paths.length} photographs\n`);
 const initial = flags.from ?? join(out, 'initial');
 const checkpoint = await openCheckpoint(initial).catch(async () => {
   await rm(initial, { recursive: true, force: true });
-  await createRandomCheckpoint(initial, { preset: 'nano', seed, corpus: await corpus() });
+  await createRandomCheckpoint(initial, { preset: 'nano', seed, initializerRange: 0.05, corpus: await corpus() });
   return openCheckpoint(initial);
 });
 const shapes = new Map(checkpoint.names.map((name) => [name, checkpoint.stored(name).shape]));

@@ -35,34 +35,20 @@ const wordsOf = {
   quality: ['bad', 'poor', 'fair', 'good', 'excellent'],
 } as const;
 
-const endsOf = { strength: ['none', 'extreme'], amount: ['lowest', 'highest'], quality: ['worst', 'best'] } as const;
-
-/** A question whose answer is a value on 1–5. */
+/** A question whose answer is a value on 1–5: as an integer, a decimal or a word. */
 function valued(
   topic: string,
-  ask: readonly string[],
+  ask: string,
   value: number,
   scale: keyof typeof wordsOf,
   stream: RandomStream,
 ): Question {
-  const text = ask[stream.below(ask.length)]!;
-  const [low, high] = endsOf[scale];
   const form = stream.uniform();
-  if (form < 0.5) {
-    const question = `${text} 10 (${low}) to 50 (${high})`;
-    return { topic, question, answer: String(Math.round(10 * value)) };
-  }
-  if (form < 0.75) {
-    const question = `${text} 1.0 (${low}) to 5.0 (${high})`;
-    return { topic, question, answer: (Math.round(10 * value) / 10).toFixed(1) };
-  }
-  const words = wordsOf[scale];
-  const answer = words[Math.min(4, Math.floor(((value - 1) / 4) * 5))]!;
-  return { topic, question: `${text} One word, ${low} to ${high}`, answer };
+  if (form < 0.45) return { topic, question: `${ask} as integer?`, answer: String(Math.round(10 * value)) };
+  if (form < 0.6) return { topic, question: `${ask} as decimal?`, answer: (Math.round(10 * value) / 10).toFixed(1) };
+  const answer = wordsOf[scale][Math.min(4, Math.floor(((value - 1) / 4) * 5))]!;
+  return { topic, question: `${ask} in a word?`, answer };
 }
-
-/** What a sample is called. */
-const nounOf = { image: 'image', pair: 'second image', video: 'video' } as const;
 
 /** The value of SSIM, 0.3–1, on 1–5. */
 const ssimOnFive = (value: number): number => onFive(value, 0.3, 1);
@@ -71,13 +57,15 @@ const psnrOnFive = (value: number): number => onFive(value, 12, 45);
 
 const name = (kind: string): string => kind.replace('-', ' ');
 
-function kindQuestion({ applied }: Facts, noun: string, stream: RandomStream): Question {
-  const ask = [`Which distortions does this ${noun} show?`, `Name what is wrong with this ${noun}.`];
+/** Words begin as sentences do. */
+const capital = (word: string): string => `${word[0]!.toUpperCase()}${word.slice(1)}`;
+
+function kindQuestion({ applied }: Facts): Question {
   const answer = applied.length === 0 ? 'none' : applied.map(({ kind }) => name(kind)).join(', ');
-  return { topic: 'kind', question: ask[stream.below(2)]!, answer };
+  return { topic: 'kind', question: 'Which distortions?', answer };
 }
 
-function strengthQuestion({ applied }: Facts, noun: string, stream: RandomStream): Question {
+function strengthQuestions({ applied }: Facts, stream: RandomStream): Question[] {
   const names = Object.keys(families) as Family[];
   const has = (family: Family): number =>
     Math.max(
@@ -86,76 +74,60 @@ function strengthQuestion({ applied }: Facts, noun: string, stream: RandomStream
         .filter(({ kind }) => (families[family] as readonly string[]).includes(kind))
         .map(({ strength }) => strength),
     );
+  // What is there, and as much again that need not be.
   const present = names.filter((family) => has(family) > 0);
-  // Half of the questions are about what is there.
-  const pool = present.length > 0 && stream.below(2) === 0 ? present : names;
-  const family = pool[stream.below(pool.length)]!;
-  const ask = [`How strong is the ${family} of this ${noun}?`, `Rate the strength of ${family} in this ${noun}.`];
-  return valued(`strength:${family}`, ask, 1 + 4 * has(family), 'strength', stream);
+  const asked = new Set([...present, names[stream.below(names.length)]!, names[stream.below(names.length)]!]);
+  return [...asked].map((family) =>
+    valued(`strength:${family}`, `Strength of ${family}`, 1 + 4 * has(family), 'strength', stream),
+  );
 }
 
-function referenceQuestion(facts: Facts, noun: string, stream: RandomStream): Question {
-  switch (stream.below(3)) {
-    case 0:
-      return valued('ssim', [`How similar is this ${noun} to its original?`], ssimOnFive(facts.ssim), 'amount', stream);
-    case 1:
-      return valued('psnr', [`How faithful is this ${noun}?`], psnrOnFive(facts.psnr), 'amount', stream);
-    default: {
-      const value = (ssimOnFive(facts.ssim) + psnrOnFive(facts.psnr)) / 2;
-      const ask = [
-        `Rate the quality of this ${noun}.`,
-        `How good is this ${noun}: sharpness, noise, artifacts and distortions?`,
-      ];
-      return valued('quality', ask, value, 'quality', stream);
-    }
-  }
+function referenceQuestions(facts: Facts, stream: RandomStream): Question[] {
+  const [similar, faithful] = [ssimOnFive(facts.ssim), psnrOnFive(facts.psnr)];
+  return [
+    valued('ssim', 'Similarity to the original', similar, 'amount', stream),
+    valued('psnr', 'Fidelity to the original', faithful, 'amount', stream),
+    valued('quality', 'Quality', (similar + faithful) / 2, 'quality', stream),
+  ];
 }
 
-function statisticQuestion({ statistics: values }: Facts, noun: string, stream: RandomStream): Question {
-  const all = Object.keys(statistics) as Statistic[];
-  const which = all[stream.below(all.length)]!;
-  const ask = [`How high is the ${which} of this ${noun}?`, `Rate the ${which} of this ${noun}.`];
-  return valued(`statistic:${which}`, ask, values[which], 'amount', stream);
+function statisticQuestions({ statistics: values }: Facts, stream: RandomStream): Question[] {
+  return (Object.keys(statistics) as Statistic[]).map((which) =>
+    valued(`statistic:${which}`, capital(which), values[which], 'amount', stream),
+  );
 }
 
-function betterQuestion([first, second]: readonly Facts[], stream: RandomStream): Question {
+function betterQuestion([first, second]: readonly Facts[]): Question {
   const difference = first!.ssim - second!.ssim;
   const answer = Math.abs(difference) < 0.01 ? 'equal' : difference > 0 ? 'first' : 'second';
-  const ask = ['Which image is better?', 'Which of the two images has the higher quality?'];
-  return { topic: 'better', question: ask[stream.below(2)]!, answer };
+  return { topic: 'better', question: 'Which image is better?', answer };
 }
 
-function motionQuestion({ motion }: Facts, stream: RandomStream): Question {
-  if (stream.below(2) === 0) {
-    const ask = ['What is wrong with the motion of this video?', 'Which fault does the motion of this video have?'];
-    return { topic: 'motion', question: ask[stream.below(2)]!, answer: motion === null ? 'none' : name(motion.kind) };
-  }
-  const ask = ['How smooth is the motion of this video?', 'Rate the motion of this video.'];
-  return valued('motion strength', ask, 5 - 4 * (motion?.strength ?? 0), 'quality', stream);
+function motionQuestions({ motion }: Facts, stream: RandomStream): Question[] {
+  return [
+    { topic: 'motion', question: 'Which fault of motion?', answer: motion === null ? 'none' : name(motion.kind) },
+    valued('smoothness', 'Quality of motion', 5 - 4 * (motion?.strength ?? 0), 'quality', stream),
+  ];
 }
 
 /** Questions of each sample. */
-export const QUESTIONS = 5;
+export const QUESTIONS = 10;
 
 /**
- * Asks about a sample, {@link QUESTIONS} times.
- * @param sample - what is known of it
+ * Asks about a sample: what is known of it against its original always, statistics to fill up. Short questions, many to a clip: most
+ * of the cost of a clip is its rows of text.
+ * @param sample - what is known of it; of a pair, the second picture
  * @param stream - what is asked, and how
+ * @returns {@link QUESTIONS} questions
  */
 export function questionsAbout({ shape, facts }: Sample, stream: RandomStream): Question[] {
   const last = facts.at(-1)!;
-  const noun = nounOf[shape];
-  const questions = [referenceQuestion(last, noun, stream), strengthQuestion(last, noun, stream)];
-  if (shape === 'pair') questions.push(betterQuestion(facts, stream));
-  if (shape === 'video') questions.push(motionQuestion(last, stream), motionQuestion(last, stream));
-  while (questions.length < QUESTIONS) {
-    const pick = stream.uniform();
-    if (pick < 0.3) questions.push(kindQuestion(last, noun, stream));
-    else if (pick < 0.45) questions.push(strengthQuestion(last, noun, stream));
-    else if (pick < 0.65) questions.push(referenceQuestion(last, noun, stream));
-    else if (shape !== 'pair') questions.push(statisticQuestion(last, noun, stream));
-  }
-  return questions;
+  const questions = [kindQuestion(last), ...referenceQuestions(last, stream), ...strengthQuestions(last, stream)];
+  if (shape === 'pair') questions.unshift(betterQuestion(facts));
+  if (shape === 'video') questions.unshift(...motionQuestions(last, stream));
+  const more = statisticQuestions(last, stream);
+  while (questions.length < QUESTIONS) questions.push(more.splice(stream.below(more.length), 1)[0]!);
+  return questions.slice(0, QUESTIONS);
 }
 
 /** Text that the tokenizer's merges are learned from: every question and answer there may be, a few times. */

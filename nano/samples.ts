@@ -99,7 +99,7 @@ export async function makeSample(content: Content, { shape, size }: SampleGroup,
   if (shape === 'video') {
     const options = { width: size, height: size, numFrames: FRAMES, stream };
     const original = cameraMotion(enlarged(photo, Math.ceil(1.3 * size)), options);
-    const moved = await disturbMotion(original, stream);
+    const moved = disturbMotion(original, stream);
     const { frames, applied } = await disturbPictures(moved.frames, stream, 0.35);
     return { shape, frames, facts: [factsOf(original, frames, applied, moved.motion)] };
   }
@@ -171,14 +171,14 @@ async function disturbPictures(
   return { frames: out, applied };
 }
 
-async function disturbMotion(
+function disturbMotion(
   frames: readonly RgbFrame[],
   stream: RandomStream,
-): Promise<Pick<Sample, 'frames'> & Pick<Facts, 'motion'>> {
+): Pick<Sample, 'frames'> & Pick<Facts, 'motion'> {
   if (stream.uniform() < 0.25) return { frames: [...frames], motion: null };
   const kind = motionKinds[stream.below(motionKinds.length)]!;
   const strength = strengthOf(stream);
-  return { frames: await motionDistortions[kind](frames, strength, stream), motion: { kind, strength } };
+  return { frames: motionDistortions[kind](frames, strength, stream), motion: { kind, strength } };
 }
 
 function factsOf(

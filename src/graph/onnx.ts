@@ -45,6 +45,8 @@ interface Emitter {
   dims(shape: Shape): string;
   /** A constant of zeros or another number, of the given dtype, shape []. */
   fill(value: number, dtype: DType): string;
+  /** Whether the graph will run on WebGPU, which lacks some ops. */
+  readonly isWebgpu: boolean;
 }
 
 type Form<Op extends OpName> = (e: Emitter, node: Value<Op>, inputs: string[], output: string) => void;
@@ -101,8 +103,17 @@ const forms: { [Op in OpName]: Form<Op> | null } = {
     ),
   matmul: (e, n, inputs, output) => {
     const { transA, transB } = n.attributes;
-    if (!transA && !transB) e.node('MatMul', inputs, {}, output);
-    else e.node('FusedMatMul', inputs, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 }, output, 'com.microsoft');
+    if ((transA || transB) && !e.isWebgpu) {
+      e.node('FusedMatMul', inputs, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 }, output, 'com.microsoft');
+    } else {
+      // Gemm could do it for matrices, but with b turned it takes three times as long (docs/gpu.md).
+      const turned = inputs.map((name, i) => {
+        if (![transA, transB][i]) return name;
+        const axes = n.inputs[i]!.shape.map((_, axis) => axis);
+        return e.node('Transpose', [name], { perm: [...axes.slice(0, -2), axes.at(-1), axes.at(-2)].join(' ') });
+      });
+      e.node('MatMul', turned, {}, output);
+    }
   },
   reshape: (e, n, [x], output) => e.node('Reshape', [x!, e.dims(n.shape)], { allowzero: 1 }, output),
   expand: (e, n, [x], output) => e.node('Expand', [x!, e.dims(n.shape)], {}, output),
@@ -123,7 +134,13 @@ const forms: { [Op in OpName]: Form<Op> | null } = {
   scatterAdd: (e, n, [rows, indices], output) => {
     const zeros = e.node('Expand', [e.fill(0, n.dtype), e.dims(n.shape)]);
     const column = e.node('Unsqueeze', [indices!, e.ints([-1])]);
-    e.node('ScatterND', [zeros, column, rows!], { reduction: 'add' }, output);
+    if (e.isWebgpu) e.node('ScatterND', [zeros, column, rows!], { reduction: 'add' }, output);
+    else {
+      // On the CPU, threads of ScatterND that add to the same row lose what the other added
+      // (https://github.com/microsoft/onnxruntime/issues/18048); ScatterElements has one thread.
+      const each = e.node('Expand', [column, e.dims(n.inputs[0]!.shape)]);
+      e.node('ScatterElements', [zeros, each, rows!], { axis: 0, reduction: 'add' }, output);
+    }
   },
 };
 
@@ -135,29 +152,35 @@ export interface OnnxModel {
   weightsFolder: string | null;
   /** The graph's inputs, by name. */
   inputs: Map<string, Value<'input'>>;
+  /** Nodes on columns of 32-bit hashes, those aside that no GPU has: by their names in the file. */
+  hashNodes: string[];
 }
 
 /**
  * Writes the graph below some values.
  * @param outputs - values by the name that they get as outputs
+ * @param isWebgpu - whether it is for WebGPU; default false
  * @throws Error when weights lie in more than one folder, two inputs share a name, or a symbol is no input's dimension
  */
-export function writeOnnx(outputs: Readonly<Record<string, Value>>): OnnxModel {
-  const writer = new Writer(valuesBelow(Object.values(outputs)));
+export function writeOnnx(outputs: Readonly<Record<string, Value>>, isWebgpu = false): OnnxModel {
+  const writer = new Writer(valuesBelow(Object.values(outputs)), isWebgpu);
   return writer.finish(outputs);
 }
 
 class Writer implements Emitter {
+  readonly isWebgpu: boolean;
   private readonly values: Value[];
   private readonly nodes: NodeProto[] = [];
   private readonly initializers = new Map<string, TensorProto>();
   private readonly inputs = new Map<string, Value<'input'>>();
   private readonly dimNames = new Map<string, string>();
   private weightsFolder: string | null = null;
+  private readonly hashNodes: string[] = [];
   private extra = 0;
 
-  constructor(values: Value[]) {
+  constructor(values: Value[], isWebgpu: boolean) {
     this.values = values;
+    this.isWebgpu = isWebgpu;
     for (const value of values) {
       if (!isOp(value, 'input')) continue;
       const { name } = value.attributes;
@@ -189,7 +212,7 @@ class Writer implements Emitter {
       },
     });
     const bytes = toBinary(ModelProtoSchema, model);
-    return { bytes, weightsFolder: this.weightsFolder, inputs: this.inputs };
+    return { bytes, weightsFolder: this.weightsFolder, inputs: this.inputs, hashNodes: this.hashNodes };
   }
 
   private emit(value: Value): void {
@@ -201,6 +224,12 @@ class Writer implements Emitter {
     } else if (!isOp(value, 'input') && !isOp(value, 'seam')) {
       const form = forms[value.op] as Form<OpName>;
       form(this, value, value.inputs.map(nameOf), name);
+      if (value.dtype === 'uint32' && value.shape.at(-1) === 1 && value.op !== 'bitXor' && value.op !== 'shiftRight') {
+        // Short: a large model has thousands, and a list of them must not be long.
+        const short = `h${this.hashNodes.length.toString(36)}`;
+        this.nodes.at(-1)!.name = short;
+        this.hashNodes.push(short);
+      }
     }
   }
 

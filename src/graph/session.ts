@@ -79,14 +79,18 @@ export async function compile<Names extends string>(
   outputs: Readonly<Record<Names, Value>>,
   options: RunOptions = {},
 ): Promise<Session<Names>> {
-  const model = writeOnnx(outputs);
   const { provider = 'cpu', threads = 0, prepack = true } = options;
+  const isWebgpu = provider === 'webgpu';
+  const model = writeOnnx(outputs, isWebgpu);
+  // WebGPU has no bitwise ops: half of a hash on the GPU would be copied forth and back, and each copy back waits for the GPU.
+  const forced = model.hashNodes.slice(0, 1800); // more would not fit into an option's 8,192 bytes
+  const place = isWebgpu && forced.length > 0 ? { name: provider, forceCpuNodeNames: forced } : provider;
   const session: Record<string, unknown> = {};
   if (!prepack) session['disable_prepacking'] = '1';
   if (model.weightsFolder !== null) session['model_external_initializers_file_folder_path'] = model.weightsFolder;
   const open = (): Promise<ort.InferenceSession> =>
     ort.InferenceSession.create(model.bytes, {
-      executionProviders: [provider],
+      executionProviders: [place],
       intraOpNumThreads: threads,
       // Shapes change from clip to clip: a pattern of one run would only hold memory for the next (docs/engine.md).
       enableMemPattern: false,

@@ -11,8 +11,14 @@ export function text(value: string | number): Html {
   return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
+/** A cell that is HTML already. */
+export interface HtmlCell {
+  /** What stands in it. */
+  html: Html;
+}
+
 /** A cell of a table. */
-export type ReportCell = string | number | { html: Html };
+export type ReportCell = string | number | HtmlCell;
 
 /**
  * A table.

@@ -6,7 +6,6 @@ import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
 import type { ScorerOptions } from '../../score/index.ts';
 import { loadScorer } from '../../score/index.ts';
-import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
 import type { BadRow, InputFlags, NamedClip } from '../inputs.ts';
 import { findClips } from '../inputs.ts';
@@ -18,8 +17,8 @@ import { openScoreOutput } from '../score-output.ts';
 
 /** Flags of `score`. */
 export interface ScoreFlags extends InputFlags {
-  /** Run folder, adapter or model folder; default: the adapter that ships. */
-  with?: string;
+  /** Run folder, adapter or model folder. */
+  with: string;
   /** The base model. */
   model?: string;
   /** File that gets the scores. */
@@ -48,22 +47,15 @@ export interface ScoreFlags extends InputFlags {
 export async function score(inputs: string[], flags: ScoreFlags): Promise<void> {
   const { count, items } = await findClips(inputs, flags);
   const done = await finishedClips(flags);
-  if (flags.with === undefined && flags.model !== undefined) {
-    throw new UserError('bad-input', '--model: expected --with ADAPTER beside it, got none', {
-      hint: 'A model alone scores with --with MODEL.',
-    });
-  }
-  const source = flags.with ?? embeddedAdapter();
-  const model = flags.with === undefined ? embeddedModel() : flags.model;
   const options: ScorerOptions = {
-    ...(model === undefined ? {} : { model }),
+    ...(flags.model === undefined ? {} : { model: flags.model }),
     ...(flags.workers === undefined ? {} : { workers: flags.workers }),
     ...(flags.cache === false ? { cache: false } : {}),
     onNote: (text) => process.stderr.write(`note: ${text}\n`),
     run: runOptions(flags),
   };
-  const hasMembers = await isEnsemble(source);
-  await using scorer = await (hasMembers ? loadEnsemble(source, options) : loadScorer(source, options));
+  const hasMembers = await isEnsemble(flags.with);
+  await using scorer = await (hasMembers ? loadEnsemble(flags.with, options) : loadScorer(flags.with, options));
   for (const note of scorer.notes) process.stderr.write(`note: ${note}\n`);
   const about = 'about' in scorer ? scorer.about : null;
   await using output = await openScoreOutput(flags, 'members' in scorer ? scorer.members.length : 0, about !== null);
