@@ -12,6 +12,6 @@ export type { PictureDistortionKind } from './picture-distortions.ts';
 export { pictureDistortions } from './picture-distortions.ts';
 export type { SceneOptions } from './generated-scene.ts';
 export { generatedScene } from './generated-scene.ts';
-export type { FrameDistortion } from './types.ts';
+export type { FrameDistortion, ImmediateDistortion, LaterDistortion } from './types.ts';
 export type { WriteClipOptions } from './write-clip.ts';
 export { writeClip } from './write-clip.ts';

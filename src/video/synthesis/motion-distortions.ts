@@ -3,7 +3,7 @@ import type { RandomStream } from '../../core/index.ts';
 import { invariant } from '../../core/index.ts';
 import type { RgbFrame } from '../types.ts';
 import { expose } from './tone.ts';
-import type { FrameDistortion } from './types.ts';
+import type { ImmediateDistortion } from './types.ts';
 import { checkDistortion, geometric } from './types.ts';
 
 type Frames = readonly RgbFrame[];
@@ -28,7 +28,7 @@ function inTime(distort: (frames: Frames, strength: number, stream: RandomStream
  * | `flicker` | exposure of each frame, evenly distributed; greatest distance from right, stops | 0.1·(1.6/0.1)^s | 0.13 | 0.4 | 1.6 |
  * | `shake` | displacement of each frame in whole pixels, edges repeated, never as the frame before; standard deviation across and down, share of the shorter side | 0.002·(0.05/0.002)^s | 0.3% | 1% | 5% |
  */
-export const motionDistortions = {
+export const motionDistortions: Readonly<Record<MotionDistortionKind, ImmediateDistortion>> = {
   /** The picture stands still for a while. */
   frozen: inTime((frames, s, stream) => {
     const numRepeats = numOf(s, frames.length - 1);
@@ -73,10 +73,10 @@ export const motionDistortions = {
       return displace(frame, to[0], to[1]);
     });
   }),
-} as const satisfies Record<string, FrameDistortion>;
+};
 
 /** Names of {@link motionDistortions}. */
-export type MotionDistortionKind = keyof typeof motionDistortions;
+export type MotionDistortionKind = 'frozen' | 'dropped' | 'judder' | 'flicker' | 'shake';
 
 /** A share of n things as a number of them, at least one. */
 function numOf(share: number, n: number): number {

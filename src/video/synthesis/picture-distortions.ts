@@ -7,7 +7,7 @@ import { jpegQuality, recompressJpeg } from './jpeg.ts';
 import { chromaNoise, gaussianNoise, impulseNoise } from './noise.ts';
 import { downscale, pixelate, sharpen } from './resolution.ts';
 import { castColour, expose, lowerContrast, posterise, saturate } from './tone.ts';
-import type { FrameDistortion } from './types.ts';
+import type { ImmediateDistortion, LaterDistortion } from './types.ts';
 import { checkDistortion, geometric } from './types.ts';
 
 type Frames = readonly RgbFrame[];
@@ -32,6 +32,9 @@ const turn = 2 * Math.PI;
 /** FFmpeg's `FF_QP2LAMBDA`. */
 const lambdaPerScale = 118;
 const rounded = (value: number): string => String(Math.round(value));
+
+/** Kinds that go through a real codec. */
+type CodedKind = 'jpeg' | 'h264' | 'hevc' | 'av1' | 'mjpeg';
 
 /**
  * Distortions of each picture of a clip: with the same parameters for all of its frames, noise apart, which differs from frame to
@@ -65,7 +68,9 @@ const rounded = (value: number): string => String(Math.round(value));
  * picture one keyframe; `jpeg` codes each frame for itself. They throw a `UserError` `not-supported` where FFmpeg was built without
  * the encoder. `jpeg` and the codecs answer later, the others at once.
  */
-export const pictureDistortions = {
+export const pictureDistortions: Readonly<
+  Record<Exclude<PictureDistortionKind, CodedKind>, ImmediateDistortion> & Record<CodedKind, LaterDistortion>
+> = {
   /** Gaussian blur. */
   'gaussian-blur': now((frames, s) => gaussianBlur(frames, geometric(0.45, 5.5, s))),
   /** The blur of a straight movement in a random direction. */
@@ -140,7 +145,24 @@ export const pictureDistortions = {
       quality: Math.round(geometric(2, 31, s) * lambdaPerScale),
     }),
   ),
-} as const satisfies Record<string, FrameDistortion>;
+};
 
 /** Names of {@link pictureDistortions}. */
-export type PictureDistortionKind = keyof typeof pictureDistortions;
+export type PictureDistortionKind =
+  | CodedKind
+  | 'gaussian-blur'
+  | 'motion-blur'
+  | 'defocus'
+  | 'gaussian-noise'
+  | 'chroma-noise'
+  | 'impulse-noise'
+  | 'banding'
+  | 'downscale'
+  | 'pixelate'
+  | 'overexposure'
+  | 'underexposure'
+  | 'low-contrast'
+  | 'desaturation'
+  | 'oversaturation'
+  | 'colour-cast'
+  | 'sharpening-halo';

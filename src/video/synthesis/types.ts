@@ -17,6 +17,16 @@ export type FrameDistortion = (
   stream: RandomStream,
 ) => RgbFrame[] | Promise<RgbFrame[]>;
 
+/** A {@link FrameDistortion} that answers at once. */
+export type ImmediateDistortion = (frames: readonly RgbFrame[], strength: number, stream: RandomStream) => RgbFrame[];
+
+/** A {@link FrameDistortion} that answers later. */
+export type LaterDistortion = (
+  frames: readonly RgbFrame[],
+  strength: number,
+  stream: RandomStream,
+) => Promise<RgbFrame[]>;
+
 /**
  * Checks what a distortion is given.
  * @param frames - a clip

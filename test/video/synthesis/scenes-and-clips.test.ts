@@ -183,6 +183,19 @@ describe('writeClip', () => {
     expect((await readdir(await folder)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
+  it('gives the same bytes however often it is run', async () => {
+    const stream = randomStream(8);
+    const photo = generatedScene({ width: 320, height: 320, stream });
+    const moved = cameraMotion(photo, { width: 224, height: 224, numFrames: 8, stream });
+    const files = new Set<string>();
+    const path = join(await folder, 'again.mp4');
+    for (let i = 0; i < 24; i++) {
+      await writeClip(path, moved, { fps: 8 });
+      files.add((await readFile(path)).toString('base64'));
+    }
+    expect(files.size).toBe(1);
+  });
+
   it.each([
     ['no frames', [], { fps: 25 }, 'at least one frame, got none'],
     ['odd sides', [flat(1, 33, 32)], { fps: 25 }, 'even sides of at least 16 pixels, got 33×32'],
