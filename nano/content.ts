@@ -2,9 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
 import { readManifest, rowsOfSplit } from '../src/dataset/index.ts';
 import type { RgbFrame } from '../src/video/index.ts';
+import { openPhoto } from '../src/video/synthesis/index.ts';
 
 /** Where pictures come from. */
 export interface ContentOptions {
@@ -64,26 +64,11 @@ export function createPhotos(maxBytes: number): (path: string) => Promise<RgbFra
   return async (path) => {
     const known = kept.get(path);
     if (known !== undefined) return known;
-    const { data, info } = await sharp(path)
-      .autoOrient()
-      .resize(MAX_SIDE, MAX_SIDE, { fit: 'inside', withoutEnlargement: true })
-      .flatten({ background: '#fff' })
-      .toColourspace('srgb')
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    const { width, height } = info;
-    const pixels = (info.channels as number) === 3 ? new Uint8Array(data) : grey(data, info.channels);
-    const frame: RgbFrame = { width, height, data: pixels };
-    if (bytes + pixels.length <= maxBytes) {
-      bytes += pixels.length;
+    const frame = await openPhoto(path, MAX_SIDE);
+    if (bytes + frame.data.length <= maxBytes) {
+      bytes += frame.data.length;
       kept.set(path, frame);
     }
     return frame;
   };
-}
-
-function grey(data: Uint8Array, channels: number): Uint8Array {
-  const pixels = new Uint8Array((data.length / channels) * 3);
-  for (let i = 0; i < pixels.length / 3; i++) pixels.fill(data[i * channels]!, 3 * i, 3 * i + 3);
-  return pixels;
 }

@@ -41,7 +41,7 @@ export function openParallelStep(
   const entry = JSON.stringify(new URL('./step-worker.ts', import.meta.url).href);
   const source = `import('tsx/esm/api').then(({ register }) => { register(); return import(${entry}); })`;
   const workers = buffers.map((buffer, worker) => {
-    const workerData: WorkerSetup = { ...setup, worker, numWorkers, parameters: shared, gradients: buffer };
+    const workerData: WorkerSetup = { ...setup, worker, numWorkers, shapes, parameters: shared, gradients: buffer };
     return new Worker(source, { eval: true, workerData });
   });
   const ask = (worker: Worker, step: number): Promise<WorkerAnswer> =>

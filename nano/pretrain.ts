@@ -1,9 +1,10 @@
-// Pretrains models/nano from scratch: `npm run nano:pretrain -- --help`. What it learns, from what, and what came of it: docs/nano.md.
-import { rm } from 'node:fs/promises';
+// Pretrains a small model from scratch: `npm run nano:pretrain -- --help`. What it learns, from what, and what came of it: docs/nano.md.
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { randomStream } from '../src/core/index.ts';
-import { openJsonLines, truncateJsonLines, writeFolderAtomic } from '../src/files/index.ts';
+import { UserError, randomStream, show } from '../src/core/index.ts';
+import { openJsonLines, readJson, truncateJsonLines, writeFileAtomic, writeFolderAtomic } from '../src/files/index.ts';
 import type { Checkpoint } from '../src/model/index.ts';
 import { createRandomCheckpoint, openCheckpoint, writeCheckpoint } from '../src/model/index.ts';
 import {
@@ -49,7 +50,7 @@ const { values: flags } = parseArgs({
 if (flags.help) {
   console.log(`npm run nano:pretrain -- [--pictures DIR]… [--manifest FILE [--preset NAME] [--split NAME]] [options]
 
-Pretrains the model that ships, from random weights, on distorted pictures and clips. Run again, it goes on where it was stopped.
+Pretrains a small model, from random weights, on distorted pictures and clips. Run again, it goes on where it was stopped.
   --pictures DIR       a folder of photographs; may be given several times
   --manifest FILE      a table of photographs; only their files are used, --split those of one split
   --out DIR            default runs/nano-pretrain; model/ in it is the result
@@ -62,6 +63,16 @@ Pretrains the model that ships, from random weights, on distorted pictures and c
 }
 const [seed, totalSteps, saveEvery] = [Number(flags.seed), Number(flags.steps), Number(flags['save-every'])];
 const learningRate = Number(flags['learning-rate']);
+for (const [name, value] of Object.entries({
+  steps: totalSteps,
+  seed,
+  'save-every': saveEvery,
+  'learning-rate': learningRate,
+})) {
+  if (!(value >= 0) || (name !== 'learning-rate' && !Number.isInteger(value))) {
+    throw new UserError('bad-input', `--${name}: expected a number, got ${String(flags[name as keyof typeof flags])}`);
+  }
+}
 const { out } = flags;
 
 const manifest =
@@ -71,12 +82,12 @@ const manifest =
 const paths = await listPictures({ pictures: flags.pictures, manifest });
 process.stderr.write(`${paths.length} photographs\n`);
 
+await keepSettings();
 const initial = flags.from ?? join(out, 'initial');
-const checkpoint = await openCheckpoint(initial).catch(async () => {
-  await rm(initial, { recursive: true, force: true });
+if (flags.from === undefined && !existsSync(initial)) {
   await createRandomCheckpoint(initial, { preset: 'nano', seed, initializerRange: 0.05, corpus: await corpus() });
-  return openCheckpoint(initial);
-});
+}
+const checkpoint = await openCheckpoint(initial);
 const shapes = new Map(checkpoint.names.map((name) => [name, checkpoint.stored(name).shape]));
 const parameters = await readWeights(checkpoint);
 const count = [...parameters.values()].reduce((total, { length }) => total + length, 0);
@@ -155,4 +166,25 @@ async function corpus(): Promise<string> {
     600,
     (i) => randomStream(seed, 5, i),
   );
+}
+
+/** A run goes on with what it was begun with, or not at all. */
+async function keepSettings(): Promise<void> {
+  const settings = {
+    seed,
+    totalSteps,
+    learningRate,
+    from: flags.from ?? null,
+    photographs: paths.length,
+    workers: WORKERS,
+  };
+  const file = join(out, 'settings.json');
+  await mkdir(out, { recursive: true });
+  const before = await readJson(file);
+  if (before === undefined) await writeFileAtomic(file, `${JSON.stringify(settings, null, 2)}\n`);
+  else if (JSON.stringify(before) !== JSON.stringify(settings)) {
+    throw new UserError('bad-input', `${file}: expected ${show(settings)}, got ${show(before)}`, {
+      hint: 'That is what the run was begun with: say the same, or choose another --out.',
+    });
+  }
 }

@@ -88,7 +88,7 @@ const GENERATED = 12;
  * Makes a sample.
  * @param content - photographs
  * @param group - its shape and size
- * @param key - integers that name it: seed, step, group, place in the group
+ * @param key - integers that name it: seed, round, worker, group, place in the group
  */
 export async function makeSample(content: Content, { shape, size }: SampleGroup, ...key: number[]): Promise<Sample> {
   const stream = randomStream(...key);

@@ -8,6 +8,7 @@ import { createPhotos } from './content.ts';
 import { lessonOf } from './learn.ts';
 import type { Sample } from './samples.ts';
 import { groupsOf, makeSample } from './samples.ts';
+import type { Shapes } from './shared-numbers.ts';
 import { copyInto, viewsOf } from './shared-numbers.ts';
 
 /** What a worker is started with. */
@@ -24,6 +25,8 @@ export interface WorkerSetup {
   paths: readonly string[];
   /** Bytes of decoded photographs that are kept. */
   maxBytes: number;
+  /** Names and shapes of what trains, in the order in which they lie in memory. */
+  shapes: Shapes;
   /** Current parameters. */
   parameters: SharedArrayBuffer;
   /** Where the gradients go. */
@@ -44,7 +47,7 @@ export interface WorkerAnswer {
 
 const port = parentPort;
 invariant(port !== null, 'step-worker.ts runs in a worker thread');
-const { worker, numWorkers, model, seed, paths, maxBytes, parameters, gradients } = workerData as WorkerSetup;
+const { worker, numWorkers, model, seed, paths, maxBytes, shapes, parameters, gradients } = workerData as WorkerSetup;
 const content = { paths, open: createPhotos(maxBytes) };
 const checkpoint = await openCheckpoint(model);
 const questioner = await loadQuestioner(checkpoint, {
@@ -62,8 +65,12 @@ const step = await compileStep({
   firstLayer: 0,
   run: { threads: 1, prepack: false },
 });
-const current = viewsOf(parameters, step.parameters);
-const sums = viewsOf(gradients, step.parameters);
+invariant(
+  [...step.parameters.keys()].sort().join() === [...shapes.keys()].sort().join(),
+  'the step trains other parameters than the run',
+);
+const current = viewsOf(parameters, shapes);
+const sums = viewsOf(gradients, shapes);
 // ONNX Runtime takes no shared memory.
 const own = new Map([...current].map(([name, values]) => [name, new Float32Array(values.length)]));
 

@@ -24,9 +24,15 @@ export function joinQuestions(examples: readonly Example[], count: number): Exam
   let row = count;
   examples.forEach((example, i) => {
     const own = example.tokenIds.length;
-    const same = example.tokenIds.subarray(0, count).every((token, at) => token === tokenIds[at]);
+    const same = [0, 1, 2].every((axis) =>
+      example.positions
+        .subarray(axis * own, axis * own + count)
+        .every((position, at) => position === first.positions[axis * first.tokenIds.length + at]),
+    );
+    const alike = (a: Int32Array, b: Int32Array): boolean => a.subarray(0, count).every((value, at) => value === b[at]);
+    const begins = same && alike(example.tokenIds, first.tokenIds) && alike(example.visionSlots, first.visionSlots);
     const ordinary = example.visionSlots.subarray(count).every((slot) => slot < 0);
-    invariant(same && ordinary && own > count, `example ${i} does not begin with the ${count} rows of the first`);
+    invariant(begins && ordinary && own > count, `example ${i} does not begin with the ${count} rows of the first`);
     invariant(
       example.branchParent.every((parent) => parent < 0),
       `example ${i} has branches of its own`,

@@ -60,7 +60,7 @@ export interface Card {
   format: 1;
   /** Hash of the base model, as `Checkpoint.hash` gives it; null for a model of its own. */
   baseHash: string | null;
-  /** Folder or name of the base model; one that begins with a dot is relative to the card's folder. Null for a model of its own. */
+  /** Folder or name of the base model; null for a model of its own. */
   baseModel: string | null;
   /** Frames: which, how many, how large. The video layer's settings. */
   frames: Record<string, string | number | null>;

@@ -49,7 +49,7 @@ export const modelSizes: Readonly<
     },
   },
   nano: {
-    about: 'about 4 million parameters, those of the model that ships',
+    about: 'about 4 million parameters, for npm run nano:pretrain',
     text: {
       hiddenSize: 192,
       numLayers: 4,

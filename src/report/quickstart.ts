@@ -96,8 +96,8 @@ export function quickstartReport(result: QuickstartResult): Html {
       title: 'What was done',
       body: [
         paragraph(
-          `${clips.length} clips of ${photographs} photographs under a moving camera, each undistorted or with one distortion at a ` +
-            `strength that the model has not met; ${numTrain} of them to train on, ${held.length} of other photographs held out. ` +
+          `${clips.length} clips of ${photographs} photographs under a moving camera, each undistorted or with one distortion at a known ` +
+            `strength; ${numTrain} of them to train on, ${held.length} of other photographs held out. ` +
             'The label is 5 − 4·√(GMSD / 0.3), at least 1. Five LoRA adapters by the paper’s recipe (ranks 32 and 128, one and two ' +
             'frames), combined with the paper’s weights. The intervals are of a bootstrap over few photographs, and so somewhat narrow.',
         ),

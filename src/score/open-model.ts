@@ -65,9 +65,7 @@ async function loadAdapter(
   open: (source: string) => Promise<Checkpoint>,
 ): Promise<OpenedModel> {
   const card = await readCard(folder);
-  const named = card?.baseModel ?? null;
-  const inCard = named !== null && /^\.\.?(?:\/|$)/.test(named) ? join(folder, named) : named;
-  const base = model ?? inCard ?? (await readAdapterConfig(folder)).baseModel;
+  const base = model ?? card?.baseModel ?? (await readAdapterConfig(folder)).baseModel;
   const hint = 'Say where it is: --model FOLDER, or the option model.';
   if (base === null) {
     throw new UserError('bad-checkpoint', `${folder}: expected its base model, got an adapter that names none`, {

@@ -43,6 +43,8 @@ export interface Ensemble {
   readonly members: readonly Required<EnsembleMember>[];
   /** The scale that scores are given on: that of all members. */
   readonly scale: MosScale;
+  /** What the members' cards say they were trained on and how far to trust them, each text once; null where none says so. */
+  readonly about: string | null;
   /** What a user should know, such as that a member was never trained for this. */
   readonly notes: readonly string[];
   /**
@@ -86,7 +88,8 @@ export async function loadEnsemble(
     return {
       members: asked.map(({ path }, i) => ({ path, weight: weights[i]! })),
       scale,
-      notes: members.flatMap(notesOn),
+      about: aboutAll(members),
+      notes: [...new Set(members.flatMap(notesOn))],
       score: async function* (clips, signal) {
         for await (const result of readClips(members, clips, { ...options, signal })) {
           yield 'error' in result ? result : { clip: result.clip, ...combine(result.readings, weights) };
@@ -167,6 +170,11 @@ export function combine(readings: readonly ClipReading[], weights: readonly numb
     cached: readings.every(({ cached }) => cached),
     members: [...readings],
   };
+}
+
+function aboutAll(members: readonly Member[]): string | null {
+  const texts = new Set(members.flatMap(({ about }) => about ?? []));
+  return texts.size === 0 ? null : [...texts].join(' | ');
 }
 
 function commonScale(members: readonly Member[]): MosScale {

@@ -88,6 +88,17 @@ describe('questions in one example', () => {
   test('that do not begin alike are refused', () => {
     const other = { ...examples[1]!, tokenIds: examples[1]!.tokenIds.map((token, i) => (i === 3 ? token + 1 : token)) };
     expect(() => joinQuestions([examples[0]!, other], shared)).toThrow('does not begin');
+    const turned = {
+      ...examples[1]!,
+      positions: examples[1]!.positions.map((position, i) => (i === 9 ? position + 1 : position)),
+    };
+    expect(() => joinQuestions([examples[0]!, turned], shared)).toThrow('does not begin');
+    const branched = {
+      ...examples[1]!,
+      branchParent: examples[1]!.branchParent.map((_, i) => (i === shared + 2 ? 3 : -1)),
+    };
+    expect(() => joinQuestions([examples[0]!, branched], shared)).toThrow('branches of its own');
+    expect(() => joinQuestions(examples, examples[0]!.promptLength + 1)).toThrow(/beginning|begin/);
     expect(() => joinQuestions([], shared)).toThrow('no examples');
   });
 });

@@ -57,7 +57,7 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   const hasMembers = await isEnsemble(flags.with);
   await using scorer = await (hasMembers ? loadEnsemble(flags.with, options) : loadScorer(flags.with, options));
   for (const note of scorer.notes) process.stderr.write(`note: ${note}\n`);
-  const about = 'about' in scorer ? scorer.about : null;
+  const { about } = scorer;
   await using output = await openScoreOutput(flags, 'members' in scorer ? scorer.members.length : 0, about !== null);
   // Rows of a table would be drawn over.
   const isTable = flags.out === undefined && flags.json !== true && flags.csv !== true;

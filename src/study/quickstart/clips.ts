@@ -3,14 +3,19 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pMap from 'p-map';
-import sharp from 'sharp';
 import type { RandomStream } from '../../core/index.ts';
 import { UserError, randomStream, shuffledIndices } from '../../core/index.ts';
 import { formatCsv } from '../../dataset/index.ts';
 import { writeFileAtomic } from '../../files/index.ts';
 import { gmsd, meanOverFrames } from '../../metrics/full-reference/index.ts';
 import type { RgbFrame } from '../../video/index.ts';
-import { cameraMotion, motionDistortions, pictureDistortions, writeClip } from '../../video/synthesis/index.ts';
+import {
+  cameraMotion,
+  motionDistortions,
+  openPhoto,
+  pictureDistortions,
+  writeClip,
+} from '../../video/synthesis/index.ts';
 import { heldOutStrengths } from './levels.ts';
 
 /** A clip of the quick start. */
@@ -111,6 +116,11 @@ export async function makeClips(
   const nameOf = (file: string): string => file.replace(/\.\w+$/, '');
   const plans = planClips(files.map(nameOf), seed);
   const byName = new Map(files.map((file) => [nameOf(file), join(pictures, file)]));
+  if (byName.size < files.length) {
+    throw new UserError('bad-input', `${pictures}: expected photographs of different names, got two of one name`, {
+      hint: 'Names are told apart without their endings.',
+    });
+  }
   let done = 0;
   const make = async (plan: Plan, i: number): Promise<QuickstartClip> => {
     const photo = await openPhoto(byName.get(plan.group)!);
@@ -132,11 +142,6 @@ export async function makeClips(
   const header = ['video', 'mos', 'group', 'split', 'kind', 'strength', 'gmsd'];
   await writeFileAtomic(join(folder, 'clips.csv'), formatCsv(header, rows));
   return clips;
-}
-
-async function openPhoto(path: string): Promise<RgbFrame> {
-  const { data, info } = await sharp(path).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, data };
 }
 
 async function distort(

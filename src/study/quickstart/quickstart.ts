@@ -1,10 +1,13 @@
 // The quick start: a small data set, five adapters, and what they and their ensemble reach on clips that were held out.
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import pMap from 'p-map';
-import { writeFileAtomic } from '../../files/index.ts';
+import { UserError, show } from '../../core/index.ts';
+import { readJson, writeFileAtomic } from '../../files/index.ts';
 import type { Comparison, Evaluation } from '../../metrics/index.ts';
 import { comparePaired, evaluate, srcc } from '../../metrics/index.ts';
+import { openCheckpoint } from '../../model/index.ts';
 import type { Clip, ClipScore, FailedClip } from '../../score/index.ts';
 import { loadScorer } from '../../score/index.ts';
 import type { EnsembleScore } from '../ensemble.ts';
@@ -53,6 +56,8 @@ export interface QuickstartOptions {
   pictures: string;
   /** Fixes clips and split; default 0. */
   seed?: number;
+  /** The adapters that are trained; default {@link quickstartMembers}. */
+  members?: readonly QuickstartMember[];
   /** Told how far a part is. */
   onProgress?: (stage: QuickstartStage, done: number, total: number) => void;
   /** Stops it with its reason. */
@@ -66,7 +71,7 @@ export interface QuickstartOptions {
  * @returns scores and agreement
  */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
-  const { folder, model, pictures, seed = 0, onProgress = () => {}, signal } = options;
+  const { folder, model, pictures, seed = 0, members = quickstartMembers, onProgress = () => {}, signal } = options;
   const seconds: Partial<Record<QuickstartStage, number>> = {};
   const timed = async <T>(stage: QuickstartStage, work: () => Promise<T>): Promise<T> => {
     const started = performance.now();
@@ -74,6 +79,9 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     seconds[stage] = (performance.now() - started) / 1000;
     return result;
   };
+
+  await openCheckpoint(model); // what is wrong with it is said before anything is made
+  await keepSettings(folder, { model: resolve(model), pictures: resolve(pictures), seed });
 
   const clips = await timed('clips', () =>
     makeClips(folder, pictures, { seed, signal, onProgress: (done, total) => onProgress('clips', done, total) }),
@@ -110,23 +118,36 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
 
   await timed('training', async () => {
     const steps = new Map<string, readonly [number, number]>();
-    const train = async (member: QuickstartMember): Promise<void> => {
+    const train = async (member: QuickstartMember, ended: AbortSignal): Promise<void> => {
       const out = join(folder, member.name);
       const onStep = (done: number, total: number): void => {
         steps.set(member.name, [done, total]);
         const sum = [...steps.values()].reduce((sum, [done]) => sum + done, 0);
-        onProgress('training', sum, total * quickstartMembers.length);
+        onProgress('training', sum, total * members.length);
       };
-      await trainApart(memberRecipe(member, model, join(folder, 'clips.csv'), out), onStep, signal);
+      await trainApart(memberRecipe(member, model, join(folder, 'clips.csv'), out), onStep, ended);
     };
-    await pMap(quickstartMembers, train, { concurrency: availableParallelism() });
+    const failed = new AbortController();
+    const either = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+    const trainings = members.map((member) => () => train(member, either));
+    const settled = await pMap(
+      trainings,
+      (start) =>
+        start().catch((error: unknown) => {
+          failed.abort(error); // the others end, too
+          return error;
+        }),
+      { concurrency: availableParallelism() },
+    );
+    const error = settled.find((result) => result !== undefined);
+    if (error !== undefined) throw failed.signal.reason;
   });
 
   const ensemble: number[] = [];
-  const perMember = quickstartMembers.map((): number[] => []);
+  const perMember = members.map((): number[] => []);
   await timed('ensemble', async () => {
-    const members = quickstartMembers.map(({ name, weight }) => ({ path: join(folder, name), weight }));
-    await using scorer = await loadEnsemble(members);
+    const paths = members.map(({ name, weight }) => ({ path: join(folder, name), weight }));
+    await using scorer = await loadEnsemble(paths);
     await read<EnsembleScore>('ensemble', scorer.score(asked, signal), (result) => {
       ensemble.push(result.score);
       result.members.forEach(({ score }, i) => perMember[i]!.push(score));
@@ -136,7 +157,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   const result: QuickstartResult = {
     clips,
     before: scored('untouched model', before),
-    members: quickstartMembers.map((member, i) => ({ ...member, ...scored(member.name, perMember[i]!) })),
+    members: members.map((member, i) => ({ ...member, ...scored(member.name, perMember[i]!) })),
     ensemble: scored('ensemble', ensemble),
     gain: comparePaired(
       ensemble,
@@ -149,4 +170,17 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   };
   await writeFileAtomic(join(folder, 'quickstart.json'), `${JSON.stringify(result, null, 1)}\n`);
   return result;
+}
+
+/** Clips and trainings of a folder belong together: another quick start needs another one. */
+async function keepSettings(folder: string, settings: Record<string, string | number>): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'settings.json');
+  const before = await readJson(file);
+  if (before === undefined) await writeFileAtomic(file, `${JSON.stringify(settings, null, 2)}\n`);
+  else if (JSON.stringify(before) !== JSON.stringify(settings)) {
+    throw new UserError('bad-input', `${file}: expected ${show(settings)}, got ${show(before)}`, {
+      hint: 'That is the quick start which the folder was begun with: choose another folder.',
+    });
+  }
 }

@@ -10,6 +10,7 @@ export type { MotionDistortionKind } from './motion-distortions.ts';
 export { motionDistortions } from './motion-distortions.ts';
 export type { PictureDistortionKind } from './picture-distortions.ts';
 export { pictureDistortions } from './picture-distortions.ts';
+export { openPhoto } from './open-photo.ts';
 export type { SceneOptions } from './generated-scene.ts';
 export { generatedScene } from './generated-scene.ts';
 export type { FrameDistortion, ImmediateDistortion, LaterDistortion } from './types.ts';
