@@ -75,6 +75,9 @@ for (const [name, value] of Object.entries({
 }
 const { out } = flags;
 
+if (flags.manifest === undefined && (flags.preset ?? flags.split) !== undefined) {
+  throw new UserError('bad-input', '--preset and --split: expected --manifest FILE beside them, got none');
+}
 const manifest =
   flags.manifest === undefined
     ? null
