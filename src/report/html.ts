@@ -65,7 +65,7 @@ const style = `:root{color-scheme:light dark;--ink:#1c2024;--dim:#60646c;--line:
 main{max-width:60rem;margin:0 auto;padding:2rem 1.25rem 4rem}h1{font-size:1.7rem;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .5rem}
 p{max-width:46rem;margin:.5rem 0}.lead{color:var(--dim)}.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5rem 0}
 th,td{padding:.3rem .8rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}th:first-child{text-align:left;padding-left:0}
-thead th{color:var(--dim);font-weight:500}tbody th{font-weight:400}tr.main th,tr.main td{font-weight:600}
+thead th{color:var(--dim);font-weight:500}tbody th{font-weight:400}
 pre{background:var(--soft);padding:.8rem 1rem;overflow-x:auto;border-radius:6px;font:13px/1.6 ui-monospace,monospace}
 .row{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 20rem;min-width:0}figcaption{color:var(--dim);font-size:.9rem}svg{width:100%;height:auto;display:block}
 svg text{fill:var(--dim);font:11px system-ui,sans-serif}svg .axis{stroke:var(--line)}svg .dot{fill:var(--mark);fill-opacity:.55}svg .even{stroke:var(--dim);stroke-dasharray:4 4}
