@@ -30,7 +30,7 @@ export interface ParallelStep {
  */
 export function openParallelStep(
   shapes: Shapes,
-  setup: Pick<WorkerSetup, 'model' | 'seed' | 'paths' | 'maxBytes'>,
+  setup: Pick<WorkerSetup, 'model' | 'seed' | 'statisticSteps' | 'paths' | 'maxBytes'>,
   numWorkers: number,
 ): ParallelStep {
   const shared = allocate(shapes);

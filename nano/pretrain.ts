@@ -1,4 +1,5 @@
 // Pretrains a small model from scratch: `npm run nano:pretrain -- --help`. What it learns, from what, and what came of it: docs/nano.md.
+import './mistakes.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +9,6 @@ import { openJsonLines, readJson, truncateJsonLines, writeFileAtomic, writeFolde
 import type { Checkpoint } from '../src/model/index.ts';
 import { createRandomCheckpoint, openCheckpoint, writeCheckpoint } from '../src/model/index.ts';
 import {
-  adamWUpdate,
   checkpointFolder,
   gradientNorm,
   initAdamW,
@@ -19,14 +19,19 @@ import {
 import { silenceEncoders } from '../src/video/synthesis/index.ts';
 import { createPhotos, listPictures } from './content.ts';
 import { questionText } from './questions.ts';
+import { openMuon } from './muon.ts';
 import { openParallelStep } from './parallel-step.ts';
 import type { Sample } from './samples.ts';
 import { groupsOf, makeSample } from './samples.ts';
 
 /** Threads that share an update; the weights depend on it. */
 const WORKERS = 2;
+/** Share of the updates that ask for statistics only. */
+const STATISTICS = 0.2;
 /** Updates over which the learning rate rises. */
 const WARMUP = 100;
+/** Of the optimizer. */
+const MUON = { momentum: 0.95, adamW: { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.02 } };
 /** Norm that gradients are cut down to. */
 const CLIP = 1;
 
@@ -39,8 +44,8 @@ const { values: flags } = parseArgs({
     manifest: { type: 'string' },
     preset: { type: 'string' },
     split: { type: 'string' },
-    steps: { type: 'string', default: '3000' },
-    'learning-rate': { type: 'string', default: '1.2e-3' },
+    steps: { type: 'string', default: '2800' },
+    'learning-rate': { type: 'string', default: '4e-3' },
     from: { type: 'string' },
     seed: { type: 'string', default: '0' },
     'save-every': { type: 'string', default: '100' },
@@ -54,8 +59,8 @@ Pretrains a small model, from random weights, on distorted pictures and clips. R
   --pictures DIR       a folder of photographs; may be given several times
   --manifest FILE      a table of photographs; only their files are used, --split those of one split
   --out DIR            default runs/nano-pretrain; model/ in it is the result
-  --steps N            updates, default 3000
-  --learning-rate X    default 1.2e-3
+  --steps N            updates, default 2800
+  --learning-rate X    default 4e-3
   --from DIR           start from this model's weights instead of random ones
   --seed N             default 0
   --save-every N       updates between checkpoints, default 100`);
@@ -63,6 +68,7 @@ Pretrains a small model, from random weights, on distorted pictures and clips. R
 }
 const [seed, totalSteps, saveEvery] = [Number(flags.seed), Number(flags.steps), Number(flags['save-every'])];
 const learningRate = Number(flags['learning-rate']);
+const statisticSteps = Math.round(STATISTICS * totalSteps);
 for (const [name, value] of Object.entries({
   steps: totalSteps,
   seed,
@@ -97,7 +103,7 @@ const count = [...parameters.values()].reduce((total, { length }) => total + len
 process.stderr.write(`${count.toLocaleString('en')} parameters\n`);
 let current = parameters;
 let optimizer = initAdamW(parameters);
-const adamW = { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.02 };
+await using muon = await openMuon(shapes, MUON);
 const saved = await loadLatestState(out, shapes);
 let done = 0;
 if (saved !== null) {
@@ -113,7 +119,7 @@ const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 process.once('SIGTERM', () => stop.abort());
 
-await using step = openParallelStep(shapes, { model: initial, seed, paths, maxBytes: 3e9 }, WORKERS);
+await using step = openParallelStep(shapes, { model: initial, seed, statisticSteps, paths, maxBytes: 3e9 }, WORKERS);
 let smooth = NaN;
 const started = performance.now();
 const first = done;
@@ -122,7 +128,7 @@ while (done < totalSteps && !stop.signal.aborted) {
   const norm = gradientNorm(gradients);
   if (!Number.isFinite(loss + norm)) throw new Error(`step ${done + 1}: loss ${loss}, gradients of norm ${norm}`);
   const factor = Math.max(0.01, learningRateFactor('cosine', done, WARMUP, totalSteps));
-  adamWUpdate(current, gradients, optimizer, learningRate * factor, adamW, Math.min(1, CLIP / (norm + 1e-6)));
+  await muon.update(current, gradients, optimizer, learningRate * factor, Math.min(1, CLIP / (norm + 1e-6)));
   done++;
   smooth = Number.isNaN(smooth) ? loss : 0.98 * smooth + 0.02 * loss;
   const seconds = (performance.now() - started) / 1000;
@@ -161,7 +167,7 @@ async function corpus(): Promise<string> {
   const content = { paths, open: createPhotos(0) };
   const made: Sample[] = [];
   for (let i = 0; i < 120; i++) {
-    const groups = groupsOf(seed, i);
+    const groups = groupsOf(seed, i, 'all');
     made.push(await makeSample(content, { ...groups[i % groups.length]!, size: 112 }, seed, 4, i));
   }
   return questionText(
@@ -176,7 +182,9 @@ async function keepSettings(): Promise<void> {
   const settings = {
     seed,
     totalSteps,
+    statisticSteps,
     learningRate,
+    muon: MUON,
     from: flags.from ?? null,
     photographs: paths.length,
     workers: WORKERS,

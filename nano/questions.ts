@@ -1,7 +1,8 @@
 // What pretraining asks about a sample, and the right answers: numbers as integers, decimals and words.
 import type { RandomStream } from '../src/core/index.ts';
+import { invariant } from '../src/core/index.ts';
 import type { PictureDistortionKind } from '../src/video/synthesis/index.ts';
-import type { Facts, Sample } from './samples.ts';
+import type { Facts, Sample, Stage, StatisticOf } from './samples.ts';
 import type { Statistic } from './statistics.ts';
 import { onFive, statistics } from './statistics.ts';
 
@@ -91,10 +92,20 @@ function referenceQuestions(facts: Facts, stream: RandomStream): Question[] {
   ];
 }
 
+const places: Record<StatisticOf, string> = { whole: '', centre: ' of the centre', 'half-size': ' at half size' };
+
+/** One about each statistic, in any order; three of five about the whole picture. */
 function statisticQuestions({ statistics: values }: Facts, stream: RandomStream): Question[] {
-  return (Object.keys(statistics) as Statistic[]).map((which) =>
-    valued(`statistic:${which}`, capital(which), values[which], 'amount', stream),
-  );
+  return shuffled(Object.keys(statistics) as Statistic[], stream).map((which) => {
+    const of = (['whole', 'whole', 'whole', 'centre', 'half-size'] as const)[stream.below(5)]!;
+    const ask = `${capital(which)}${places[of]}`;
+    return valued(`statistic:${which}${places[of]}`, ask, values[of][which], 'amount', stream);
+  });
+}
+
+function shuffled<T>(items: readonly T[], stream: RandomStream): T[] {
+  const left = [...items];
+  return items.map(() => left.splice(stream.below(left.length), 1)[0]!);
 }
 
 function betterQuestion([first, second]: readonly Facts[]): Question {
@@ -118,16 +129,19 @@ export const QUESTIONS = 10;
  * of the cost of a clip is its rows of text.
  * @param sample - what is known of it; of a pair, the second picture
  * @param stream - what is asked, and how
+ * @param stage - of the run
  * @returns {@link QUESTIONS} questions
  */
-export function questionsAbout({ shape, facts }: Sample, stream: RandomStream): Question[] {
+export function questionsAbout({ shape, facts }: Sample, stream: RandomStream, stage: Stage): Question[] {
   const last = facts.at(-1)!;
+  if (stage === 'statistics') {
+    invariant(Object.keys(statistics).length >= QUESTIONS, 'fewer statistics than questions');
+    return statisticQuestions(last, stream).slice(0, QUESTIONS);
+  }
   const questions = [kindQuestion(last), ...referenceQuestions(last, stream), ...strengthQuestions(last, stream)];
   if (shape === 'pair') questions.unshift(betterQuestion(facts));
   if (shape === 'video') questions.unshift(...motionQuestions(last, stream));
-  const more = statisticQuestions(last, stream);
-  while (questions.length < QUESTIONS) questions.push(more.splice(stream.below(more.length), 1)[0]!);
-  return questions.slice(0, QUESTIONS);
+  return [...questions, ...statisticQuestions(last, stream)].slice(0, QUESTIONS);
 }
 
 /** Text that the tokenizer's merges are learned from: every question and answer there may be, a few times. */
@@ -138,7 +152,7 @@ export function questionText(
 ): string {
   const lines: string[] = [];
   for (let i = 0; i < count; i++) {
-    for (const { question, answer } of questionsAbout(sample(i), streamOf(i))) lines.push(question, answer);
+    for (const { question, answer } of questionsAbout(sample(i), streamOf(i), 'all')) lines.push(question, answer);
   }
   return lines.join('\n');
 }

@@ -31,9 +31,12 @@ export interface Facts {
   ssim: number;
   /** Against the undistorted original in decibels, mean over frames, at most 60. */
   psnr: number;
-  /** Of the (first) picture. */
-  statistics: Statistics;
+  /** Of the (first) picture: of all of it, of its middle half, and of it at half its size. */
+  statistics: Record<StatisticOf, Statistics>;
 }
+
+/** What a statistic is of. */
+export type StatisticOf = 'whole' | 'centre' | 'half-size';
 
 /** A clip of pretraining. */
 export interface Sample {
@@ -58,13 +61,18 @@ export interface SampleGroup {
 /** Frames of a video, two to a patch. */
 const FRAMES = 4;
 
+/** A run begins with statistics of small pictures, which are soon seen; then comes everything. */
+export type Stage = 'statistics' | 'all';
+
 /**
  * What each of the threads that share an update computes of it: for all of them the same sizes, so that none waits for another.
  * @param seed - of the run
- * @param step - from 0
+ * @param round - from 0
+ * @param stage - of the run
  */
-export function groupsOf(seed: number, step: number): SampleGroup[] {
-  const stream = randomStream(seed, 1, step);
+export function groupsOf(seed: number, round: number, stage: Stage): SampleGroup[] {
+  const stream = randomStream(seed, 1, round);
+  if (stage === 'statistics') return [{ shape: 'image', size: 28 * (4 + stream.below(2)), count: 12 }];
   const groups: SampleGroup[] = [{ shape: 'image', size: 28 * (4 + stream.below(5)), count: 8 }];
   const more = stream.below(4);
   if (more === 0) groups.push({ shape: 'pair', size: 28 * (4 + stream.below(2)), count: 4 });
@@ -114,24 +122,46 @@ export async function makeSample(content: Content, { shape, size }: SampleGroup,
   return { shape, frames, facts };
 }
 
+function statisticsOf(picture: RgbFrame): Facts['statistics'] {
+  const { width, height } = picture;
+  const near = (at: number): number => 8 * Math.round(at / 8); // blocks of codecs begin there
+  const centre = cut(picture, near(width / 4), near(height / 4), width >> 1, height >> 1);
+  const half = resizeBicubic(picture, width >> 1, height >> 1, 'image');
+  return {
+    whole: pictureStatistics(picture),
+    centre: pictureStatistics(centre),
+    'half-size': pictureStatistics(half),
+  };
+}
+
+function cut({ width, data }: RgbFrame, left: number, top: number, across: number, down: number): RgbFrame {
+  const part = new Uint8Array(across * down * 3);
+  for (let y = 0; y < down; y++) {
+    const row = ((top + y) * width + left) * 3;
+    part.set(data.subarray(row, row + across * 3), y * across * 3);
+  }
+  return { width: across, height: down, data: part };
+}
+
 /** A square part of a photograph, somewhat reduced, mirrored or not. */
 function viewOf(photo: RgbFrame, size: number, stream: RandomStream): RgbFrame {
   const side = Math.min(photo.width, photo.height, Math.round(size * (1 + 0.5 * stream.uniform() ** 2)));
   const left = stream.below(photo.width - side + 1);
   const top = stream.below(photo.height - side + 1);
   const mirrored = stream.below(2) === 1;
-  const data = new Uint8Array(side * side * 3);
-  for (let y = 0; y < side; y++) {
-    const row = ((top + y) * photo.width + left) * 3;
-    if (!mirrored) data.set(photo.data.subarray(row, row + side * 3), y * side * 3);
-    else {
-      for (let x = 0; x < side; x++) {
-        const from = row + (side - 1 - x) * 3;
-        data.set(photo.data.subarray(from, from + 3), (y * side + x) * 3);
-      }
+  const part = cut(photo, left, top, side, side);
+  return resizeBicubic(mirrored ? mirror(part) : part, size, size, 'image');
+}
+
+function mirror({ width, height, data }: RgbFrame): RgbFrame {
+  const mirrored = new Uint8Array(data.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = (y * width + width - 1 - x) * 3;
+      mirrored.set(data.subarray(from, from + 3), (y * width + x) * 3);
     }
   }
-  return resizeBicubic({ width: side, height: side, data }, size, size, 'image');
+  return { width, height, data: mirrored };
 }
 
 /** A photograph whose shorter side is at least so long. */
@@ -194,6 +224,6 @@ function factsOf(
     motion,
     ssim: mean((a, b) => ssim(a, b)),
     psnr: mean((a, b) => Math.min(60, psnr(a, b))),
-    statistics: pictureStatistics(frames[0]!),
+    statistics: statisticsOf(frames[0]!),
   };
 }

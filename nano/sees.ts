@@ -1,5 +1,6 @@
 // What a model sees of a picture, by what is asked: its loss with the right picture, and with another clip's.
 //   npx tsx nano/sees.ts MODEL MANIFEST [PRESET] [SPLIT] [CLIPS]
+import './mistakes.ts';
 import { UserError, randomStream } from '../src/core/index.ts';
 import { buildExample } from '../src/example/index.ts';
 import { openCheckpoint } from '../src/model/index.ts';
@@ -37,7 +38,7 @@ const clips = [];
 for (let i = 0; i < Number(count); i++) {
   const sample = await makeSample(content, { shape: 'image', size: 140, count: 1 }, SEED, i);
   const visions = [cutPatches('image', sample.frames, processor)];
-  clips.push({ visions, questions: questionsAbout(sample, randomStream(SEED, i)) });
+  clips.push({ visions, questions: questionsAbout(sample, randomStream(SEED, i), 'all') });
 }
 
 async function lossOf(question: string, answer: string, visions: VisionPixels[]): Promise<number> {

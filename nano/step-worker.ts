@@ -6,7 +6,7 @@ import { loadQuestioner } from '../src/score/index.ts';
 import { compileStep, tokenFeeds } from '../src/train/index.ts';
 import { createPhotos } from './content.ts';
 import { lessonOf } from './learn.ts';
-import type { Sample } from './samples.ts';
+import type { Sample, Stage } from './samples.ts';
 import { groupsOf, makeSample } from './samples.ts';
 import type { Shapes } from './shared-numbers.ts';
 import { copyInto, viewsOf } from './shared-numbers.ts';
@@ -21,6 +21,8 @@ export interface WorkerSetup {
   model: string;
   /** Of the run. */
   seed: number;
+  /** Updates in which only statistics of pictures are asked for. */
+  statisticSteps: number;
   /** All photographs. */
   paths: readonly string[];
   /** Bytes of decoded photographs that are kept. */
@@ -47,7 +49,8 @@ export interface WorkerAnswer {
 
 const port = parentPort;
 invariant(port !== null, 'step-worker.ts runs in a worker thread');
-const { worker, numWorkers, model, seed, paths, maxBytes, shapes, parameters, gradients } = workerData as WorkerSetup;
+const { worker, numWorkers, model, seed, paths, maxBytes, shapes, parameters, gradients, statisticSteps } =
+  workerData as WorkerSetup;
 const content = { paths, open: createPhotos(maxBytes) };
 const checkpoint = await openCheckpoint(model);
 const questioner = await loadQuestioner(checkpoint, {
@@ -77,9 +80,11 @@ const own = new Map([...current].map(([name, values]) => [name, new Float32Array
 /** Updates that see the same samples, asked about otherwise: making one takes a third of the time of learning from it. */
 const ECHO = 2;
 
+const stageOf = (round: number): Stage => (ECHO * round < statisticSteps ? 'statistics' : 'all');
+
 async function makeRound(round: number): Promise<Sample[][]> {
   const groups: Sample[][] = [];
-  for (const [g, group] of groupsOf(seed, round).entries()) {
+  for (const [g, group] of groupsOf(seed, round, stageOf(round)).entries()) {
     const samples: Sample[] = [];
     for (let i = 0; i < group.count; i++) samples.push(await makeSample(content, group, seed, 2, round, worker, g, i));
     groups.push(samples);
@@ -93,10 +98,11 @@ async function compute(at: number): Promise<WorkerAnswer> {
   const sampled = performance.now();
   copyInto(own, current);
   const clips = numWorkers * groups.reduce((total, group) => total + group.length, 0);
+  const stage = stageOf(Math.floor(at / ECHO));
   let loss = 0;
   for (const [g, group] of groups.entries()) {
     const items = group.map(
-      (sample, i) => lessonOf(sample, { checkpoint, questioner }, seed, 3, at, worker, g, i).item,
+      (sample, i) => lessonOf(sample, { checkpoint, questioner }, stage, seed, 3, at, worker, g, i).item,
     );
     const result = await step.run(own, tokenFeeds(items, clips, checkpoint, false));
     loss += result.loss;

@@ -72,6 +72,8 @@ export {
   openCheckpoint,
   pullModel,
   setCacheLimit,
+  embeddedAdapter,
+  embeddedModel,
 } from './model/index.ts';
 export type { FrameOptions, FramePick, FramePlan, FrameTime } from './video/index.ts';
 export type { AnswerKind, AnswerStep } from './prompt/index.ts';

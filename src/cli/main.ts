@@ -51,7 +51,7 @@ function program(): Command {
     .command('quickstart')
     .description('See the whole way once: clips of photographs, five adapters, an ensemble, a report.')
     .option('--out <folder>', 'where everything goes', 'runs/quickstart')
-    .requiredOption('--model <folder>', 'base model')
+    .option('--model <folder>', 'base model; default: the one that ships')
     .option('--pictures <folder>', 'photographs to make clips of; default: those that ship')
     .option('--seed <n>', 'fixes clips and split', integer)
     .addOption(json())
@@ -76,7 +76,10 @@ function program(): Command {
     .command('score')
     .description('Score clips, folders of clips or a manifest with a run, an adapter, a model or an ensemble.')
     .argument('<inputs...>', 'clips, folders, or one manifest (.csv, .jsonl)')
-    .requiredOption('--with <path>', 'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled')
+    .option(
+      '--with <path>',
+      'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled; default: the adapter that ships',
+    )
     .option('--model <model>', 'the base model, where the adapter does not find it')
     .option('--preset <name>', "the manifest's data set")
     .option('--media-root <folder>', "folder that the manifest's names are relative to")

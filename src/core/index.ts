@@ -2,6 +2,7 @@
  * Errors, seeded random numbers: what every layer may use.
  * @module core
  */
+export * from './abort.ts';
 export * from './disposer.ts';
 export * from './errors.ts';
 export * from './random.ts';

@@ -8,7 +8,7 @@ import { scatter } from './scatter.ts';
 /** The three commands with which a user goes on, with data of their own. */
 export const nextCommands: readonly string[] = [
   'iovqa data check clips.csv                                   # columns: video, mos',
-  'iovqa train --manifest clips.csv --model MODEL --out runs/first --set recipe=paper',
+  'iovqa train --manifest clips.csv --model models/nano --out runs/first --set recipe=paper',
   'iovqa score new-clips/ --with runs/first --out scores.jsonl',
 ];
 

@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { UserError } from '../core/index.ts';
+import { UserError, onAbort } from '../core/index.ts';
 import type { ReadReply, ReadRequest } from './decode-child.ts';
 import { unreadable } from './media-file.ts';
 import type { ReadClip } from './read-clip.ts';
@@ -173,15 +173,15 @@ export function openChildPool(size: number): ChildPool {
           request,
           lost: 0,
           resolve: (clip) => {
-            signal?.removeEventListener('abort', stop);
+            forget();
             resolve(clip);
           },
           reject: (error) => {
-            signal?.removeEventListener('abort', stop);
+            forget();
             reject(error);
           },
         };
-        signal?.addEventListener('abort', stop, { once: true });
+        const forget = onAbort(signal, stop);
         waiting.push(job);
         next();
       }),

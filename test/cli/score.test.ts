@@ -8,7 +8,7 @@ import type { BadRow, NamedClip } from '../../src/cli/inputs.ts';
 import type { ScoreStream } from '../../src/cli/score-order.ts';
 import { scoreInOrder } from '../../src/cli/score-order.ts';
 import { UserError } from '../../src/core/index.ts';
-import { createRandomCheckpoint } from '../../src/model/index.ts';
+import { createRandomCheckpoint, embeddedAdapter, readCard } from '../../src/model/index.ts';
 import type { FailedClip } from '../../src/score/index.ts';
 import { writePicture } from '../train/run-fixtures.ts';
 import type { CliOptions, CliResult } from './run-cli.ts';
@@ -95,6 +95,30 @@ test('an ensemble made on the command line gives its members’ scores beside th
   expect(one[0]!.score).not.toBe(two[0]!.score);
   const csv = (await run('score 0.png --with both --csv')).stdout;
   expect(csv).toMatch(/^clip,score,integer,std,legalMass,member1,member2,error\n0\.png,/);
+});
+
+test('without --with, the adapter that ships scores, and says what it is', async () => {
+  const { code, stdout, stderr } = await run('score 0.png 1.png --json');
+  expect(code).toBe(0);
+  const { about } = (await readCard(embeddedAdapter()))!;
+  const got = JSON.parse(stdout) as (ScoreLine & { basis: string })[];
+  expect(got.map(({ clip, basis }) => [clip, basis])).toEqual([
+    ['0.png', about],
+    ['1.png', about],
+  ]);
+  expect(stderr).toContain(`note: ${about}`);
+  expect((await run('inspect model models/nano')).code).toBe(0); // by name, wherever one is
+  expect((await run('score 0.png --with one --out mixed.jsonl')).code).toBe(0);
+  const mixed = await run('score 0.png 1.png --out mixed.jsonl --resume');
+  expect([mixed.code, mixed.stderr]).toEqual([
+    2,
+    expect.stringContaining('mixed.jsonl: expected scores with the basis'),
+  ]);
+  const alone = await run('score 0.png --model one');
+  expect([alone.code, alone.stderr]).toEqual([
+    2,
+    expect.stringContaining('--model: expected --with ADAPTER beside it'),
+  ]);
 });
 
 describe('clips in order', () => {

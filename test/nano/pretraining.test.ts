@@ -1,6 +1,8 @@
 // What pretraining shows and asks: pure functions of the seed, true answers, and nothing of what the quick start tests with.
+import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
+import { resizeBicubic } from '../../src/video/index.ts';
 import { generatedScene } from '../../src/video/synthesis/index.ts';
 import { heldOutStrengths } from '../../src/study/quickstart/index.ts';
 import { QUESTIONS, questionsAbout } from '../../nano/questions.ts';
@@ -25,7 +27,7 @@ describe('samples', () => {
       expect(again).toEqual(one);
       expect(other.frames[0]!.data).not.toEqual(one.frames[0]!.data);
     }
-    expect(groupsOf(1, 7)).toEqual(groupsOf(1, 7));
+    expect(groupsOf(1, 7, 'all')).toEqual(groupsOf(1, 7, 'all'));
   });
 
   test('have no strength that the quick start tests with', async () => {
@@ -40,26 +42,53 @@ describe('samples', () => {
     }
   });
 
+  test.each([112, 140])(
+    'of %i pixels have true statistics of the whole, the centre and half the size',
+    async (size) => {
+      const { frames, facts } = await makeSample(content, { shape: 'image', size, count: 1 }, 4, size);
+      const [frame] = frames;
+      const raw = { raw: { width: size, height: size, channels: 3 as const } };
+      const from = 32; // a quarter is 28 and 35: there, on the grid of blocks
+      const side = size / 2;
+      const centre = await sharp(frame!.data, raw)
+        .extract({ left: from, top: from, width: side, height: side })
+        .raw()
+        .toBuffer();
+      const { statistics: got } = facts[0]!;
+      expect(got.whole).toEqual(pictureStatistics(frame!));
+      expect(got.centre).toEqual(pictureStatistics({ width: side, height: side, data: new Uint8Array(centre) }));
+      expect(got['half-size']).toEqual(pictureStatistics(resizeBicubic(frame!, side, side, 'image')));
+      expect(got.centre).not.toEqual(got['half-size']);
+    },
+  );
+
   test('have sizes that the tower takes', () => {
-    for (let step = 0; step < 200; step++) {
-      for (const { size, count } of groupsOf(0, step)) {
-        expect(size % 28).toBe(0);
-        expect(count).toBeGreaterThan(0);
+    for (const stage of ['statistics', 'all'] as const) {
+      for (let round = 0; round < 200; round++) {
+        for (const { size, count } of groupsOf(0, round, stage)) {
+          expect(size % 28).toBe(0);
+          expect(count).toBeGreaterThan(0);
+        }
       }
     }
   });
 });
 
 describe('questions', () => {
+  const measured = { ...pictureStatistics(photo), brightness: 3 };
   const known: Facts = {
     applied: [{ kind: 'gaussian-blur', strength: 0.5 }],
     motion: null,
     ssim: 0.65,
     psnr: 28.5,
-    statistics: pictureStatistics(photo),
+    statistics: {
+      whole: measured,
+      centre: { ...measured, brightness: 2 },
+      'half-size': { ...measured, brightness: 4 },
+    },
   };
   const all = Array.from({ length: 300 }, (_, i) =>
-    questionsAbout({ shape: 'image', frames: [photo], facts: [known] }, randomStream(i)),
+    questionsAbout({ shape: 'image', frames: [photo], facts: [known] }, randomStream(i), 'all'),
   ).flat();
 
   test('have true answers in the form that they ask for', () => {
@@ -70,6 +99,9 @@ describe('questions', () => {
     expect(answers('strength:noise')).toEqual(new Set(['10', '1.0', 'none']));
     expect(answers('ssim')).toEqual(new Set(['30', '3.0', 'medium']));
     expect(answers('psnr')).toEqual(new Set(['30', '3.0', 'medium']));
+    expect(answers('statistic:brightness')).toEqual(new Set(['30', '3.0', 'medium']));
+    expect(answers('statistic:brightness of the centre')).toEqual(new Set(['20', '2.0', 'low']));
+    expect(answers('statistic:brightness at half size')).toEqual(new Set(['40', '4.0', 'high']));
     const wrong = all.filter(({ question, answer }) => {
       if (question.endsWith('as integer?')) return !/^[1-5]\d$/.test(answer);
       return question.endsWith('as decimal?') && !/^[1-5]\.\d$/.test(answer);
@@ -80,16 +112,23 @@ describe('questions', () => {
   test('are as many for every clip, and none is asked twice', () => {
     for (const shape of ['image', 'pair', 'video'] as const) {
       const facts = shape === 'pair' ? [known, known] : [known];
-      const asked = questionsAbout({ shape, frames: [photo], facts }, randomStream(1));
+      const asked = questionsAbout({ shape, frames: [photo], facts }, randomStream(1), 'all');
       expect(asked).toHaveLength(QUESTIONS);
       expect(new Set(asked.map(({ topic }) => topic)).size).toBe(QUESTIONS);
     }
   });
 
+  test('are about statistics only, at first', () => {
+    const clip: Sample = { shape: 'image', frames: [photo], facts: [known] };
+    const topics = questionsAbout(clip, randomStream(4), 'statistics').map(({ topic }) => topic.split(/[: ]/)[0]);
+    expect(topics).toEqual(Array.from({ length: QUESTIONS }, () => 'statistic'));
+  });
+
   test('about two pictures name the better one', () => {
     const worse: Facts = { ...known, ssim: 0.4 };
     for (let i = 0; i < 20; i++) {
-      const asked = questionsAbout({ shape: 'pair', frames: [photo, photo], facts: [worse, known] }, randomStream(i));
+      const pair: Sample = { shape: 'pair', frames: [photo, photo], facts: [worse, known] };
+      const asked = questionsAbout(pair, randomStream(i), 'all');
       expect(asked.find(({ topic }) => topic === 'better')!.answer).toBe('second');
     }
   });

@@ -58,13 +58,23 @@ async function iovqa(...args: string[]): Promise<string> {
 }
 
 describe('the package', () => {
-  it('holds the compiled code and the documents, and nothing else', async () => {
+  it('holds the compiled code, the documents, the small model and photographs, and nothing else', async () => {
     const names = await readdir(installed, { recursive: true });
-    const strange = names.filter((name) => !/^(dist|docs|pictures|README\.md|LICENSE|package\.json)/.test(name));
+    const strange = names.filter(
+      (name) => !/^(dist|docs|models($|\/nano)|pictures|README\.md|LICENSE|package\.json)/.test(name),
+    );
     expect(strange).toEqual([]);
-    for (const name of ['README.md', 'LICENSE', 'docs/train.md', 'dist/index.d.ts', 'dist/video/decode-child.js']) {
+    const needed = ['README.md', 'LICENSE', 'docs/train.md', 'dist/index.d.ts', 'dist/video/decode-child.js'];
+    for (const name of [...needed, 'models/nano/model.safetensors', 'models/nano/adapters/biq2021/iovqa.json']) {
       expect([name, existsSync(join(installed, name))]).toEqual([name, true]);
     }
+  });
+
+  it('scores with what it brings', async () => {
+    const [line] = JSON.parse(await iovqa('score', '0.png', '--json')) as { score: number; basis: string }[];
+    expect(line).toEqual(
+      expect.objectContaining({ score: expect.any(Number), basis: expect.stringContaining('BIQ2021') }),
+    );
   });
 
   it('trains, scores and evaluates from a plain program', async () => {

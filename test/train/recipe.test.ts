@@ -1,5 +1,5 @@
 // The recipe: layers, messages, cross-checks, round trip, and the files that are written from its schema.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { format } from 'prettier';
@@ -81,6 +81,14 @@ describe('layers', () => {
     expect(recipe.prompt.template).toBe(resolve(folder, 'sub/ask.txt'));
     expect(recipe.data.mediaRoot).toBe(resolve(folder, 'sub/clips'));
     expect(recipe.out).toBe(resolve(folder, 'runs/a'));
+  });
+
+  it('keep names of models, that of the one that ships even beside a folder of that name', () => {
+    const modelOf = (model: string): string => withFile(`model: ${model}`, needed.slice(1)).recipe.model;
+    expect(modelOf('Org/Name')).toBe('Org/Name');
+    expect(existsSync('models/nano')).toBe(true); // tests run in the checkout's root
+    expect(modelOf('models/nano')).toBe('models/nano');
+    expect(modelOf('test/train')).toBe(resolve(folder, 'test/train'));
   });
 
   it('replace a split or share whole, and add up columns', () => {

@@ -1,7 +1,7 @@
 // `iovqa quickstart`: from photographs to an ensemble and a report, to see the whole way once.
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../files/index.ts';
-import { embeddedPictures } from '../../model/index.ts';
+import { EMBEDDED_MODEL, embeddedPictures } from '../../model/index.ts';
 import {
   gainSentence,
   nextCommands,
@@ -21,8 +21,8 @@ import { untilStopped } from '../stop.ts';
 export interface QuickstartFlags {
   /** Folder of everything that it makes. */
   out: string;
-  /** The base model. */
-  model: string;
+  /** The base model; default: the one that ships. */
+  model?: string;
   /** Folder of photographs. */
   pictures?: string;
   /** Fixes clips and split. */
@@ -43,7 +43,7 @@ const labels: Record<QuickstartStage, string> = {
  * @param flags - flags
  */
 export async function quickstartCommand(flags: QuickstartFlags): Promise<void> {
-  const { out, model, pictures = embeddedPictures(), seed } = flags;
+  const { out, model = EMBEDDED_MODEL, pictures = embeddedPictures(), seed } = flags;
   let bar: Progress | null = null;
   let shown: QuickstartStage | null = null;
   const onProgress = (stage: QuickstartStage, done: number, total: number): void => {

@@ -1,9 +1,10 @@
 // `iovqa score`: a score for each clip, in order, as they come; only what is being worked on is held.
 import { stat } from 'node:fs/promises';
-import { UserError } from '../../core/index.ts';
+import { UserError, show } from '../../core/index.ts';
 import { truncateJsonLines } from '../../files/index.ts';
 import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
+import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
 import type { ScorerOptions } from '../../score/index.ts';
 import { loadScorer } from '../../score/index.ts';
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
@@ -17,8 +18,8 @@ import { openScoreOutput } from '../score-output.ts';
 
 /** Flags of `score`. */
 export interface ScoreFlags extends InputFlags {
-  /** Run folder, adapter or model folder. */
-  with: string;
+  /** Run folder, adapter or model folder; default: the adapter that ships. */
+  with?: string;
   /** The base model. */
   model?: string;
   /** File that gets the scores. */
@@ -45,19 +46,36 @@ export interface ScoreFlags extends InputFlags {
  * @param flags - flags
  */
 export async function score(inputs: string[], flags: ScoreFlags): Promise<void> {
+  if (flags.with === undefined && flags.model !== undefined) {
+    throw new UserError('bad-input', '--model: expected --with ADAPTER beside it, got none', {
+      hint: 'A model alone scores with --with MODEL.',
+    });
+  }
   const { count, items } = await findClips(inputs, flags);
-  const done = await finishedClips(flags);
+  const { finished: done, bases } = await finishedClips(flags);
+  const source = flags.with ?? embeddedAdapter();
+  const model = flags.with === undefined ? embeddedModel() : flags.model;
   const options: ScorerOptions = {
-    ...(flags.model === undefined ? {} : { model: flags.model }),
+    ...(model === undefined ? {} : { model }),
     ...(flags.workers === undefined ? {} : { workers: flags.workers }),
     ...(flags.cache === false ? { cache: false } : {}),
     onNote: (text) => process.stderr.write(`note: ${text}\n`),
     run: runOptions(flags),
   };
-  const hasMembers = await isEnsemble(flags.with);
-  await using scorer = await (hasMembers ? loadEnsemble(flags.with, options) : loadScorer(flags.with, options));
+  const hasMembers = await isEnsemble(source);
+  await using scorer = await (hasMembers ? loadEnsemble(source, options) : loadScorer(source, options));
   for (const note of scorer.notes) process.stderr.write(`note: ${note}\n`);
   const { about } = scorer;
+  for (const basis of bases) {
+    if (basis === about) continue;
+    throw new UserError(
+      'bad-input',
+      `${flags.out}: expected scores with the basis ${show(about)}, got ${show(basis)}`,
+      {
+        hint: 'Another model began the file: say it with --with, or choose another file.',
+      },
+    );
+  }
   await using output = await openScoreOutput(flags, 'members' in scorer ? scorer.members.length : 0, about !== null);
   // Rows of a table would be drawn over.
   const isTable = flags.out === undefined && flags.json !== true && flags.csv !== true;
@@ -109,12 +127,21 @@ function scoreLine(item: ScoredItem): ScoreLine {
   };
 }
 
-/** Clips that a file begun before has a score of. Lines of clips that failed leave the file: they are tried again. */
-async function finishedClips({ out, resume = false }: ScoreFlags): Promise<Set<string>> {
+/** What a file begun before holds. */
+interface Finished {
+  /** Clips that it has a score of. */
+  finished: Set<string>;
+  /** What their lines say of the model; null for nothing. */
+  bases: Set<string | null>;
+}
+
+/** Reads a file begun before. Lines of clips that failed leave it: they are tried again. */
+async function finishedClips({ out, resume = false }: ScoreFlags): Promise<Finished> {
   const finished = new Set<string>();
+  const bases = new Set<string | null>();
   if (out === undefined) {
     if (resume) throw new UserError('bad-input', '--resume: expected --out FILE.jsonl beside it, got none');
-    return finished;
+    return { finished, bases };
   }
   if (!/\.(jsonl|csv)$/.test(out)) {
     throw new UserError('bad-input', `--out: expected a name that ends in .jsonl or .csv, got ${out}`);
@@ -126,18 +153,19 @@ async function finishedClips({ out, resume = false }: ScoreFlags): Promise<Set<s
     ({ size }) => size > 0,
     () => false,
   );
-  if (!exists) return finished;
+  if (!exists) return { finished, bases };
   if (!resume) {
     const hint = out.endsWith('.csv') ? 'Remove it, or choose another name.' : 'Add --resume to go on with it.';
     throw new UserError('bad-input', `${out}: expected a new file, got one that holds something`, { hint });
   }
   await truncateJsonLines(out, (value) => {
-    const { clip, error } = value as ScoreLine;
+    const { clip, error, basis = null } = value as ScoreLine;
     if (error !== undefined) return false;
     finished.add(clip);
+    bases.add(basis);
     return true;
   });
-  return finished;
+  return { finished, bases };
 }
 
 function runOptions({ threads, provider }: ScoreFlags): RunOptions {

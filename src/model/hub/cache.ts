@@ -6,6 +6,7 @@ import { mkdir, readFile, readdir, realpath, rename, rm, stat, symlink } from 'n
 import { dirname, join, relative, resolve } from 'node:path';
 import { UserError, invariant, show } from '../../core/index.ts';
 import { isCode, temporaryFor, writeFileAtomic } from '../../files/index.ts';
+import { EMBEDDED_MODEL, embeddedModel } from '../embedded.ts';
 import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
 import { hubCacheFolder } from './settings.ts';
 
@@ -67,15 +68,17 @@ export function isHubName(text: string, from = '.'): boolean {
 }
 
 /**
- * The folder of a model: the one place where names of the hub become folders. Nothing is downloaded.
- * @param text - folder, or `ORG/NAME` or `ORG/NAME@REVISION` of the hub's cache; a folder of that name goes before the hub
+ * The folder of a model: the one place where names become folders. Nothing is downloaded.
+ * @param text - folder; `models/nano`, which ships; or `ORG/NAME` or `ORG/NAME@REVISION` of the hub's cache. A folder of that name goes
+ *   before both
  * @param cacheFolder - the hub's cache; default: the environment's
- * @returns the folder of the snapshot; other texts as they are
+ * @returns the folder of the model that ships, or of the snapshot; other texts as they are
  * @throws UserError `bad-checkpoint` for a name of the hub that was not pulled, or not to the end
  */
 export async function findModelFolder(text: string, cacheFolder: string = hubCacheFolder()): Promise<string> {
   const name = parseHubName(text);
   if (name === null || !isHubName(text)) return text;
+  if (text === EMBEDDED_MODEL) return embeddedModel();
   const snapshot = await findSnapshot(cacheFolder, name);
   const missing = snapshot === null ? [] : await missingFiles(snapshot.folder);
   if (snapshot !== null && missing.length === 0) return snapshot.folder;
@@ -91,11 +94,11 @@ export async function findModelFolder(text: string, cacheFolder: string = hubCac
  * The name of a model with the commit that it is now, so that it means the same for good.
  * @param text - folder, or `ORG/NAME` or `ORG/NAME@REVISION` of the hub's cache
  * @param cacheFolder - the hub's cache; default: the environment's
- * @returns `ORG/NAME@COMMIT`; folders, and names of what is not in the cache, as they are
+ * @returns `ORG/NAME@COMMIT`; folders, `models/nano`, and names of what is not in the cache, as they are
  */
 export async function pinnedName(text: string, cacheFolder: string = hubCacheFolder()): Promise<string> {
   const name = parseHubName(text);
-  if (name === null || !isHubName(text)) return text;
+  if (name === null || text === EMBEDDED_MODEL || !isHubName(text)) return text;
   const snapshot = await findSnapshot(cacheFolder, name);
   return snapshot === null ? text : `${name.repo}@${snapshot.commit}`;
 }

@@ -55,6 +55,10 @@ export function mosOfGmsd(deviation: number): number {
   return 5 - 4 * Math.min(1, Math.sqrt(deviation / 0.3));
 }
 
+/**
+ * What a clip may have. No fault of motion: the paper's recipe sees one or two frames, which cannot show that a picture shakes, and it
+ * would have a bad label.
+ */
 const kinds = [
   'none',
   'gaussian-blur',
@@ -68,8 +72,8 @@ const kinds = [
   'hevc',
   'av1',
   'mjpeg',
-  'shake',
-  'flicker',
+  'pixelate',
+  'jpeg',
 ] as const;
 
 /** A clip that is to be made. */

@@ -52,7 +52,7 @@ export const quickstartFrames: FrameSettings = {
 /**
  * The recipe of an adapter: the paper's, on clips of 224×224 pixels, without a validation set to select by.
  * @param member - rank, frames, seed
- * @param model - the base model's folder
+ * @param model - the base model's folder or name
  * @param manifest - the clips
  * @param out - run folder
  */
@@ -62,7 +62,7 @@ export function memberRecipe(member: QuickstartMember, model: string, manifest: 
     model,
     out,
     data: { manifest, train: { split: 'train' }, validation: null },
-    frames: { count: member.frames, maxPixels: quickstartFrames.maxPixels },
+    frames: { count: member.frames, maxPixels: quickstartFrames.maxPixels, ...(member.frames > 1 && { as: 'images' }) },
     lora: { rank: member.rank },
     microBatch: 4,
     seed: member.seed,

@@ -7,7 +7,7 @@ import { UserError, show } from '../../core/index.ts';
 import { readJson, writeFileAtomic } from '../../files/index.ts';
 import type { Comparison, Evaluation } from '../../metrics/index.ts';
 import { comparePaired, evaluate, srcc } from '../../metrics/index.ts';
-import { openCheckpoint } from '../../model/index.ts';
+import { findModelFolder, openCheckpoint } from '../../model/index.ts';
 import type { Clip, ClipScore, FailedClip } from '../../score/index.ts';
 import { loadScorer } from '../../score/index.ts';
 import type { EnsembleScore } from '../ensemble.ts';
@@ -50,7 +50,7 @@ export type QuickstartStage = 'clips' | 'before' | 'training' | 'ensemble';
 export interface QuickstartOptions {
   /** Folder of everything that it makes; gone on with where it was stopped. */
   folder: string;
-  /** The base model's folder. */
+  /** The base model's folder or name. */
   model: string;
   /** Folder of photographs. */
   pictures: string;
@@ -81,7 +81,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   };
 
   await openCheckpoint(model); // what is wrong with it is said before anything is made
-  await keepSettings(folder, { model: resolve(model), pictures: resolve(pictures), seed });
+  await keepSettings(folder, { model: resolve(await findModelFolder(model)), pictures: resolve(pictures), seed });
 
   const clips = await timed('clips', () =>
     makeClips(folder, pictures, { seed, signal, onProgress: (done, total) => onProgress('clips', done, total) }),

@@ -1,7 +1,7 @@
 // The values that a file, flags or a program set, key by key, each with the place it came from.
 import { resolve } from 'node:path';
 import { nearest, show } from '../../core/index.ts';
-import { isHubName } from '../../model/index.ts';
+import { EMBEDDED_MODEL, isHubName } from '../../model/index.ts';
 import type { JsonSchema, RecipeKey, RecipeSection } from './keys.ts';
 import { isSection, recipeKeys, recipeRoot } from './keys.ts';
 import type { RecipeProblem } from './problem.ts';
@@ -82,8 +82,9 @@ function leafValue({ key, schema }: RecipeKey, { value, source }: Tree, folder: 
   const wantsText = typeof value !== 'string' && value !== null && source !== undefined && alternatives.some(isText);
   const given = wantsText ? source : value;
   if (typeof given !== 'string' || given === '') return given;
-  // A name of the hub stays one, unless it is that of a folder from where the command runs: then the path is wrong.
-  if (schema.format === 'model' && isHubName(given, folder) && isHubName(given)) return given;
+  // A name stays one, unless it is that of a folder from where the command runs: then the path is wrong, but for that of what ships.
+  const isName = isHubName(given, folder) && (given === EMBEDDED_MODEL || isHubName(given));
+  if (schema.format === 'model' && isName) return given;
   const isPath =
     key === 'prompt.template'
       ? /[./\\]/.test(given)
