@@ -26,7 +26,7 @@ async function foldScores(target: string, fold: number, rows: Split<ClipRow>): P
   const recipe = resolveRecipe({
     base: {
       recipe: 'paper',
-      model: model!,
+      model,
       out: run,
       data: { manifest: table, scale: '1-5', validation: null },
       frames: { count: 2, maxPixels: 256 * 256 },

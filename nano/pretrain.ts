@@ -1,5 +1,4 @@
 // Pretrains a small model from scratch: `npm run nano:pretrain -- --help`. What it learns, from what, and what came of it: docs/nano.md.
-import './mistakes.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,6 +18,7 @@ import {
 import { silenceEncoders } from '../src/video/synthesis/index.ts';
 import { createPhotos, listPictures } from './content.ts';
 import { questionText } from './questions.ts';
+import { sayMistakes } from './mistakes.ts';
 import { openMuon } from './muon.ts';
 import { openParallelStep } from './parallel-step.ts';
 import type { Sample } from './samples.ts';
@@ -35,6 +35,7 @@ const MUON = { momentum: 0.95, adamW: { beta1: 0.9, beta2: 0.98, eps: 1e-8, weig
 /** Norm that gradients are cut down to. */
 const CLIP = 1;
 
+sayMistakes();
 silenceEncoders(); // here: the threads' environment is a copy
 
 const { values: flags } = parseArgs({

@@ -1,6 +1,5 @@
 // What a model sees of a picture, by what is asked: its loss with the right picture, and with another clip's.
 //   npx tsx nano/sees.ts MODEL MANIFEST [PRESET] [SPLIT] [CLIPS]
-import './mistakes.ts';
 import { UserError, randomStream } from '../src/core/index.ts';
 import { buildExample } from '../src/example/index.ts';
 import { openCheckpoint } from '../src/model/index.ts';
@@ -10,9 +9,11 @@ import { compileStep, tokenFeeds } from '../src/train/index.ts';
 import type { VisionPixels } from '../src/video/index.ts';
 import { cutPatches } from '../src/video/index.ts';
 import { createPhotos, listPictures } from './content.ts';
+import { sayMistakes } from './mistakes.ts';
 import { questionsAbout } from './questions.ts';
 import { makeSample } from './samples.ts';
 
+sayMistakes();
 const [model, path, preset = null, split = null, count = '24'] = process.argv.slice(2);
 if (model === undefined || path === undefined) {
   throw new UserError('bad-input', 'usage: npx tsx nano/sees.ts MODEL MANIFEST [PRESET] [SPLIT] [CLIPS]');

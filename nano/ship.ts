@@ -1,7 +1,6 @@
 // Puts a pretrained model, or an adapter on it, where it ships from. From the checkout's root:
 //   npx tsx nano/ship.ts model runs/nano-pretrain/model
 //   npx tsx nano/ship.ts adapter RUN "WHAT IT WAS TRAINED ON AND HOW FAR TO TRUST IT"
-import './mistakes.ts';
 import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../src/core/index.ts';
@@ -14,7 +13,9 @@ import {
   writeCard,
 } from '../src/model/index.ts';
 import { exportAdapter, openModel } from '../src/score/index.ts';
+import { sayMistakes } from './mistakes.ts';
 
+sayMistakes();
 const [what, from, about] = process.argv.slice(2);
 if (what === 'model' && from !== undefined) await shipModel(from);
 else if (what === 'adapter' && from !== undefined && about !== undefined) await shipAdapter(from, about);
