@@ -56,7 +56,7 @@ describe('mistakes', () => {
   test.each([
     ['frobnicate', "unknown command 'frobnicate'"],
     ['train --frobnicate', "unknown option '--frobnicate'"],
-    ['score 0.png', "required option '--with <path>' not specified"],
+    ['score 0.png --model model', '--model: expected --with ADAPTER beside it, got none'],
     ['score 0.png --with model --threads two', 'expected a whole number'],
     ['score 0.png --with nowhere', 'nowhere: expected the folder of a run, an adapter or a model, got none'],
     ['score absent.png --with model', 'absent.png: expected a clip or a folder, got none'],

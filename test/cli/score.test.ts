@@ -114,11 +114,6 @@ test('without --with, the adapter that ships scores, and says what it is', async
     2,
     expect.stringContaining('mixed.jsonl: expected scores with the basis'),
   ]);
-  const alone = await run('score 0.png --model one');
-  expect([alone.code, alone.stderr]).toEqual([
-    2,
-    expect.stringContaining('--model: expected --with ADAPTER beside it'),
-  ]);
 });
 
 describe('clips in order', () => {
