@@ -15,6 +15,7 @@ import {
 } from 'node-av';
 import { invariant, UserError } from '../../core/index.ts';
 import type { RgbFrame } from '../types.ts';
+import { takingTurns } from './encoder-lock.ts';
 import type { YuvCoding } from './yuv.ts';
 import { openYuvConverter, yuvFormat } from './yuv.ts';
 
@@ -51,7 +52,12 @@ export interface CodecRecipe {
  * @returns as many frames of the same size
  * @throws UserError `not-supported` where FFmpeg was built without the codec
  */
-export async function passThroughCodec(frames: readonly RgbFrame[], recipe: CodecRecipe): Promise<RgbFrame[]> {
+export function passThroughCodec(frames: readonly RgbFrame[], recipe: CodecRecipe): Promise<RgbFrame[]> {
+  const pass = (): Promise<RgbFrame[]> => encodeAndDecode(frames, recipe);
+  return recipe.encoder === 'libsvtav1' ? takingTurns(pass) : pass();
+}
+
+async function encodeAndDecode(frames: readonly RgbFrame[], recipe: CodecRecipe): Promise<RgbFrame[]> {
   const { width, height } = frames[0]!;
   const { fullRange, quality } = recipe;
   const coding = { matrix: AVCOL_SPC_SMPTE170M, fullRange, width: codedSide(width), height: codedSide(height) };

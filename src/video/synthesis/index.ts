@@ -6,6 +6,7 @@
 export type { CameraMotionOptions } from './camera-motion.ts';
 export { cameraMotion } from './camera-motion.ts';
 export { silenceEncoders } from './codec.ts';
+export { encoderLock, shareEncoderLock } from './encoder-lock.ts';
 export type { MotionDistortionKind } from './motion-distortions.ts';
 export { motionDistortions } from './motion-distortions.ts';
 export type { PictureDistortionKind } from './picture-distortions.ts';
