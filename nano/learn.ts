@@ -10,7 +10,7 @@ import type { VisionPixels } from '../src/video/index.ts';
 import { cutPatches } from '../src/video/index.ts';
 import type { Question } from './questions.ts';
 import { questionsAbout } from './questions.ts';
-import type { Sample, Stage } from './samples.ts';
+import type { Sample } from './samples.ts';
 
 /** Frames a second of pretraining's videos. */
 export const FPS = 8;
@@ -38,16 +38,10 @@ export interface Lesson {
  * A sample and its questions as one example: the clip once, each question behind it without seeing the others.
  * @param sample - the clip
  * @param options - model and tokenizer
- * @param stage - of the run
  * @param key - integers that fix which questions
  */
-export function lessonOf(
-  sample: Sample,
-  { checkpoint, questioner }: LearnOptions,
-  stage: Stage,
-  ...key: number[]
-): Lesson {
-  const questions = questionsAbout(sample, randomStream(...key, 7), stage);
+export function lessonOf(sample: Sample, { checkpoint, questioner }: LearnOptions, ...key: number[]): Lesson {
+  const questions = questionsAbout(sample, randomStream(...key, 7));
   const visions = cut(sample, checkpoint);
   const { tokenizer, chat, endTokenId } = questioner;
   const { spatialMergeSize: mergeSize, tokensPerSecond } = checkpoint.vision;

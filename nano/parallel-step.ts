@@ -1,5 +1,6 @@
 // An update's gradient, computed by threads that take a share each. One op rarely keeps two cores busy in a model as small as this.
 import { Worker } from 'node:worker_threads';
+import { encoderLock } from '../src/video/synthesis/index.ts';
 import type { Shapes } from './shared-numbers.ts';
 import { allocate, copyInto, viewsOf } from './shared-numbers.ts';
 import type { WorkerAnswer, WorkerSetup } from './step-worker.ts';
@@ -18,19 +19,19 @@ export interface ParallelResult {
 export interface ParallelStep {
   /** Computes the gradient of a step. */
   run: (step: number, parameters: ReadonlyMap<string, Float32Array>) => Promise<ParallelResult>;
-  /** Ends the threads. */
+  /** Ends the threads, when they have done what they are at. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
 
 /**
  * Starts the threads.
  * @param shapes - what trains
- * @param setup - model, seed, photographs
+ * @param setup - model, stage, seed, photographs
  * @param numWorkers - threads; the result depends on it, the machine's cores do not matter
  */
 export function openParallelStep(
   shapes: Shapes,
-  setup: Pick<WorkerSetup, 'model' | 'seed' | 'statisticSteps' | 'paths' | 'maxBytes'>,
+  setup: Pick<WorkerSetup, 'model' | 'seed' | 'stage' | 'paths' | 'maxBytes'>,
   numWorkers: number,
 ): ParallelStep {
   const shared = allocate(shapes);
@@ -41,7 +42,15 @@ export function openParallelStep(
   const entry = JSON.stringify(new URL('./step-worker.ts', import.meta.url).href);
   const source = `import('tsx/esm/api').then(({ register }) => { register(); return import(${entry}); })`;
   const workers = buffers.map((buffer, worker) => {
-    const workerData: WorkerSetup = { ...setup, worker, numWorkers, shapes, parameters: shared, gradients: buffer };
+    const workerData: WorkerSetup = {
+      ...setup,
+      encoders: encoderLock(),
+      worker,
+      numWorkers,
+      shapes,
+      parameters: shared,
+      gradients: buffer,
+    };
     return new Worker(source, { eval: true, workerData });
   });
   const ask = (worker: Worker, step: number): Promise<WorkerAnswer> =>
@@ -83,7 +92,10 @@ export function openParallelStep(
       };
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      const running = workers.filter(({ threadId }) => threadId !== -1); // others have ended already
+      const ended = running.map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
+      for (const worker of running) worker.postMessage(null);
+      await Promise.all(ended);
     },
   };
 }

@@ -1,8 +1,7 @@
 // What pretraining asks about a sample, and the right answers: numbers as integers, decimals and words.
 import type { RandomStream } from '../src/core/index.ts';
-import { invariant } from '../src/core/index.ts';
 import type { PictureDistortionKind } from '../src/video/synthesis/index.ts';
-import type { Facts, Sample, Stage, StatisticOf } from './samples.ts';
+import type { Facts, Sample, StatisticOf } from './samples.ts';
 import type { Statistic } from './statistics.ts';
 import { onFive, statistics } from './statistics.ts';
 
@@ -129,15 +128,10 @@ export const QUESTIONS = 10;
  * of the cost of a clip is its rows of text.
  * @param sample - what is known of it; of a pair, the second picture
  * @param stream - what is asked, and how
- * @param stage - of the run
  * @returns {@link QUESTIONS} questions
  */
-export function questionsAbout({ shape, facts }: Sample, stream: RandomStream, stage: Stage): Question[] {
+export function questionsAbout({ shape, facts }: Sample, stream: RandomStream): Question[] {
   const last = facts.at(-1)!;
-  if (stage === 'statistics') {
-    invariant(Object.keys(statistics).length >= QUESTIONS, 'fewer statistics than questions');
-    return statisticQuestions(last, stream).slice(0, QUESTIONS);
-  }
   const questions = [kindQuestion(last), ...referenceQuestions(last, stream), ...strengthQuestions(last, stream)];
   if (shape === 'pair') questions.unshift(betterQuestion(facts));
   if (shape === 'video') questions.unshift(...motionQuestions(last, stream));
@@ -152,7 +146,7 @@ export function questionText(
 ): string {
   const lines: string[] = [];
   for (let i = 0; i < count; i++) {
-    for (const { question, answer } of questionsAbout(sample(i), streamOf(i), 'all')) lines.push(question, answer);
+    for (const { question, answer } of questionsAbout(sample(i), streamOf(i))) lines.push(question, answer);
   }
   return lines.join('\n');
 }

@@ -52,7 +52,7 @@ export interface Sample {
 export interface SampleGroup {
   /** What they are. */
   shape: SampleShape;
-  /** Width and height in pixels, a multiple of 28. */
+  /** Width and height in pixels, a multiple of 32. */
   size: number;
   /** How many. */
   count: number;
@@ -61,8 +61,11 @@ export interface SampleGroup {
 /** Frames of a video, two to a patch. */
 const FRAMES = 4;
 
-/** A run begins with statistics of small pictures, which are soon seen; then comes everything. */
-export type Stage = 'statistics' | 'all';
+/** A run first teaches the tower what is known of the cells of pictures, then the whole model to answer questions. */
+export type Stage = 'cells' | 'questions';
+
+/** Side of a cell in pixels: four patches of the preset nano, which become one token. */
+const CELL = 32;
 
 /**
  * What each of the threads that share an update computes of it: for all of them the same sizes, so that none waits for another.
@@ -72,12 +75,17 @@ export type Stage = 'statistics' | 'all';
  */
 export function groupsOf(seed: number, round: number, stage: Stage): SampleGroup[] {
   const stream = randomStream(seed, 1, round);
-  if (stage === 'statistics') return [{ shape: 'image', size: 28 * (4 + stream.below(2)), count: 12 }];
-  const groups: SampleGroup[] = [{ shape: 'image', size: 28 * (4 + stream.below(5)), count: 8 }];
+  const side = (least: number, count: number): number => CELL * (least + stream.below(count));
+  if (stage === 'cells') {
+    // Faults are seen in a small piece: more pictures are worth more than larger ones.
+    const size = stream.below(6) === 0 ? side(5, 3) : side(3, 2);
+    return [{ shape: 'image', size, count: size > 4 * CELL ? 12 : 32 }];
+  }
+  const groups: SampleGroup[] = [{ shape: 'image', size: side(3, 5), count: 8 }];
   const more = stream.below(4);
-  if (more === 0) groups.push({ shape: 'pair', size: 28 * (4 + stream.below(2)), count: 4 });
-  if (more === 1) groups.push({ shape: 'video', size: 28 * (4 + stream.below(2)), count: 4 });
-  if (more === 2) groups.push({ shape: 'image', size: 28 * (12 + stream.below(7)), count: 1 });
+  if (more === 0) groups.push({ shape: 'pair', size: side(3, 2), count: 4 });
+  if (more === 1) groups.push({ shape: 'video', size: side(3, 2), count: 4 });
+  if (more === 2) groups.push({ shape: 'image', size: side(11, 6), count: 1 });
   return groups;
 }
 
@@ -92,13 +100,33 @@ export interface Content {
 /** One picture in so many is a generated scene. */
 const GENERATED = 12;
 
+/** A version of a clip with what was done to it. */
+interface Version extends Pick<Facts, 'applied' | 'motion'> {
+  /** Its pictures. */
+  frames: RgbFrame[];
+}
+
+/** Pictures of a sample before anything is measured. */
+export interface Pictures {
+  /** What they are. */
+  shape: SampleShape;
+  /** Undistorted. */
+  originals: RgbFrame[];
+  /** One for a picture or video, two for a pair. */
+  versions: Version[];
+}
+
 /**
- * Makes a sample.
+ * Makes pictures.
  * @param content - photographs
- * @param group - its shape and size
- * @param key - integers that name it: seed, round, worker, group, place in the group
+ * @param group - their shape and size
+ * @param key - integers that name them: seed, round, worker, group, place in the group
  */
-export async function makeSample(content: Content, { shape, size }: SampleGroup, ...key: number[]): Promise<Sample> {
+export async function makePictures(
+  content: Content,
+  { shape, size }: Pick<SampleGroup, 'shape' | 'size'>,
+  ...key: number[]
+): Promise<Pictures> {
   const stream = randomStream(...key);
   const photo =
     stream.below(GENERATED) === 0
@@ -106,20 +134,30 @@ export async function makeSample(content: Content, { shape, size }: SampleGroup,
       : await content.open(content.paths[stream.below(content.paths.length)]!);
   if (shape === 'video') {
     const options = { width: size, height: size, numFrames: FRAMES, stream };
-    const original = cameraMotion(enlarged(photo, Math.ceil(1.3 * size)), options);
-    const moved = disturbMotion(original, stream);
-    const { frames, applied } = await disturbPictures(moved.frames, stream, 0.35);
-    return { shape, frames, facts: [factsOf(original, frames, applied, moved.motion)] };
+    const originals = cameraMotion(enlarged(photo, Math.ceil(1.3 * size)), options);
+    const moved = disturbMotion(originals, stream);
+    const disturbed = await disturbPictures(moved.frames, stream, 0.35);
+    return { shape, originals, versions: [{ ...disturbed, motion: moved.motion }] };
   }
-  const original = [viewOf(photo, size, stream)];
-  const facts: Facts[] = [];
-  const frames: RgbFrame[] = [];
+  const originals = [viewOf(photo, size, stream)];
+  const versions: Version[] = [];
   for (let i = 0; i < (shape === 'pair' ? 2 : 1); i++) {
-    const made = await disturbPictures(original, stream, 0.88);
-    frames.push(...made.frames);
-    facts.push(factsOf(original, made.frames, made.applied, null));
+    versions.push({ ...(await disturbPictures(originals, stream, 0.88)), motion: null });
   }
-  return { shape, frames, facts };
+  return { shape, originals, versions };
+}
+
+/**
+ * Makes a sample: pictures, measured.
+ * @param args - as of {@link makePictures}
+ */
+export async function makeSample(...args: Parameters<typeof makePictures>): Promise<Sample> {
+  const { shape, originals, versions } = await makePictures(...args);
+  return {
+    shape,
+    frames: versions.flatMap(({ frames }) => frames),
+    facts: versions.map((version) => factsOf(originals, version)),
+  };
 }
 
 function statisticsOf(picture: RgbFrame): Facts['statistics'] {
@@ -134,7 +172,8 @@ function statisticsOf(picture: RgbFrame): Facts['statistics'] {
   };
 }
 
-function cut({ width, data }: RgbFrame, left: number, top: number, across: number, down: number): RgbFrame {
+/** A part of a picture. */
+export function cut({ width, data }: RgbFrame, left: number, top: number, across: number, down: number): RgbFrame {
   const part = new Uint8Array(across * down * 3);
   for (let y = 0; y < down; y++) {
     const row = ((top + y) * width + left) * 3;
@@ -171,7 +210,19 @@ function enlarged(photo: RgbFrame, least: number): RgbFrame {
   return resizeBicubic(photo, Math.ceil(photo.width * factor), Math.ceil(photo.height * factor), 'image');
 }
 
-const pictureKinds = Object.keys(pictureDistortions) as PictureDistortionKind[];
+/** Faults of pictures, in a fixed order. */
+export const pictureKinds = Object.keys(pictureDistortions) as PictureDistortionKind[];
+/** Faults of tone and colour, and halos, come half as often as the others: the quick start has none of them. */
+const seldom: readonly PictureDistortionKind[] = [
+  'overexposure',
+  'underexposure',
+  'low-contrast',
+  'desaturation',
+  'oversaturation',
+  'colour-cast',
+  'sharpening-halo',
+];
+const drawn = pictureKinds.flatMap((kind) => (seldom.includes(kind) ? [kind] : [kind, kind]));
 const motionKinds = Object.keys(motionDistortions) as MotionDistortionKind[];
 
 /** A strength; weak ones are as frequent as strong ones. None near those that the quick start tests with. */
@@ -186,13 +237,13 @@ async function disturbPictures(
   frames: readonly RgbFrame[],
   stream: RandomStream,
   share: number,
-): Promise<Pick<Sample, 'frames'> & Pick<Facts, 'applied'>> {
+): Promise<Pick<Version, 'frames' | 'applied'>> {
   const applied: Applied<PictureDistortionKind>[] = [];
   let out = [...frames];
   if (stream.uniform() >= share) return { frames: out, applied };
   const count = stream.uniform() < 0.25 ? 2 : 1;
   for (let i = 0; i < count; i++) {
-    const kind = pictureKinds[stream.below(pictureKinds.length)]!;
+    const kind = drawn[stream.below(drawn.length)]!;
     if (applied.some((before) => before.kind === kind)) continue;
     const strength = strengthOf(stream);
     out = await pictureDistortions[kind](out, strength, stream);
@@ -201,24 +252,16 @@ async function disturbPictures(
   return { frames: out, applied };
 }
 
-function disturbMotion(
-  frames: readonly RgbFrame[],
-  stream: RandomStream,
-): Pick<Sample, 'frames'> & Pick<Facts, 'motion'> {
+function disturbMotion(frames: readonly RgbFrame[], stream: RandomStream): Pick<Version, 'frames' | 'motion'> {
   if (stream.uniform() < 0.25) return { frames: [...frames], motion: null };
   const kind = motionKinds[stream.below(motionKinds.length)]!;
   const strength = strengthOf(stream);
   return { frames: motionDistortions[kind](frames, strength, stream), motion: { kind, strength } };
 }
 
-function factsOf(
-  original: readonly RgbFrame[],
-  frames: readonly RgbFrame[],
-  applied: Facts['applied'],
-  motion: Facts['motion'],
-): Facts {
+function factsOf(originals: readonly RgbFrame[], { frames, applied, motion }: Version): Facts {
   const mean = (of: (a: RgbFrame, b: RgbFrame) => number): number =>
-    frames.reduce((total, frame, i) => total + of(original[i]!, frame), 0) / frames.length;
+    frames.reduce((total, frame, i) => total + of(originals[i]!, frame), 0) / frames.length;
   return {
     applied,
     motion,

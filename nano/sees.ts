@@ -37,9 +37,9 @@ const content = {
 };
 const clips = [];
 for (let i = 0; i < Number(count); i++) {
-  const sample = await makeSample(content, { shape: 'image', size: 140, count: 1 }, SEED, i);
+  const sample = await makeSample(content, { shape: 'image', size: 160 }, SEED, i);
   const visions = [cutPatches('image', sample.frames, processor)];
-  clips.push({ visions, questions: questionsAbout(sample, randomStream(SEED, i), 'all') });
+  clips.push({ visions, questions: questionsAbout(sample, randomStream(SEED, i)) });
 }
 
 async function lossOf(question: string, answer: string, visions: VisionPixels[]): Promise<number> {

@@ -2,12 +2,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../src/core/index.ts';
 import { openCheckpoint } from '../src/model/index.ts';
-import { loadQuestioner } from '../src/score/index.ts';
-import { compileStep, tokenFeeds } from '../src/train/index.ts';
+import { shareEncoderLock } from '../src/video/synthesis/index.ts';
 import { createPhotos } from './content.ts';
-import { lessonOf } from './learn.ts';
-import type { Sample, Stage } from './samples.ts';
-import { groupsOf, makeSample } from './samples.ts';
+import { openLearner } from './learners.ts';
+import type { Stage } from './samples.ts';
+import { groupsOf } from './samples.ts';
 import type { Shapes } from './shared-numbers.ts';
 import { copyInto, viewsOf } from './shared-numbers.ts';
 
@@ -21,8 +20,10 @@ export interface WorkerSetup {
   model: string;
   /** Of the run. */
   seed: number;
-  /** Updates in which only statistics of pictures are asked for. */
-  statisticSteps: number;
+  /** What is learned. */
+  stage: Stage;
+  /** Encoders of all threads take turns by it. */
+  encoders: SharedArrayBuffer;
   /** All photographs. */
   paths: readonly string[];
   /** Bytes of decoded photographs that are kept. */
@@ -49,62 +50,47 @@ export interface WorkerAnswer {
 
 const port = parentPort;
 invariant(port !== null, 'step-worker.ts runs in a worker thread');
-const { worker, numWorkers, model, seed, paths, maxBytes, shapes, parameters, gradients, statisticSteps } =
+const { worker, numWorkers, model, seed, stage, paths, maxBytes, shapes, parameters, gradients, encoders } =
   workerData as WorkerSetup;
 const content = { paths, open: createPhotos(maxBytes) };
 const checkpoint = await openCheckpoint(model);
-const questioner = await loadQuestioner(checkpoint, {
-  prompt: { template: 'four-dimensions', source: null },
-  answer: { kind: 'integer', step: null },
-});
-const { text, vision, stored } = checkpoint;
-const step = await compileStep({
-  text,
-  vision,
-  stored,
-  lora: null,
-  loss: 'response',
-  numColumns: 0,
-  firstLayer: 0,
-  run: { threads: 1, prepack: false },
-});
+const learner = await openLearner(stage, checkpoint);
 invariant(
-  [...step.parameters.keys()].sort().join() === [...shapes.keys()].sort().join(),
+  [...learner.parameters.keys()].sort().join() === [...shapes.keys()].sort().join(),
   'the step trains other parameters than the run',
 );
+shareEncoderLock(encoders);
 const current = viewsOf(parameters, shapes);
 const sums = viewsOf(gradients, shapes);
 // ONNX Runtime takes no shared memory.
 const own = new Map([...current].map(([name, values]) => [name, new Float32Array(values.length)]));
 
-/** Updates that see the same samples, asked about otherwise: making one takes a third of the time of learning from it. */
-const ECHO = 2;
+/**
+ * Updates that see the same samples. Other questions are asked of them then, and making one takes a third of the time of learning from
+ * it; of cells there is nothing else to ask.
+ */
+const ECHO = stage === 'questions' ? 2 : 1;
+const roundOf = (at: number): number => Math.floor(at / ECHO);
 
-const stageOf = (round: number): Stage => (ECHO * round < statisticSteps ? 'statistics' : 'all');
+type Made = Awaited<ReturnType<typeof learner.make>>[];
 
-async function makeRound(round: number): Promise<Sample[][]> {
-  const groups: Sample[][] = [];
-  for (const [g, group] of groupsOf(seed, round, stageOf(round)).entries()) {
-    const samples: Sample[] = [];
-    for (let i = 0; i < group.count; i++) samples.push(await makeSample(content, group, seed, 2, round, worker, g, i));
-    groups.push(samples);
+async function makeRound(round: number): Promise<Made> {
+  const made: Made = [];
+  for (const [g, group] of groupsOf(seed, round, stage).entries()) {
+    made.push(await learner.make(content, group, seed, 2, round, worker, g));
   }
-  return groups;
+  return made;
 }
 
 async function compute(at: number): Promise<WorkerAnswer> {
   const started = performance.now();
-  const groups = await samplesOf(at);
+  const groups = await groupsFor(at);
   const sampled = performance.now();
   copyInto(own, current);
-  const clips = numWorkers * groups.reduce((total, group) => total + group.length, 0);
-  const stage = stageOf(Math.floor(at / ECHO));
+  const all = Array.from({ length: numWorkers }, () => groupsOf(seed, roundOf(at), stage)).flat();
   let loss = 0;
-  for (const [g, group] of groups.entries()) {
-    const items = group.map(
-      (sample, i) => lessonOf(sample, { checkpoint, questioner }, stage, seed, 3, at, worker, g, i).item,
-    );
-    const result = await step.run(own, tokenFeeds(items, clips, checkpoint, false));
+  for (const [g, learn] of groups.entries()) {
+    const result = await learn(own, all, seed, 3, at, worker, g);
     loss += result.loss;
     if (g === 0) copyInto(sums, result.gradients);
     else {
@@ -118,23 +104,34 @@ async function compute(at: number): Promise<WorkerAnswer> {
   return { step: at, loss, seconds };
 }
 
-/** Samples that were made last, and the round that they are of. */
-let made: { round: number; samples: Promise<Sample[][]> } | null = null;
+/** What was made last, and the round that it is of. */
+let last: { round: number; groups: Promise<Made> } | null = null;
 
-function samplesOf(at: number): Promise<Sample[][]> {
-  const round = Math.floor(at / ECHO);
-  if (made?.round !== round) {
-    made = { round, samples: makeRound(round) };
-    made.samples.catch(() => {}); // met when they are waited for
+function groupsFor(at: number): Promise<Made> {
+  const round = roundOf(at);
+  if (last?.round !== round) {
+    last = { round, groups: makeRound(round) };
+    last.groups.catch(() => {}); // met when they are waited for
   }
-  return made.samples;
+  return last.groups;
 }
 
-port.on('message', (at: number) => {
+/** The thread ends by itself, with no encoder open: terminated in the middle, it would keep the others from theirs. */
+async function end(): Promise<void> {
+  await last?.groups.catch(() => {});
+  await learner[Symbol.asyncDispose]();
+  port!.close();
+}
+
+port.on('message', (at: number | null) => {
+  if (at === null) {
+    void end();
+    return;
+  }
   compute(at).then(
     (answer) => {
       port.postMessage(answer);
-      void samplesOf(at + 1); // made while the main thread updates the parameters
+      void groupsFor(at + 1); // made while the main thread updates the parameters
     },
     (error: unknown) => {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

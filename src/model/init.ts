@@ -54,7 +54,7 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
     ...size.vision,
     outHiddenSize: text.hiddenSize,
     inChannels: 3,
-    patchSize: 14,
+    patchSize: size.vision.patchSize ?? 14,
     temporalPatchSize: 2,
     spatialMergeSize: 2,
   };

@@ -8,7 +8,13 @@ export interface ModelSize {
   /** The text model; its vocabulary is the tokenizer's where it is 0. */
   text: Omit<TextConfig, 'headDim' | 'ropeTheta' | 'rmsNormEps'>;
   /** The vision tower. */
-  vision: Omit<VisionConfig, 'outHiddenSize' | 'inChannels' | 'patchSize' | 'temporalPatchSize' | 'spatialMergeSize'>;
+  vision: Omit<
+    VisionConfig,
+    'outHiddenSize' | 'inChannels' | 'patchSize' | 'temporalPatchSize' | 'spatialMergeSize'
+  > & {
+    /** Side of a patch in pixels; default 14. */
+    patchSize?: number;
+  };
 }
 
 /** The tower of both real sizes. */
@@ -49,7 +55,7 @@ export const modelSizes: Readonly<
     },
   },
   nano: {
-    about: 'about 4 million parameters, for npm run nano:pretrain',
+    about: 'about 5 million parameters, for npm run nano:pretrain',
     text: {
       hiddenSize: 192,
       numLayers: 4,
@@ -61,11 +67,12 @@ export const modelSizes: Readonly<
       tieWordEmbeddings: true,
     },
     vision: {
+      patchSize: 16, // two blocks of JPEG a side, which lie alike in every patch
       depth: 6,
-      hiddenSize: 160,
-      numHeads: 5,
-      intermediateSize: 432,
-      windowSize: 112,
+      hiddenSize: 192,
+      numHeads: 6,
+      intermediateSize: 512,
+      windowSize: 128,
       fullAttentionLayers: [2, 5],
       tokensPerSecond: 2,
     },

@@ -67,7 +67,18 @@ export function stepGraph(options: StepOptions): StepGraph {
  * @param options - model, adapter, loss, how it runs
  */
 export async function compileStep(options: StepOptions): Promise<TrainStep> {
-  const { loss, parameters } = stepGraph(options);
+  return compileStepGraph(stepGraph(options), options);
+}
+
+/**
+ * Compiles a step of any loss.
+ * @param graph - its loss and what trains
+ * @param options - how it runs
+ */
+export async function compileStepGraph(
+  { loss, parameters }: StepGraph,
+  options: Pick<StepOptions, 'recompute' | 'run'> = {},
+): Promise<TrainStep> {
   const names = [...parameters.keys()];
   const grads = gradients(loss, [...parameters.values()], { recompute: options.recompute ?? false });
   const outputs: Record<string, Value> = {

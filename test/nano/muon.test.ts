@@ -5,15 +5,19 @@ import type { AdamWState } from '../../src/train/index.ts';
 import { adamWUpdate, initAdamW } from '../../src/train/index.ts';
 import { openMuon } from '../../nano/muon.ts';
 
-const options = { momentum: 0.9, adamW: { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.5 } };
+const SLOW = 0.25;
+const rateOf = (name: string): number => (name.startsWith('slow') ? SLOW : 1);
+const options = { momentum: 0.9, rateOf, adamW: { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.5 } };
 const shapes = new Map<string, readonly number[]>([
   ['wide', [6, 20]],
   ['tall', [20, 6]],
   ['qkv', [18, 8]],
   ['patches', [6, 3, 2, 4]],
+  ['slow', [6, 20]],
   ['still', [5, 7]], // without a gradient
   ['embed_tokens', [12, 6]],
   ['norm', [6]],
+  ['slow.norm', [6]],
 ]);
 /** Matrices in parameters: name, where it begins, rows, columns. */
 const matrices = [
@@ -23,6 +27,7 @@ const matrices = [
   ['qkv', 48, 6, 8],
   ['qkv', 96, 6, 8],
   ['patches', 0, 6, 24],
+  ['slow', 0, 6, 20],
   ['still', 0, 5, 7],
 ] as const;
 
@@ -78,9 +83,10 @@ function orthogonal(matrix: Matrix): Matrix {
 function reference(start: Values): Map<string, number[]> {
   const parameters = new Map([...start].map(([name, array]) => [name, [...array]]));
   const moments = new Map([...start].map(([name, array]) => [name, [...array].fill(0)]));
-  for (const [u, [lr, scale]] of updates.entries()) {
+  for (const [u, [all, scale]] of updates.entries()) {
     const gradients = gradientsOf(u);
     for (const [name, from, rows, columns] of matrices) {
+      const lr = rateOf(name) * all;
       const at = Array.from({ length: rows }, (_, r) =>
         Array.from({ length: columns }, (__, c) => from + r * columns + c),
       );
@@ -99,15 +105,17 @@ function reference(start: Values): Map<string, number[]> {
 }
 
 test('matrices move as in float64, the rest as with AdamW', async () => {
-  const [parameters, plain] = [values(1), values(1)];
-  const [state, plainState] = [initAdamW(parameters), initAdamW(plain)];
+  const [parameters, plain, slow] = [values(1), values(1), values(1)];
+  const [state, plainState, slowState] = [initAdamW(parameters), initAdamW(plain), initAdamW(slow)];
   await using muon = await openMuon(shapes, options);
   for (const [u, [lr, scale]] of updates.entries()) {
     await muon.update(parameters, gradientsOf(u), state, lr, scale);
     adamWUpdate(plain, gradientsOf(u), plainState, lr, options.adamW, scale);
+    adamWUpdate(slow, gradientsOf(u), slowState, SLOW * lr, options.adamW, scale);
   }
   expect(state.step).toBe(updates.length);
   for (const name of ['embed_tokens', 'norm']) expect(parameters.get(name)).toEqual(plain.get(name));
+  expect(parameters.get('slow.norm')).toEqual(slow.get('slow.norm'));
   const want = reference(values(1));
   const far = matrices.map(([name]) => {
     const got = parameters.get(name)!;
@@ -128,4 +136,25 @@ test('from saved moments it goes on with the same bits', async () => {
   await using muon = await openMuon(shapes, options);
   for (const [u, [lr, scale]] of updates.entries()) await muon.update(whole, gradientsOf(u), wholeState, lr, scale);
   expect(parts).toEqual(whole);
+});
+
+test('a large square matrix moves in bands', async () => {
+  const large = new Map([['square', [512, 512]]]);
+  const start = (): Values => new Map([['square', new Float32Array(512 * 512)]]);
+  const stream = randomStream(5);
+  const gradient = Float32Array.from({ length: 512 * 512 }, () => stream.uniform() - 0.5);
+  const parameters = start();
+  await using muon = await openMuon(large, options);
+  const state = initAdamW(parameters);
+  await muon.update(parameters, new Map([['square', gradient]]), state, 0.01, 1);
+  expect(state.step).toBe(1);
+  const band = 128 * 512;
+  for (let i = 0; i < 4; i++) {
+    const part = new Map([['band', gradient.subarray(i * band, (i + 1) * band)]]);
+    const alone: Values = new Map([['band', new Float32Array(band)]]);
+    await using other = await openMuon(new Map([['band', [128, 512]]]), options);
+    await other.update(alone, part, initAdamW(alone), 0.01, 1);
+    const mine = parameters.get('square')!.subarray(i * band, (i + 1) * band);
+    expect(Math.max(...alone.get('band')!.map((value, k) => Math.abs(value - mine[k]!)))).toBeLessThan(1e-7);
+  }
 });

@@ -14,7 +14,7 @@ const photo = generatedScene({ width: 200, height: 180, stream: randomStream(5) 
 const content = { paths: ['a'], open: () => Promise.resolve(photo) };
 const shapes = ['image', 'pair', 'video'] as const;
 const sampleOf = (shape: Sample['shape'], ...key: number[]): Promise<Sample> =>
-  makeSample(content, { shape, size: 112, count: 1 }, ...key);
+  makeSample(content, { shape, size: 96 }, ...key);
 
 describe('samples', () => {
   test('are fixed by their key', async () => {
@@ -27,7 +27,7 @@ describe('samples', () => {
       expect(again).toEqual(one);
       expect(other.frames[0]!.data).not.toEqual(one.frames[0]!.data);
     }
-    expect(groupsOf(1, 7, 'all')).toEqual(groupsOf(1, 7, 'all'));
+    expect(groupsOf(1, 7, 'questions')).toEqual(groupsOf(1, 7, 'questions'));
   });
 
   test('have no strength that the quick start tests with', async () => {
@@ -45,7 +45,7 @@ describe('samples', () => {
   test.each([112, 140])(
     'of %i pixels have true statistics of the whole, the centre and half the size',
     async (size) => {
-      const { frames, facts } = await makeSample(content, { shape: 'image', size, count: 1 }, 4, size);
+      const { frames, facts } = await makeSample(content, { shape: 'image', size }, 4, size);
       const [frame] = frames;
       const raw = { raw: { width: size, height: size, channels: 3 as const } };
       const from = 32; // a quarter is 28 and 35: there, on the grid of blocks
@@ -63,10 +63,10 @@ describe('samples', () => {
   );
 
   test('have sizes that the tower takes', () => {
-    for (const stage of ['statistics', 'all'] as const) {
+    for (const stage of ['cells', 'questions'] as const) {
       for (let round = 0; round < 200; round++) {
         for (const { size, count } of groupsOf(0, round, stage)) {
-          expect(size % 28).toBe(0);
+          expect(size % 32).toBe(0);
           expect(count).toBeGreaterThan(0);
         }
       }
@@ -88,7 +88,7 @@ describe('questions', () => {
     },
   };
   const all = Array.from({ length: 300 }, (_, i) =>
-    questionsAbout({ shape: 'image', frames: [photo], facts: [known] }, randomStream(i), 'all'),
+    questionsAbout({ shape: 'image', frames: [photo], facts: [known] }, randomStream(i)),
   ).flat();
 
   test('have true answers in the form that they ask for', () => {
@@ -112,23 +112,17 @@ describe('questions', () => {
   test('are as many for every clip, and none is asked twice', () => {
     for (const shape of ['image', 'pair', 'video'] as const) {
       const facts = shape === 'pair' ? [known, known] : [known];
-      const asked = questionsAbout({ shape, frames: [photo], facts }, randomStream(1), 'all');
+      const asked = questionsAbout({ shape, frames: [photo], facts }, randomStream(1));
       expect(asked).toHaveLength(QUESTIONS);
       expect(new Set(asked.map(({ topic }) => topic)).size).toBe(QUESTIONS);
     }
-  });
-
-  test('are about statistics only, at first', () => {
-    const clip: Sample = { shape: 'image', frames: [photo], facts: [known] };
-    const topics = questionsAbout(clip, randomStream(4), 'statistics').map(({ topic }) => topic.split(/[: ]/)[0]);
-    expect(topics).toEqual(Array.from({ length: QUESTIONS }, () => 'statistic'));
   });
 
   test('about two pictures name the better one', () => {
     const worse: Facts = { ...known, ssim: 0.4 };
     for (let i = 0; i < 20; i++) {
       const pair: Sample = { shape: 'pair', frames: [photo, photo], facts: [worse, known] };
-      const asked = questionsAbout(pair, randomStream(i), 'all');
+      const asked = questionsAbout(pair, randomStream(i));
       expect(asked.find(({ topic }) => topic === 'better')!.answer).toBe('second');
     }
   });

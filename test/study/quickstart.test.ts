@@ -24,7 +24,7 @@ describe('clips of the quick start', () => {
     const splits = new Map<string, Set<string>>();
     for (const { group, split } of plans) splits.set(group, (splits.get(group) ?? new Set()).add(split));
     expect([...splits.values()].every((set) => set.size === 1)).toBe(true);
-    expect(plans.filter(({ split }) => split === 'test')).toHaveLength(8 * 12);
+    expect(plans.filter(({ split }) => split === 'test')).toHaveLength(8 * 14);
     expect(new Set(plans.map(({ id }) => id)).size).toBe(plans.length);
   });
 
@@ -74,8 +74,8 @@ test('the quick start trains, scores, reports, and goes on where it was', { time
   const options = { folder: out, model, pictures, members, onProgress: (stage: string) => void stages.push(stage) };
   const result = await quickstart(options);
   expect(new Set(stages)).toEqual(new Set(['clips', 'before', 'training', 'ensemble']));
-  expect(result.clips).toHaveLength(60);
-  expect(result.ensemble.scores).toHaveLength(24);
+  expect(result.clips).toHaveLength(70);
+  expect(result.ensemble.scores).toHaveLength(28);
   result.ensemble.scores.forEach((score, i) => {
     const [one, other] = result.members;
     expect(score).toBeCloseTo((0.25 * one!.scores[i]! + 0.1 * other!.scores[i]!) / 0.35, 10);
@@ -84,7 +84,7 @@ test('the quick start trains, scores, reports, and goes on where it was', { time
 
   const page = quickstartReport(result);
   expect(page).not.toMatch(/(?:src|href)=|@import|url\(/); // nothing from elsewhere
-  expect(page.match(/<circle/g)).toHaveLength(48);
+  expect(page.match(/<circle/g)).toHaveLength(56);
   expect(page).toContain('not from people');
 
   await expect(quickstart({ ...options, seed: 1 })).rejects.toThrow('settings.json');

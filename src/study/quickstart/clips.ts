@@ -40,8 +40,6 @@ export interface QuickstartClip {
 const [FRAMES, FPS] = [8, 8];
 /** Side of a clip, in pixels. */
 const SIZE = 224;
-/** Clips of each photograph. */
-const PER_PHOTOGRAPH = 12;
 /** Share of the photographs whose clips are held out. */
 const TEST_SHARE = 0.4;
 
@@ -56,7 +54,7 @@ export function mosOfGmsd(deviation: number): number {
 }
 
 /**
- * What a clip may have. No fault of motion: the paper's recipe sees one or two frames, which cannot show that a picture shakes, and it
+ * What a clip may have; each photograph gets every kind once. No fault of motion: the paper's recipe sees one or two frames, which cannot show that a picture shakes, and it
  * would have a bad label.
  */
 const kinds = [
@@ -89,8 +87,7 @@ export function planClips(photographs: readonly string[], seed: number): Plan[] 
   const numTest = Math.round(TEST_SHARE * photographs.length);
   return order.flatMap((p, place) => {
     const group = photographs[p]!;
-    const used = shuffledIndices(kinds.length, seed, 2, p).slice(0, PER_PHOTOGRAPH);
-    return used.map((k, i): Plan => {
+    return shuffledIndices(kinds.length, seed, 2, p).map((k, i): Plan => {
       const kind = kinds[k]!;
       // Each photograph gets every strength about as often.
       const strength = kind === 'none' ? 0 : heldOutStrengths[(i + place) % heldOutStrengths.length]!;

@@ -1,5 +1,6 @@
 // One SVT-AV1 encoder at a time. Two that open or close at once in a process corrupt its heap (node-av 6.1.1: four threads with 150 encodings
 // each die of it in seconds), which is seen much later, if at all.
+// A thread that is terminated while it holds the lock keeps it: let it end by itself.
 import { setTimeout as delay } from 'node:timers/promises';
 
 let lock = new Int32Array(new SharedArrayBuffer(4));
@@ -9,7 +10,7 @@ let lock = new Int32Array(new SharedArrayBuffer(4));
  * @returns what they give to {@link shareEncoderLock}
  */
 export function encoderLock(): SharedArrayBuffer {
-  return lock.buffer as SharedArrayBuffer;
+  return lock.buffer;
 }
 
 /**

@@ -1,0 +1,95 @@
+// What a thread of pretraining learns from, by stage: the tower from cells of pictures, the whole model from questions.
+import type { Checkpoint } from '../src/model/index.ts';
+import { loadQuestioner } from '../src/score/index.ts';
+import type { StepResult, TrainStep } from '../src/train/index.ts';
+import { compileStep, compileStepGraph, tokenFeeds } from '../src/train/index.ts';
+import { cutPatches } from '../src/video/index.ts';
+import { targetsOf } from './cells.ts';
+import { lessonOf } from './learn.ts';
+import type { Content, Sample, SampleGroup, Stage } from './samples.ts';
+import { makePictures, makeSample } from './samples.ts';
+import type { TowerItem } from './tower.ts';
+import { towerFeeds, towerGraph } from './tower.ts';
+
+/** One core: an op that two cores share waits more than it gains in a model of this size. */
+const run = { threads: 1, prepack: false };
+
+/**
+ * Learns from a group that was made.
+ * @param parameters - current values by name
+ * @param all - what the whole update is made of, in all threads: the loss is its mean
+ * @param key - integers that fix what is asked; the sample's place comes behind them
+ * @returns loss and gradients, in arrays that the next call writes over
+ */
+type Learn = (
+  parameters: ReadonlyMap<string, Float32Array>,
+  all: readonly SampleGroup[],
+  ...key: number[]
+) => Promise<StepResult>;
+
+/** Learns from groups of samples. */
+export interface Learner {
+  /** Names and shapes of what trains. */
+  parameters: TrainStep['parameters'];
+  /**
+   * Makes all samples of a group.
+   * @param content - photographs
+   * @param group - shape, size and count
+   * @param key - integers that name it; the sample's place comes behind them
+   */
+  make: (content: Content, group: SampleGroup, ...key: number[]) => Promise<Learn>;
+  /** Frees the session. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/** Makes the learner of a stage. */
+export async function openLearner(stage: Stage, checkpoint: Checkpoint): Promise<Learner> {
+  return stage === 'cells' ? openCells(checkpoint) : openQuestions(checkpoint);
+}
+
+async function openCells(checkpoint: Checkpoint): Promise<Learner> {
+  const { vision, stored, processor } = checkpoint;
+  const side = vision.patchSize * vision.spatialMergeSize;
+  const graph = towerGraph(vision, (name) => stored(name).shape);
+  const step = await compileStepGraph(graph, { run });
+  return {
+    parameters: step.parameters,
+    make: async (content, group, ...key) => {
+      const items: TowerItem[] = [];
+      for (let i = 0; i < group.count; i++) {
+        const { originals, versions } = await makePictures(content, group, ...key, i);
+        const { frames, applied } = versions[0]!;
+        const targets = targetsOf(originals[0]!, frames[0]!, applied, side);
+        items.push({ vision: cutPatches('image', [frames[0]!], processor), targets });
+      }
+      return (parameters, all) => {
+        const cells = all.reduce((total, { size, count }) => total + count * (size / side) ** 2, 0);
+        return step.run(parameters, towerFeeds(items, cells, vision));
+      };
+    },
+    [Symbol.asyncDispose]: () => step[Symbol.asyncDispose](),
+  };
+}
+
+async function openQuestions(checkpoint: Checkpoint): Promise<Learner> {
+  const questioner = await loadQuestioner(checkpoint, {
+    prompt: { template: 'four-dimensions', source: null },
+    answer: { kind: 'integer', step: null },
+  });
+  const { text, vision, stored } = checkpoint;
+  const model = { text, vision, stored, lora: null, numColumns: 0, firstLayer: 0 };
+  const step = await compileStep({ ...model, loss: 'response', run });
+  return {
+    parameters: step.parameters,
+    make: async (content, group, ...key) => {
+      const samples: Sample[] = [];
+      for (let i = 0; i < group.count; i++) samples.push(await makeSample(content, group, ...key, i));
+      return (parameters, all, ...asked) => {
+        const clips = all.reduce((total, { count }) => total + count, 0);
+        const items = samples.map((sample, i) => lessonOf(sample, { checkpoint, questioner }, ...asked, i).item);
+        return step.run(parameters, tokenFeeds(items, clips, checkpoint, false));
+      };
+    },
+    [Symbol.asyncDispose]: () => step[Symbol.asyncDispose](),
+  };
+}

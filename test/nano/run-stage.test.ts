@@ -1,0 +1,107 @@
+// The first stage of pretraining: its loss and gradients by hand, and that a stopped run ends with the bits of one that was not.
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/index.ts';
+import type { Checkpoint } from '../../src/model/index.ts';
+import { compileVisionEncoder, createRandomCheckpoint, openCheckpoint } from '../../src/model/index.ts';
+import { compileStepGraph } from '../../src/train/index.ts';
+import { cutPatches } from '../../src/video/index.ts';
+import { generatedScene } from '../../src/video/synthesis/index.ts';
+import { cellTargets } from '../../nano/cells.ts';
+import { runStage } from '../../nano/run-stage.ts';
+import { towerFeeds, towerGraph } from '../../nano/tower.ts';
+import { openTowerStage } from '../../nano/tower-stage.ts';
+
+let folder: string;
+let checkpoint: Checkpoint;
+const random = new Map<string, Float32Array>();
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'stage-'));
+  await createRandomCheckpoint(join(folder, 'model'), { preset: 'nano', seed: 1 });
+  checkpoint = await openCheckpoint(join(folder, 'model'));
+  for (const name of checkpoint.names) random.set(name, await checkpoint.read(name));
+});
+
+test('a head of zeros has half the mean square of the targets as its loss, and moves towards each cell’s own', async () => {
+  const { vision, stored, processor } = checkpoint;
+  const { shapes, first } = openTowerStage(checkpoint);
+  const graph = towerGraph(vision, (name) => stored(name).shape);
+  await using step = await compileStepGraph(graph, { run: { threads: 1 } });
+  expect([...step.parameters.keys()].sort()).toEqual([...shapes.keys()].sort());
+  const stream = randomStream(6);
+  const count = cellTargets.length;
+  const items = [0, 1].map((i) => {
+    const frame = generatedScene({ width: 96, height: 96, stream });
+    // The last target is 1 in one cell of each picture, everything else is anything.
+    const targets = Float32Array.from({ length: 9 * count }, (_, at) =>
+      at % count < count - 1 ? stream.uniform() - 0.5 : at === (3 + i) * count + count - 1 ? 1 : 0,
+    );
+    return { vision: cutPatches('image', [frame], processor), targets };
+  });
+  const cells = 40; // the update has more than these 18
+  const parameters = first(random);
+  const { loss, gradients } = await step.run(parameters, towerFeeds(items, cells, vision));
+  const squares = items.flatMap(({ targets }) => [...targets]).reduce((sum, value) => sum + value ** 2, 0);
+  expect(loss).toBeCloseTo(squares / (2 * cells * count), 6);
+  const sumOfFirst = items.reduce(
+    (sum, { targets }) => sum + targets.filter((_, at) => at % count === 0).reduce((a, b) => a + b, 0),
+    0,
+  );
+  expect(gradients.get('cells.bias')![0]).toBeCloseTo(-sumOfFirst / (cells * count), 6);
+  // The weights of the last target move towards the features of its two cells, and of no other.
+  await openTowerStage(checkpoint).write(join(folder, 'first'), random, parameters);
+  const written = await openCheckpoint(join(folder, 'first'));
+  await using encoder = await compileVisionEncoder(vision, written.stored);
+  const features = [await encoder.encode([items[0]!.vision]), await encoder.encode([items[1]!.vision])];
+  const width = vision.outHiddenSize;
+  const moved = gradients.get('cells.weight')!.subarray((count - 1) * width);
+  for (let k = 0; k < width; k++) {
+    const want = features[0]![3 * width + k]! + features[1]![4 * width + k]!;
+    expect(moved[k]).toBeCloseTo(-want / (cells * count), 5);
+  }
+});
+
+test('stopped and run again, a stage ends with the same bits', { timeout: 240_000 }, async () => {
+  const photo = join(folder, 'photo.png');
+  const { data, width, height } = generatedScene({ width: 320, height: 300, stream: randomStream(2) });
+  await sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toFile(photo);
+  const { shapes, first, read, write } = openTowerStage(checkpoint);
+  const run = (name: string, stop?: AbortController): Promise<string | null> =>
+    runStage({
+      stage: 'cells',
+      model: join(folder, 'model'),
+      out: join(folder, name),
+      seed: 3,
+      paths: [photo],
+      maxBytes: 1e8,
+      shapes,
+      parameters: first(random),
+      steps: 2,
+      learningRate: 1e-3,
+      muon: { momentum: 0.95, adamW: { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.02 } },
+      saveEvery: 1,
+      write: (to, current) => {
+        stop?.abort(); // behind the first update
+        return write(to, random, current);
+      },
+      read,
+      signal: stop?.signal ?? new AbortController().signal,
+    });
+  const whole = await run('whole');
+  expect(await run('parts', new AbortController())).toBeNull();
+  const parts = await run('parts');
+  expect(await read(parts!)).toEqual(await read(whole!));
+  const losses = async (name: string): Promise<unknown[]> =>
+    (await readFile(join(folder, name, 'events.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { loss: number }).loss);
+  expect(await losses('parts')).toEqual(await losses('whole'));
+  expect(await losses('whole')).toHaveLength(2);
+});
