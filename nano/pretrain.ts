@@ -11,11 +11,16 @@ import { silenceEncoders } from '../src/video/synthesis/index.ts';
 import { createPhotos, listPictures } from './content.ts';
 import { questionText } from './questions.ts';
 import { sayMistakes } from './mistakes.ts';
-import { WORKERS, runStage } from './run-stage.ts';
-import type { Sample } from './samples.ts';
+import type { ParallelStep } from './parallel-step.ts';
+import { openParallelStep } from './parallel-step.ts';
+import { runStage } from './run-stage.ts';
+import type { Sample, Stage } from './samples.ts';
 import { groupsOf, makeSample } from './samples.ts';
+import type { Shapes } from './shared-numbers.ts';
 import { openTowerStage } from './tower-stage.ts';
 
+/** Threads that share an update; the weights depend on it. */
+const WORKERS = 2;
 /** Of the optimizer. */
 const MUON = { momentum: 0.95, adamW: { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.02 } };
 /** What the tower learns in the second stage, as a part of the learning rate: it has learned in the first, and the rest has not. */
@@ -97,7 +102,7 @@ process.stderr.write(`${count.toLocaleString('en')} parameters\n`);
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 process.once('SIGTERM', () => stop.abort());
-const common = { model: initial, seed, paths, maxBytes: 3e9, learningRate, saveEvery, signal: stop.signal };
+const common = { learningRate, saveEvery, signal: stop.signal };
 
 const tower = await learnTower();
 const answering = tower === null ? null : await learnAnswers(tower);
@@ -113,6 +118,7 @@ function learnTower(): Promise<string | null> {
   return runStage({
     ...common,
     stage: 'cells',
+    openStep: () => openStep('cells', shapes),
     out: join(out, 'cells'),
     shapes,
     parameters: first(random),
@@ -125,17 +131,23 @@ function learnTower(): Promise<string | null> {
 
 /** The second stage: the whole model, from the folder of the first. */
 async function learnAnswers(from: string): Promise<string | null> {
+  const shapes = new Map(checkpoint.names.map((name) => [name, checkpoint.stored(name).shape]));
   return runStage({
     ...common,
     stage: 'questions',
+    openStep: () => openStep('questions', shapes),
     out,
-    shapes: new Map(checkpoint.names.map((name) => [name, checkpoint.stored(name).shape])),
+    shapes,
     parameters: await readWeights(await openCheckpoint(from)),
     steps: totalSteps,
     muon: { ...MUON, rateOf: (name) => (name.startsWith('visual.') ? TOWER_RATE : 1) },
     write: (folder, current) => writeCheckpoint(folder, checkpoint, current),
     read: async (folder) => readWeights(await openCheckpoint(folder)),
   });
+}
+
+function openStep(stage: Stage, shapes: Shapes): ParallelStep {
+  return openParallelStep(shapes, { stage, model: initial, seed, paths, maxBytes: 3e9 }, WORKERS);
 }
 
 async function readWeights(from: Checkpoint): Promise<Map<string, Float32Array>> {

@@ -12,19 +12,21 @@ import {
 } from '../src/train/index.ts';
 import type { MuonOptions } from './muon.ts';
 import { openMuon } from './muon.ts';
-import { openParallelStep } from './parallel-step.ts';
+import type { ParallelStep } from './parallel-step.ts';
+import type { Stage } from './samples.ts';
 import type { Shapes } from './shared-numbers.ts';
-import type { WorkerSetup } from './step-worker.ts';
 
-/** Threads that share an update; the weights depend on it. */
-export const WORKERS = 2;
 /** Updates over which the learning rate rises. */
 const WARMUP = 100;
 /** Norm that gradients are cut down to. */
 const CLIP = 1;
 
 /** A stage. */
-export interface StageOptions extends Pick<WorkerSetup, 'stage' | 'model' | 'seed' | 'paths' | 'maxBytes'> {
+export interface StageOptions {
+  /** What it is called in what is printed. */
+  stage: Stage;
+  /** Starts the threads that compute gradients; only where there is something left to do. */
+  openStep: () => ParallelStep;
   /** Where its checkpoints and log go. */
   out: string;
   /** Names and shapes of what trains, in a fixed order. */
@@ -65,8 +67,7 @@ export async function runStage(options: StageOptions): Promise<string | null> {
   await truncateJsonLines(logFile, (event) => (event as { step: number }).step <= done);
   await using log = await openLog(logFile);
   await using muon = await openMuon(shapes, options.muon);
-  const { model, seed, paths, maxBytes } = options;
-  await using step = openParallelStep(shapes, { stage, model, seed, paths, maxBytes }, WORKERS);
+  await using step = options.openStep();
   let smooth = NaN;
   const [started, first] = [performance.now(), done];
   while (done < steps && !signal.aborted) {
