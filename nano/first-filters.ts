@@ -9,8 +9,7 @@ const BLOCK = 8;
 const COLOUR = 9;
 /**
  * Luma and both differences of colour, with the deviations, in levels, that a block's cosines are taken to have in photographs: of the
- * mean (twice what it is for luma, so that it does not drown the rest), and of the first frequency. They were set by eye; answers to
- * distorted photographs then deviate by 0.3 to 1.3.
+ * mean (twice what it is for luma, so that it does not drown the rest), and of the first frequency. They were set by eye.
  */
 const channels = [
   { weights: bt601.luma, atZero: 900, atOne: 150 },

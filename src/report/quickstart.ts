@@ -98,7 +98,7 @@ export function quickstartReport(result: QuickstartResult): Html {
         paragraph(
           `${clips.length} clips of ${photographs} photographs under a moving camera, each undistorted or with one distortion at a known ` +
             `strength; ${numTrain} of them to train on, ${held.length} of other photographs held out. ` +
-            'The label is 5 − 4·√(GMSD / 0.3), at least 1. Five LoRA adapters by the paper’s recipe (ranks 32 and 128, one and two ' +
+            'The label is 5 − 4·√(GMSD / 0.3), at least 1. Five LoRA adapters by the paper’s recipe, at a learning rate of 2e-3 (ranks 32 and 128, one and two ' +
             'frames), combined with the paper’s weights. The intervals are of a bootstrap over few photographs, and so somewhat narrow.',
         ),
         table(
