@@ -1,0 +1,19 @@
+// The table of commands, by group. Each command's code is loaded when it is called.
+import { Command } from 'commander';
+import { packageVersion as version } from '../../core/index.ts';
+import { addData } from './data.ts';
+import { addModels } from './models.ts';
+import { addScoring } from './scoring.ts';
+import { addTraining } from './training.ts';
+
+/** Builds the commands. */
+export function buildProgram(): Command {
+  const root = new Command('iovqa')
+    .description('Teach a vision-language model to rate video quality, and put it to work.')
+    .version(version)
+    .showHelpAfterError('(iovqa COMMAND --help lists what there is)')
+    .configureHelp({ showGlobalOptions: false })
+    .exitOverride();
+  for (const add of [addTraining, addScoring, addData, addModels]) add(root);
+  return root;
+}

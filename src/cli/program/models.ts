@@ -1,0 +1,89 @@
+// The commands about models, what is kept of them, and the machine.
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { ExportFormat } from '../../score/index.ts';
+import type { CacheFlags } from '../commands/cache.ts';
+import type { DoctorFlags } from '../commands/doctor.ts';
+import type { ExportFlags } from '../commands/export.ts';
+import type { ModelsListFlags, ModelsNewFlags, ModelsPullFlags } from '../commands/models.ts';
+import { integer, json } from './options.ts';
+
+const exportFormats: readonly ExportFormat[] = ['merged', 'adapter'];
+
+/**
+ * Adds them.
+ * @param root - the program
+ */
+export function addModels(root: Command): void {
+  const models = root.command('models').description('Models to start from.');
+  models
+    .command('new')
+    .description('Write a randomly initialised Qwen2.5-VL, to train from scratch.')
+    .argument('<folder>', 'new folder')
+    .option('--preset <name>', 'its size', 'small')
+    .option('--seed <n>', 'seed of the weights', integer, 0)
+    .addOption(new Option('--dtype <type>', 'element type of the weights').choices(['f32', 'bf16']).default('f32'))
+    .addOption(json())
+    .action(async (folder: string, flags: ModelsNewFlags) =>
+      (await import('../commands/models.ts')).modelsNew(folder, flags),
+    );
+  models
+    .command('pull')
+    .description("Get a model or adapter from the Hugging Face hub into the hub's cache.")
+    .argument('<name>', 'its name on the hub, such as Qwen/Qwen2.5-VL-3B-Instruct')
+    .option('--revision <name>', 'branch, tag or commit; default: main')
+    .addOption(json())
+    .action(async (name: string, flags: ModelsPullFlags) =>
+      (await import('../commands/models.ts')).modelsPull(name, flags),
+    );
+  models
+    .command('list')
+    .description("List the models in the hub's cache that can be used here.")
+    .addOption(json())
+    .action(async (flags: ModelsListFlags) => (await import('../commands/models.ts')).modelsList(flags));
+
+  root
+    .command('export')
+    .description('Take a trained adapter elsewhere: merged into its base, or alone as PEFT reads it.')
+    .argument('<path>', 'run folder or adapter')
+    .requiredOption('--to <folder>', 'new folder')
+    .addOption(
+      new Option('--format <name>', 'a model of its own, or the adapter').choices(exportFormats).default('merged'),
+    )
+    .option('--model <folder>', 'the base model, where the adapter does not find it')
+    .addOption(
+      new Option('--dtype <type>', "element type of merged weights; default: the base's").choices([
+        'f32',
+        'bf16',
+        'f16',
+      ]),
+    )
+    .addOption(json())
+    .action(async (path: string, flags: ExportFlags) =>
+      (await import('../commands/export.ts')).exportCommand(path, flags),
+    );
+
+  const cache = root.command('cache').description('The cache of vision features that all runs share.');
+  cache
+    .command('info')
+    .description('Show its folder, what it holds and what it may hold.')
+    .addOption(json())
+    .action(async (flags: CacheFlags) => (await import('../commands/cache.ts')).showCache(flags));
+  cache
+    .command('limit')
+    .description('Set what it may take on disk; what was used longest ago leaves it.')
+    .argument('<size>', 'such as 50GB; 0: nothing is kept')
+    .addOption(json())
+    .action(async (size: string, flags: CacheFlags) => (await import('../commands/cache.ts')).limitCache(size, flags));
+  cache
+    .command('clear')
+    .description('Empty it.')
+    .addOption(json())
+    .action(async (flags: CacheFlags) => (await import('../commands/cache.ts')).emptyCache(flags));
+
+  root
+    .command('doctor')
+    .description('Say what this machine has: runtime, providers, decoders, memory.')
+    .addOption(json())
+    .action(async (flags: DoctorFlags) => (await import('../commands/doctor.ts')).doctor(flags));
+}

@@ -1,0 +1,27 @@
+// Options that several commands have, and how values are read.
+import { InvalidArgumentError, Option } from 'commander';
+
+/** Reads a whole number. */
+export const integer = (text: string): number => {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(text);
+};
+
+/** Collects the values of an option that can be repeated. */
+export const collect = (text: string, list: string[] = []): string[] => [...list, text];
+
+/** `--json`. */
+export const json = (): Option => new Option('--json', 'write one JSON value to stdout');
+
+/** `--set`. */
+export const set = (): Option =>
+  new Option('--set <key=value>', 'set a key of the recipe, such as lora.rank=128; can be repeated').argParser(collect);
+
+/** `--manifest` of commands with a recipe. */
+export const manifest = ['--manifest <file>', 'same as --set data.manifest=FILE'] as const;
+
+/** `--model` of commands with a recipe. */
+export const model = [
+  '--model <model>',
+  'same as --set model=MODEL: a folder, or ORG/NAME of a model that was pulled',
+] as const;

@@ -1,0 +1,85 @@
+// The commands that train, and those that look at what training would do.
+import type { Command } from 'commander';
+import type { EstimateFlags } from '../commands/estimate.ts';
+import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from '../commands/inspect.ts';
+import type { QuickstartFlags } from '../commands/quickstart.ts';
+import type { TrainFlags } from '../commands/train.ts';
+import { collect, integer, json, manifest, model, set } from './options.ts';
+
+/**
+ * Adds them.
+ * @param root - the program
+ */
+export function addTraining(root: Command): void {
+  root
+    .command('quickstart')
+    .description('See the whole way once: clips of photographs, five adapters, an ensemble, a report.')
+    .option('--out <folder>', 'where everything goes', 'runs/quickstart')
+    .option('--model <folder>', 'base model; default: the one that ships')
+    .option('--pictures <folder>', 'photographs to make clips of; default: those that ship')
+    .option('--seed <n>', 'fixes clips and split', integer)
+    .addOption(json())
+    .action(async (flags: QuickstartFlags) => (await import('../commands/quickstart.ts')).quickstartCommand(flags));
+
+  root
+    .command('train')
+    .description('Train by a recipe: a YAML file, flags, or both.')
+    .argument('[recipe]', 'recipe file')
+    .addOption(set())
+    .option(...manifest)
+    .option(...model)
+    .option('--out <folder>', 'same as --set out=FOLDER')
+    .option('--resume', 'go on with the run in the out folder; without a recipe, with the one it was begun with')
+    .option('--dry-run', 'check recipe, data and model, show them, and stop')
+    .addOption(json())
+    .action(async (path: string | undefined, flags: TrainFlags) =>
+      (await import('../commands/train.ts')).train(path, flags),
+    );
+
+  root
+    .command('estimate')
+    .description('Forecast memory and time of a run; nothing is trained or written.')
+    .argument('[recipe]', 'recipe file')
+    .addOption(set())
+    .option(...manifest)
+    .option(...model)
+    .addOption(json())
+    .action(async (path: string | undefined, flags: EstimateFlags) =>
+      (await import('../commands/estimate.ts')).estimateCommand(path, flags),
+    );
+
+  const inspect = root.command('inspect').description('Look at what the model gets.');
+  inspect
+    .command('mask')
+    .description('Show each token of an example with trained or ignored.')
+    .argument('[recipe]', 'recipe file')
+    .addOption(set())
+    .option(...manifest)
+    .option(...model)
+    .option('--clip <name>', 'a clip of the manifest; default: the first')
+    .addOption(json())
+    .action(async (path: string | undefined, flags: InspectMaskFlags) =>
+      (await import('../commands/inspect.ts')).inspectMask(path, flags),
+    );
+  inspect
+    .command('frames')
+    .description('Write the frames that the model sees as PNG files.')
+    .argument('[recipe]', 'recipe file')
+    .requiredOption('--to <folder>', 'where the PNG files go')
+    .addOption(set())
+    .option(...manifest)
+    .option(...model)
+    .option('--clip <name>', 'a clip of the manifest; can be repeated; default: all', collect)
+    .addOption(json())
+    .action(async (path: string | undefined, flags: InspectFramesFlags) =>
+      (await import('../commands/inspect.ts')).inspectFrames(path, flags),
+    );
+  inspect
+    .command('model')
+    .description("Show a model folder's sizes, settings and hash.")
+    .argument('<folder>', 'model folder, adapter or run')
+    .addOption(json())
+    .action(async (folder: string, flags: InspectModelFlags) =>
+      (await import('../commands/inspect.ts')).inspectModel(folder, flags),
+    );
+}
