@@ -1,10 +1,10 @@
 // Where scores go, one row at a time: a file of JSON lines or CSV, or stdout as a table, CSV or JSON.
 import { once } from 'node:events';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { oneLine } from '../core/index.ts';
 import { formatCsvLine } from '../dataset/index.ts';
-import { asWriteError, openJsonLines, temporaryFor } from '../files/index.ts';
+import { asWriteError, openJsonLines, openOutput, temporaryFor } from '../files/index.ts';
 import { decimals } from './output.ts';
 
 /** A row of scores. */
@@ -120,7 +120,7 @@ async function jsonLinesFile(path: string): Promise<ScoreOutput> {
 /** Under a temporary name until it is whole. */
 async function csvFile(path: string, header: string, csvLine: (line: ScoreLine) => string): Promise<ScoreOutput> {
   const temporary = temporaryFor(path);
-  const file = await open(temporary, 'wx');
+  const file = await openOutput(temporary, 'new');
   let isOpen = true;
   const dispose = async (): Promise<void> => {
     if (!isOpen) return;
@@ -129,13 +129,13 @@ async function csvFile(path: string, header: string, csvLine: (line: ScoreLine) 
     await rm(temporary, { force: true });
   };
   try {
-    await file.appendFile(header);
+    await file.write(header);
   } catch (error) {
     await dispose();
     throw error;
   }
   return {
-    write: (line) => file.appendFile(csvLine(line)),
+    write: (line) => file.write(csvLine(line)),
     end: async () => {
       await file.sync();
       await file.close();

@@ -1,9 +1,11 @@
 // Files and folders that are there whole or not at all, also when the process is killed or the power fails.
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../core/index.ts';
+import { isCode } from './codes.ts';
+import type { OutputFile } from './output.ts';
+import { openOutput, syncFile } from './output.ts';
 
 /** Tells this process from an earlier one with the same number (in containers they often have the same). */
 const token = randomBytes(4).toString('hex');
@@ -30,17 +32,19 @@ export function temporaryFor(path: string): string {
  */
 export async function writeFileAtomic(
   path: string,
-  data: string | Uint8Array | ((file: FileHandle) => Promise<void>),
+  data: string | Uint8Array | ((file: OutputFile) => Promise<void>),
 ): Promise<void> {
   const temporary = temporaryFor(path);
   try {
-    const file = await open(temporary, 'wx');
+    const file = await openOutput(temporary, 'new');
     try {
-      await (typeof data === 'function' ? data(file) : file.writeFile(data));
+      await (typeof data === 'function' ? data(file) : file.write(data));
       await file.sync();
     } finally {
       await file.close();
     }
+    const { size } = await stat(temporary);
+    if (size !== file.size) throw new Error(`${path}: expected ${file.size} bytes to be there, got ${size}`);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
@@ -175,15 +179,6 @@ async function syncTree(folder: string): Promise<void> {
   await syncFolder(folder);
 }
 
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
 /** Forces the entries of a folder to disk; Windows cannot open folders and does not need to. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
@@ -193,16 +188,6 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
-}
-
-/**
- * Whether an error is one of the system's with the given code.
- * @param error - what was thrown
- * @param codes - such as `ENOENT`
- * @internal
- */
-export function isCode(error: unknown, ...codes: string[]): boolean {
-  return codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 function ignore(...codes: string[]): (error: unknown) => void {

@@ -1,12 +1,14 @@
 /**
- * Files: safetensors, atomic writes, pointers, JSON lines, hashes.
+ * Files: safetensors, writes that are whole or an error, atomic writes, pointers, JSON lines, hashes.
  * @module files
  */
 export * from './atomic.ts';
+export * from './codes.ts';
 export * from './half.ts';
 export * from './hash.ts';
 export * from './json.ts';
 export * from './json-lines.ts';
+export * from './output.ts';
 export * from './pointer.ts';
 export * from './safetensors.ts';
 export * from './safetensors-header.ts';

@@ -3,17 +3,25 @@ import { createReadStream } from 'node:fs';
 import { access, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { UserError, show } from '../core/index.ts';
-import { isCode, writeFileAtomic } from './atomic.ts';
+import { writeFileAtomic } from './atomic.ts';
+import { isCode } from './codes.ts';
+import type { OutputFile } from './output.ts';
+import { openOutput } from './output.ts';
 
 /** A file of JSON lines that is open for appending. */
 export interface JsonLinesWriter {
   /**
-   * Appends one line, in a single write.
+   * Appends one line. After an error nothing more is appended: it may have left a torn line, which the next to open the file cuts off.
    * @param value - anything JSON can hold; a number that it cannot hold is an error
    */
   append(value: unknown): Promise<void>;
   /** Forces what was appended to disk. */
   sync(): Promise<void>;
+  /**
+   * Checks that the file is still at its path.
+   * @throws UserError `bad-input` when it was moved, deleted or replaced
+   */
+  requireInPlace(): Promise<void>;
   /** Closes the file. */
   close(): Promise<void>;
 }
@@ -23,13 +31,9 @@ export interface JsonLinesWriter {
  * @param path - the file; made when missing
  */
 export async function openJsonLines(path: string): Promise<JsonLinesWriter> {
-  const file = await open(path, 'a+');
+  const file = await openOutput(path, 'append');
   try {
-    const { size } = await file.stat();
-    const last = Buffer.alloc(1);
-    if (size > 0 && (await file.read(last, 0, 1, size - 1)).bytesRead === 1 && last[0] !== 0x0a) {
-      await file.truncate(await lastLineEnd(file, size));
-    }
+    await cutTornLine(file);
   } catch (error) {
     await file.close();
     throw error;
@@ -37,15 +41,13 @@ export async function openJsonLines(path: string): Promise<JsonLinesWriter> {
   let queue = Promise.resolve();
   return {
     append(value) {
-      const line = Buffer.from(jsonLine(value));
-      const done = queue.then(async () => {
-        const { bytesWritten } = await file.write(line);
-        if (bytesWritten !== line.length) throw new Error(`${path}: wrote ${bytesWritten} of ${line.length} bytes`);
-      });
+      const line = jsonLine(value);
+      const done = queue.then(() => file.write(line));
       queue = done.catch(() => {}); // the caller of that append has the error
       return done;
     },
     sync: () => queue.then(() => file.sync()),
+    requireInPlace: () => file.requireInPlace(),
     close: () => queue.then(() => file.close()),
   };
 }
@@ -77,45 +79,71 @@ export async function readJsonLines(path: string): Promise<unknown[]> {
 }
 
 /**
- * Drops lines of a file of JSON lines, as resuming an earlier state needs it; a torn last line goes too. One line is held at a time.
+ * Drops lines of a file of JSON lines, as resuming an earlier state needs it; a torn last line goes too. What goes from the end is cut
+ * off where it lies, which needs no room on the disk; only where lines in the middle go is the rest written anew, whole or not at
+ * all. One line is held at a time.
  * @param path - the file; nothing happens when it is missing
  * @param keep - which lines stay, by value and index from 0; or the length in bytes to cut it to, at the end of a line
+ * @throws UserError `bad-input` when a line is not JSON; the file is then as it was
  */
 export async function truncateJsonLines(
   path: string,
   keep: ((value: unknown, index: number) => boolean) | number,
 ): Promise<void> {
-  const requireEnd = (length: number): void => {
-    if (typeof keep !== 'number' || length === keep) return;
-    throw new Error(`${path}: expected the end of a line at byte ${keep}, got it at ${length}`);
-  };
-  if (!(await isThere(path))) {
-    requireEnd(0);
+  // `kept` bytes at the start stay as they are; behind a line that goes, others may stay.
+  let kept = 0;
+  let isCut = false;
+  let hasMore = false;
+  let index = 0;
+  const staying: boolean[] = [];
+  for await (const { value, end } of readLines(path)) {
+    const stays = typeof keep === 'number' ? end <= keep : keep(value, index++);
+    staying.push(stays);
+    if (!stays) isCut = true;
+    else if (isCut) hasMore = true;
+    else kept = end;
+  }
+  if (typeof keep === 'number' && kept !== keep) {
+    throw new Error(`${path}: expected the end of a line at byte ${keep}, got it at ${kept}`);
+  }
+  if (!(await isThere(path))) return;
+  if (hasMore) {
+    await writeFileAtomic(path, async (file) => {
+      let at = 0;
+      let batch: Buffer[] = [];
+      let size = 0;
+      const flush = async (): Promise<void> => {
+        await file.write(Buffer.concat(batch));
+        [batch, size] = [[], 0];
+      };
+      for await (const { bytes } of readLines(path)) {
+        if (staying[at++] !== true) continue;
+        batch.push(bytes, lineEnd);
+        if ((size += bytes.length + 1) >= CHUNK) await flush();
+      }
+      await flush();
+    });
     return;
   }
-  await writeFileAtomic(path, async (file) => {
-    let index = 0;
-    let length = 0;
-    let batch = '';
-    for await (const { value, text, end } of readLines(path)) {
-      if (typeof keep === 'number' ? end > keep : !keep(value, index++)) continue;
-      length = end;
-      batch += `${text}\n`;
-      if (batch.length < CHUNK) continue;
-      await file.write(batch);
-      batch = '';
-    }
-    await file.write(batch);
-    requireEnd(length);
-  });
+  const file = await openOutput(path, 'append');
+  try {
+    if (file.size === kept) return;
+    await file.truncate(kept);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
+
+const lineEnd = Buffer.from('\n');
 
 /** Bytes that are read or written at a time. */
 const CHUNK = 1 << 20;
 
 interface Line {
   value: unknown;
-  text: string;
+  /** Without its line end. */
+  bytes: Buffer;
   /** Bytes up to and with its line end. */
   end: number;
 }
@@ -143,13 +171,26 @@ async function* readLines(path: string): AsyncGenerator<Line> {
         if (numProblems++ === 0) problem = `${path}:${number}: expected a line of JSON, got ${show(text)}`;
         continue;
       }
-      yield { value, text, end };
+      yield { value, bytes, end };
     }
     if (start < chunk.length) rest.push(chunk.subarray(start));
   }
   if (numProblems === 0) return;
   const more = numProblems > 1 ? ` (and ${numProblems - 1} more lines)` : '';
   throw new UserError('bad-input', `${problem}${more}`);
+}
+
+/** Cuts off what is behind the last line end. */
+async function cutTornLine(file: OutputFile): Promise<void> {
+  if (file.size === 0) return;
+  const reader = await open(file.path, 'r');
+  let end: number;
+  try {
+    end = await lastLineEnd(reader, file.size);
+  } finally {
+    await reader.close();
+  }
+  if (end < file.size) await file.truncate(end);
 }
 
 /** Where the last line end of a file is, counted from its start and with it; 0 for none. */

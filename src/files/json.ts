@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { UserErrorCode } from '../core/index.ts';
 import { UserError, show } from '../core/index.ts';
-import { isCode } from './atomic.ts';
+import { isCode } from './codes.ts';
 
 /** How much is read of a JSON file that somebody else wrote. */
 export interface JsonLimits {

@@ -1,7 +1,9 @@
 // Pointers such as `best -> step-40`: a symbolic link where the system has them, a one-line text file elsewhere.
-import { lstat, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstat, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { UserError, invariant, show } from '../core/index.ts';
-import { isCode, temporaryFor } from './atomic.ts';
+import { temporaryFor } from './atomic.ts';
+import { isCode } from './codes.ts';
+import { writeNewFile } from './output.ts';
 
 /** A pointer names something beside it, never a path. */
 const isName = (target: string): boolean => /^[^/\\\0\r\n]+$/.test(target) && target !== '.' && target !== '..';
@@ -20,7 +22,7 @@ export async function pointTo(link: string, target: string): Promise<void> {
       await symlink(target, temporary);
     } catch (error) {
       if (!isCode(error, 'EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP')) throw error;
-      await writeFile(temporary, `${target}\n`, { flag: 'wx' });
+      await writeNewFile(temporary, `${target}\n`);
     }
     await rename(temporary, link);
   } catch (error) {

@@ -1,7 +1,7 @@
 // Reads the header of a safetensors file and checks all of it before a byte of a tensor is touched.
 import { open, stat } from 'node:fs/promises';
 import { UserError, show } from '../core/index.ts';
-import { isCode } from './atomic.ts';
+import { isCode } from './codes.ts';
 
 /** Bits of an element, by the format's name of the type. */
 const bitsOf = {

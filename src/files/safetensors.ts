@@ -70,13 +70,13 @@ export interface TensorToWrite {
 
 /**
  * Writes a safetensors file, whole or not at all, tensor by tensor. The bytes are those of the reference library.
- * @param file - its path; its folder must be there
+ * @param path - its path; its folder must be there
  * @param tensors - by name
  * @param metadata - free text; the reference expects `format: pt`, the default
  * @param dtype - element type in the file; 16-bit ones are rounded to the nearest, ties to even; default F32
  */
 export async function writeSafetensors(
-  file: string,
+  path: string,
   tensors: ReadonlyMap<string, TensorToWrite>,
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
   dtype: FloatDtype = 'F32',
@@ -96,8 +96,8 @@ export async function writeSafetensors(
   const padded = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   padded.writeBigUInt64LE(BigInt(padded.length - 8));
   json.copy(padded, 8);
-  await writeFileAtomic(file, async (handle) => {
-    await writeExactly(handle, padded);
+  await writeFileAtomic(path, async (file) => {
+    await file.write(padded);
     for (const [name, { data, shape }] of sorted) {
       const values = typeof data === 'function' ? await data() : data;
       const size = elements(shape);
@@ -105,16 +105,10 @@ export async function writeSafetensors(
       for (let at = 0; at < size; at += CHUNK) {
         const part = values.subarray(at, at + CHUNK);
         const bits = dtype === 'F32' ? part : narrow(dtype, part);
-        await writeExactly(handle, new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength));
+        await file.write(new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength));
       }
     }
   });
 }
 
 const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
-async function writeExactly(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
-  }
-}

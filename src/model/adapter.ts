@@ -1,8 +1,8 @@
 // LoRA adapters as PEFT writes and reads them: adapter_config.json, adapter_model.safetensors, and our card beside them.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, invariant, randomStream, show } from '../core/index.ts';
-import { readSafetensorsHeader, readTensor, writeSafetensors } from '../files/index.ts';
+import { readSafetensorsHeader, readTensor, writeNewFile, writeSafetensors } from '../files/index.ts';
 import type { AdapterConfig } from './adapter-config.ts';
 import { adapterConfigJson, readAdapterConfig } from './adapter-config.ts';
 import type { Card } from './card.ts';
@@ -137,7 +137,7 @@ export async function writeAdapter(
   });
   await writeSafetensors(adapterTensorsFile(folder), new Map(stored));
   const config = adapterConfigJson(lora, numLayers, baseModel);
-  await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  await writeNewFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
   if (card !== null) await writeCard(folder, card);
 }
 

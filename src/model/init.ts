@@ -1,10 +1,10 @@
 // Randomly initialised models in Hugging Face layout: to train from scratch, to test and to measure with.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { UserError, randomStream } from '../core/index.ts';
 import type { FloatDtype, TensorToWrite } from '../files/index.ts';
-import { writeFolderAtomic } from '../files/index.ts';
+import { writeFolderAtomic, writeNewFile } from '../files/index.ts';
 import { weightShapes } from './checkpoint-config.ts';
 import { byteTokenizer, chatTemplate } from './init-tokenizer.ts';
 import { modelSizes } from './model-sizes.ts';
@@ -61,7 +61,7 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
   await writeFolderAtomic(folder, async (temporary) => {
     await mkdir(temporary, { recursive: true });
     const json = (name: string, value: unknown): Promise<void> =>
-      writeFile(join(temporary, name), `${JSON.stringify(value, null, 2)}\n`);
+      writeNewFile(join(temporary, name), `${JSON.stringify(value, null, 2)}\n`);
     const id = (token: string): number => tokenizer.ids.get(token)!;
     await json('config.json', configJson(text, vision, dtype, id));
     await json('generation_config.json', {
@@ -78,7 +78,7 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
       clean_up_tokenization_spaces: false,
       add_prefix_space: false,
     });
-    await writeFile(join(temporary, 'chat_template.jinja'), chatTemplate);
+    await writeNewFile(join(temporary, 'chat_template.jinja'), chatTemplate);
     await json('preprocessor_config.json', {
       image_processor_type: 'Qwen2VLImageProcessor',
       processor_class: 'Qwen2_5_VLProcessor',

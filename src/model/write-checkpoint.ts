@@ -1,9 +1,9 @@
 // Writes a model folder in the layout of Hugging Face: the weights new, everything else as in the folder it comes from.
-import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { invariant } from '../core/index.ts';
 import type { FloatDtype, TensorToWrite } from '../files/index.ts';
-import { bytesOf, readJson, writeSafetensors } from '../files/index.ts';
+import { bytesOf, readJson, writeNewFile, writeSafetensors } from '../files/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { isModelFile } from './model-files.ts';
 
@@ -32,7 +32,7 @@ export async function writeCheckpoint(
     await copyFile(join(from.folder, name), join(folder, name));
   }
   const config = withDtype(await readJson(join(from.folder, 'config.json')), torchDtype[dtype]);
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  await writeNewFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
   const stored = new Map(
     from.names.map((name) => {
       const data = tensors.get(name);
@@ -83,7 +83,7 @@ export async function writeWeights(
   }
   if (shards.length === 1) return;
   const index = { metadata: { total_size: total }, weight_map: weightMap };
-  await writeFile(join(folder, 'model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
+  await writeNewFile(join(folder, 'model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
 }
 
 /** transformers loads a model as the type that its config names, whatever the file has. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, oneLine, show } from '../../core/index.ts';
-import { isCode, temporaryFor, writeFileAtomic } from '../../files/index.ts';
+import { isCode, openOutput, temporaryFor, writeFileAtomic } from '../../files/index.ts';
 import { entryHeader, readEntry } from './entry.ts';
 import { cacheFolder } from './folder.ts';
 import type { EntryKind } from './sweep.ts';
@@ -89,9 +89,10 @@ export function openCacheStore(options: CacheStoreOptions = {}): CacheStore | nu
     const temporary = temporaryFor(join(root, 'tmp', 'entry'));
     try {
       // Not forced to disk: what a power cut leaves of it is found out by the digest.
-      const file = await open(temporary, 'wx');
+      const file = await openOutput(temporary, 'new');
       try {
-        await file.writev([header, content]);
+        await file.write(header);
+        await file.write(content);
       } finally {
         await file.close();
       }

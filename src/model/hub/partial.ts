@@ -2,10 +2,11 @@
 // Node has no file locks, so whoever goes on with a part first renames it: only one can, and no two write into one file.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isCode, isRunning } from '../../files/index.ts';
+import type { OutputFile } from '../../files/index.ts';
+import { isCode, isRunning, openOutput } from '../../files/index.ts';
 import type { HubFile } from './listing.ts';
 
 /** Tells this process from an earlier one with the same number. */
@@ -53,15 +54,15 @@ export async function openPartial(blobs: string, file: HubFile): Promise<Partial
     if (taken) await rm(part.path, { force: true });
     else taken = await renamed(part.path, path);
   }
-  let handle: FileHandle;
+  let handle: OutputFile;
   let hash: Hash;
   let size: number;
   const begin = async (): Promise<void> => {
-    handle = await open(path, 'a+');
+    handle = await openOutput(path, 'append');
     hash = createHash(file.hash === 'git' ? 'sha1' : 'sha256');
     if (file.hash === 'git') hash.update(`blob ${file.size}\0`);
     size = 0;
-    for await (const chunk of handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 1 << 20 })) {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
       hash.update(chunk as Buffer);
       size += (chunk as Buffer).length;
     }
@@ -78,15 +79,19 @@ export async function openPartial(blobs: string, file: HubFile): Promise<Partial
       return size;
     },
     async append(bytes) {
-      await handle.appendFile(bytes);
+      await handle.write(bytes);
       hash.update(bytes);
       size += bytes.length;
     },
     restart,
     async finish() {
       // Another machine may have taken the part for abandoned, and gone on with it: these are then not the bytes that were hashed.
-      const [written, there] = [await handle.stat(), await stat(path).catch(() => null)];
-      const isOurs = written.size === size && there?.ino === written.ino;
+      const isOurs =
+        (await handle.isInPlace()) &&
+        (await stat(path).then(
+          (there) => there.size === size,
+          () => false,
+        ));
       if (!isOurs || size !== file.size || hash.digest('hex') !== file.etag) {
         await restart();
         return false;

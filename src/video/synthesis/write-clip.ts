@@ -1,5 +1,5 @@
 // Frames to an H.264 file that any player shows.
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
@@ -13,7 +13,7 @@ import {
   Rational,
 } from 'node-av';
 import { UserError } from '../../core/index.ts';
-import { asWriteError, temporaryFor, writeFileAtomic } from '../../files/index.ts';
+import { asWriteError, temporaryFor, writeFileAtomic, writeNewFile } from '../../files/index.ts';
 import type { RgbFrame } from '../types.ts';
 import { isThere, openEncoder } from './codec.ts';
 import { openYuvConverter } from './yuv.ts';
@@ -40,7 +40,7 @@ export async function writeClip(path: string, frames: readonly RgbFrame[], optio
   // FFmpeg writes next to the place, under a name that is known for a leftover's; its bytes then go there in one step.
   const temporary = temporaryFor(path);
   try {
-    await writeFile(temporary, '', { flag: 'wx' }).catch((error: unknown) => {
+    await writeNewFile(temporary, '').catch((error: unknown) => {
       throw asWriteError(error, dirname(path));
     });
     await encode(temporary, frames, fps, crf);
