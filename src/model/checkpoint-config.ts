@@ -65,14 +65,16 @@ const ropeSchema = z.looseObject({
   rope_theta: optional(z.number().positive()),
   mrope_section: optional(z.tuple([size, size, size])),
 });
+// transformers writes only what differs from its config classes' defaults: what is left out has the default of transformers 5.17
+// (`Qwen2_5_VLTextConfig`, `Qwen2_5_VLVisionConfig`); test/reference/config.test.ts walks both classes.
 const textSchema = z.looseObject({
-  hidden_size: size,
-  num_hidden_layers: layers,
-  num_attention_heads: size,
-  num_key_value_heads: optional(size),
+  hidden_size: size.default(8192),
+  num_hidden_layers: layers.default(80),
+  num_attention_heads: size.default(64),
+  num_key_value_heads: size.nullable().default(8), // null: as many as queries
   head_dim: optional(size),
-  intermediate_size: size,
-  vocab_size: size,
+  intermediate_size: size.default(29_568),
+  vocab_size: size.default(152_064),
   rms_norm_eps: optional(z.number().positive()),
   rope_theta: optional(z.number().positive()),
   rope_scaling: optional(ropeSchema),
@@ -85,11 +87,11 @@ const textSchema = z.looseObject({
   layer_types: optional(z.array(z.string()).max(1000)),
 });
 const visionSchema = z.looseObject({
-  depth: layers,
-  hidden_size: size,
-  num_heads: size,
-  intermediate_size: size,
-  out_hidden_size: size,
+  depth: layers.default(32),
+  hidden_size: size.default(3584),
+  num_heads: size.default(16),
+  intermediate_size: size.default(3420),
+  out_hidden_size: size.default(3584),
   patch_size: optional(side),
   spatial_patch_size: optional(side),
   temporal_patch_size: optional(side),
@@ -184,7 +186,7 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
   problems.require(none, 'quantization_config', 'none', config['quantization_config'], 'unsupported');
   const nested = config['text_config'] !== undefined && config['text_config'] !== null;
   const text = readText(problems, nested ? config['text_config'] : config, nested ? 'text_config' : '', config);
-  const vision = readVision(problems, config['vision_config'], text);
+  const vision = readVision(problems, config['vision_config'] ?? {}, text);
   const tokens: VisionTokens = {
     image: config.image_token_id ?? 151_655,
     video: config.video_token_id ?? 151_656,
@@ -268,7 +270,8 @@ function readVision(problems: Problems, json: unknown, text: TextConfig | null):
   const spatialMergeSize = vision.spatial_merge_size ?? 2;
   const windowSize = vision.window_size ?? 112;
   const step = patchSize * spatialMergeSize;
-  problems.require(windowSize % step === 0, `${key}.window_size`, `a multiple of ${step} pixels`, windowSize);
+  // One that is no multiple is rounded down to whole merged patches, as the reference does.
+  problems.require(windowSize >= step, `${key}.window_size`, `at least ${step} pixels`, windowSize);
   const full = vision.fullatt_block_indexes ?? [7, 15, 23, 31];
   problems.require(
     full.every((layer) => layer < depth) || vision.fullatt_block_indexes === undefined,

@@ -276,7 +276,7 @@ describe('config.json', () => {
     ['bad-checkpoint', text({ num_key_value_heads: 3 }), 'num_key_value_heads: expected a divisor of 4'],
     ['bad-checkpoint', text({ rope_parameters: { mrope_section: [1, 2, 4] } }), 'mrope_section: expected three'],
     ['bad-checkpoint', vision({ out_hidden_size: 49 }), "the text model's 48, got 49"],
-    ['bad-checkpoint', vision({ window_size: 100 }), 'window_size: expected a multiple of 28'],
+    ['bad-checkpoint', vision({ window_size: 27 }), 'window_size: expected at least 28 pixels'],
     ['bad-checkpoint', vision({ fullatt_block_indexes: [2] }), 'fullatt_block_indexes: expected layers below 2'],
     ['bad-checkpoint', vision({ hidden_size: 20 }), 'vision_config.hidden_size'],
     ['bad-checkpoint', vision({ spatial_patch_size: 16 }), 'spatial_patch_size'],
@@ -310,6 +310,23 @@ describe('config.json', () => {
     const outer = text({ tie_word_embeddings: null });
     expect(parseModelConfig({ ...outer, tie_word_embeddings: true }, '').text.tieWordEmbeddings).toBe(true);
     expect(parseModelConfig({ ...outer, tie_word_embeddings: false }, '').text.tieWordEmbeddings).toBe(false);
+  });
+
+  it('has sizes that transformers 4.49 left out of a 7B fine-tune, since they are its defaults', () => {
+    const config = {
+      model_type: 'qwen2_5_vl',
+      hidden_size: 3584,
+      intermediate_size: 18_944,
+      num_attention_heads: 28,
+      num_hidden_layers: 28,
+      num_key_value_heads: 4,
+      rms_norm_eps: 1e-6,
+      rope_scaling: { type: 'default', rope_type: 'default', mrope_section: [16, 24, 24] },
+      vision_config: { hidden_size: 1280, in_chans: 3, model_type: 'qwen2_5_vl', spatial_patch_size: 14 },
+    };
+    const { text, vision } = parseModelConfig(config, 'config.json');
+    expect(text).toMatchObject({ numLayers: 28, vocabSize: 152_064, tieWordEmbeddings: false });
+    expect(vision).toMatchObject({ depth: 32, numHeads: 16, intermediateSize: 3420, outHiddenSize: 3584 });
   });
 });
 

@@ -22,6 +22,8 @@ CASES = {
     "all-full": dict(model=dict(width=48, heads=2, kv=1, vision=(2, 40, 2, [0, 1])), visions=[("image", (1, 18, 18)), ("image", (1, 2, 2))]),
     "all-windowed": dict(model=dict(width=60, heads=3, kv=1, vision=(2, 24, 3, [])), save=dict(dtype="float16"), visions=[("image", (1, 20, 26))]),
     "deep": dict(model=dict(width=128, heads=8, kv=1, layers=12, vision=(12, 64, 4, [3, 7, 11])), save=dict(dtype="bfloat16"), visions=[("video", (1, 12, 20), 1.0)]),
+    "one-layer": dict(model=dict(width=48, heads=4, kv=2, layers=1, vision=(1, 32, 2, [0])), visions=[("image", (1, 8, 10))]),
+    "uneven-windows": dict(model=dict(width=48, heads=4, kv=1, window=100), visions=[("image", (1, 14, 22))]),
     "small-windows": dict(model=dict(width=48, heads=4, kv=1, window=56), visions=[("video", (2, 14, 10), 1 / 3)]),
 }
 
