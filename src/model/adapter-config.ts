@@ -17,11 +17,11 @@ export interface AdapterConfig {
   lora: Omit<LoraOptions, 'targets' | 'layers'>;
   /**
    * Which of some modules `target_modules` and `exclude_modules` choose, as PEFT reads them.
-   * @param modules - for each module the names that it has in the versions of transformers; one that matches is enough
+   * @param names - what the modules are called in one version of transformers
    * @returns whether each is chosen, in their order
    * @throws UserError `not-supported` for a pattern that JavaScript has not, or that takes longer than a second
    */
-  chosen(modules: readonly (readonly string[])[]): boolean[];
+  chosen(names: readonly string[]): boolean[];
 }
 
 /** A list of names in full has 1,400 for the 72B model; a pattern of them all is shorter. */
@@ -103,11 +103,10 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
       dropout: config.lora_dropout ?? 0,
       rslora: config.use_rslora ?? false,
     },
-    chosen: (modules) => {
-      const names = modules.flat();
+    chosen: (names) => {
       const isIn = matcher(targets!, names, `${path}: target_modules`);
       const isOut = isOff(excluded) ? () => false : matcher(excluded!, names, `${path}: exclude_modules`);
-      return modules.map((spellings) => spellings.some((name) => isIn(name) && !isOut(name)));
+      return names.map((name) => isIn(name) && !isOut(name));
     },
   };
 }

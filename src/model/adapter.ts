@@ -52,7 +52,6 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
       hint: 'The hashes differ; its numbers would mean nothing there. Say where the right one is.',
     });
   }
-  const lora: LoraOptions = { ...config.lora, ...readPlaces(config, checkpoint, folder) };
   const header = await readSafetensorsHeader(adapterTensorsFile(folder));
   const found = new Map<string, string>();
   const problems: string[] = [];
@@ -62,6 +61,7 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
     else if (found.has(name)) problems.push(`${fileName}: a second ${name}, beside ${found.get(name)}`);
     else found.set(name, fileName);
   }
+  const lora: LoraOptions = { ...config.lora, ...readPlaces(config, checkpoint, folder, new Set(found.keys())) };
   const expected = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
   for (const [name, shape] of expected) {
     const fileName = found.get(name);
@@ -76,17 +76,29 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
   return { lora, tensors, card, baseModel: config.baseModel };
 }
 
-/** The linear layers that the adapter is on: the same in every decoder layer or in the last ones, and none elsewhere. */
+/**
+ * The linear layers that the adapter is on: the same in every decoder layer or in the last ones, and none elsewhere. PEFT matches the
+ * config with the names of the transformers that it runs on. Which version that was, the config does not say: it is the one by whose
+ * names the config chooses the modules that the file has factors for.
+ */
 function readPlaces(
   config: AdapterConfig,
   checkpoint: Checkpoint,
   folder: string,
+  tensors: ReadonlySet<string>,
 ): Required<Pick<LoraOptions, 'targets' | 'layers'>> {
   const { names, stored, text } = checkpoint;
   const matrices = names.filter((name) => name.endsWith('.weight') && stored(name).shape.length > 1);
   const modules = [...new Set(['lm_head.weight', ...matrices])].map((name) => name.replace(/\.weight$/, ''));
-  const isChosen = config.chosen(modules.map(spellings));
-  const chosen = modules.filter((_, i) => isChosen[i]);
+  const choices = namings.map((nameOf) => {
+    const isChosen = config.chosen(modules.map(nameOf));
+    return modules.filter((_, i) => isChosen[i]);
+  });
+  const isInFile = (module: string): boolean => tensors.has(`${module}.lora_A.weight`);
+  const chosen =
+    choices.find((list) => list.length > 0 && list.every(isInFile) && list.length * 2 === tensors.size) ??
+    choices.find((list) => list.length > 0) ??
+    [];
   const where = `${join(folder, 'adapter_config.json')}: target_modules`;
   if (chosen.length === 0) {
     throw new UserError('bad-checkpoint', `${where}: expected layers of ${checkpoint.folder}, got a choice of none`);
@@ -112,11 +124,13 @@ function readPlaces(
 }
 
 /** What a module is called in the versions of transformers, today's first. */
-function spellings(module: string): string[] {
-  if (module.startsWith('visual.')) return [`model.${module}`, module];
-  if (module === 'lm_head') return [module];
-  return [`model.language_model.${module}`, `model.${module}`, `language_model.model.${module}`];
-}
+const namings: readonly ((module: string) => string)[] = [
+  (module) =>
+    module === 'lm_head' ? module : `model.${module.startsWith('visual.') ? '' : 'language_model.'}${module}`,
+  (module) => (isOutside(module) ? module : `model.${module}`),
+  (module) => (isOutside(module) ? module : `language_model.model.${module}`),
+];
+const isOutside = (module: string): boolean => module === 'lm_head' || module.startsWith('visual.');
 
 /**
  * Writes an adapter into a folder.

@@ -60,8 +60,10 @@ export async function compileSharedText(
   // Nothing reads what comes out of the last layer: most of its factors are no inputs.
   const factors = [...(shapes ?? [])].filter(([name]) => session.inputs.includes(name));
   return {
-    run: async (parameters, { tokens, cos, sin, bias }) => {
-      const feeds: Record<string, TensorData> = { tokens: tokens!, cos: cos!, sin: sin!, bias: bias! };
+    run: async (parameters, given) => {
+      // The keys of the first layer need no attention: a model of one layer has no input `bias`.
+      const names = ['tokens', 'cos', 'sin', 'bias'].filter((name) => session.inputs.includes(name));
+      const feeds: Record<string, TensorData> = Object.fromEntries(names.map((name) => [name, given[name]!]));
       for (const [name, shape] of factors) feeds[name] = { data: parameters.get(name)!, shape };
       return session.run(feeds);
     },

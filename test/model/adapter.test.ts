@@ -218,10 +218,13 @@ describe('adapters that do not fit', () => {
 });
 
 describe('target_modules', () => {
-  const modules = (): string[][] =>
-    ['self_attn.q_proj', 'self_attn.v_proj', 'mlp.up_proj']
-      .map((name) => [`model.language_model.layers.0.${name}`, `model.layers.0.${name}`])
-      .concat([['model.visual.blocks.0.mlp.up_proj', 'visual.blocks.0.mlp.up_proj'], ['lm_head']]);
+  const modules = [
+    'model.language_model.layers.0.self_attn.q_proj',
+    'model.language_model.layers.0.self_attn.v_proj',
+    'model.language_model.layers.0.mlp.up_proj',
+    'model.visual.blocks.0.mlp.up_proj',
+    'lm_head',
+  ];
 
   // What PEFT 0.21 wraps of these for the same settings.
   it.each<[Record<string, unknown>, number[]]>([
@@ -238,8 +241,31 @@ describe('target_modules', () => {
     [{ target_modules: ['up_proj'], exclude_modules: [] }, [2, 3]],
   ])('%o', async (settings, want) => {
     const config = await readAdapterConfig(await changed(settings));
-    const chosen = config.chosen(modules());
+    const chosen = config.chosen(modules);
     expect(chosen.flatMap((isChosen, i) => (isChosen ? [i] : []))).toEqual(want);
+  });
+
+  // What PEFT writes on today's transformers or on that of early 2025: an exclusion by the names of another version excludes nothing.
+  const today = (name: string): string => name;
+  const first = (name: string): string => name.replace('model.language_model.', 'model.');
+  const keys = (path: string): string[] => [0, 1].map((layer) => path.replace('N', String(layer)));
+  it.each<[string, string | string[], (name: string) => string, boolean]>([
+    ['full names of today', keys('model.language_model.layers.N.self_attn.k_proj'), today, true],
+    ['a pattern with language_model', '.*language_model.*k_proj', today, true],
+    ['a pattern with language_model, which excluded nothing then', '.*language_model.*k_proj', first, false],
+    ['full names of the first version', keys('model.layers.N.self_attn.k_proj'), first, true],
+    [
+      'full names of the first version, which exclude nothing today',
+      keys('model.layers.N.self_attn.k_proj'),
+      today,
+      false,
+    ],
+    ['endings', ['k_proj'], first, true],
+  ])('with exclude_modules: %s', async (_, exclude, rename, isOut) => {
+    const settings = { target_modules: '.*layers\\.\\d+\\.(self_attn|mlp)\\..*_proj', exclude_modules: exclude };
+    const folder = await changed(settings, (name) => (isOut && name.includes('k_proj') ? null : rename(name)));
+    const { lora } = await readAdapter(folder, await base());
+    expect(lora.targets).toEqual(loraTargets.filter((name) => !isOut || name !== 'k_proj'));
   });
 });
 

@@ -19,6 +19,16 @@ REFUSED = {
     "use_dora": dict(r=8, lora_alpha=16, target_modules=PATTERN, use_dora=True),
     "bias": dict(r=8, lora_alpha=16, target_modules=PATTERN, bias="lora_only"),
 }
+# Adapters that leave modules out: PEFT loads each again with no key missing.
+LAYERS = r".*layers\.\d+\.(self_attn|mlp)\..*_proj"
+EXCLUDING = {
+    "full-names": dict(exclude_modules=[f"model.language_model.layers.{i}.self_attn.k_proj" for i in range(3)]),
+    "pattern": dict(exclude_modules=r".*language_model.*\.k_proj"),
+    "older-names": dict(exclude_modules=[f"model.layers.{i}.self_attn.k_proj" for i in range(3)]),
+    "older-pattern": dict(exclude_modules=r"model\.layers\..*\.k_proj"),
+    "ending": dict(exclude_modules=["k_proj"]),
+    "first-layer": dict(exclude_modules=r"model\.language_model\.layers\.0\..*"),
+}
 VISIONS = [[("image", (1, 10, 12))], [("video", (2, 6, 8), 1.0)]]
 LEARNING_RATE, STEPS = 2e-3, 20
 
@@ -66,6 +76,15 @@ for number, (name, options) in enumerate({**CASES, **REFUSED}.items()):
         losses.append(loss.item())
     out["losses"] = torch.tensor(losses)
     save_file({key: value.contiguous() for key, value in out.items()}, root / f"{name}.safetensors")
-print(json.dumps({"versions": {"transformers": transformers.__version__, "peft": peft.__version__, "torch": torch.__version__},
+excluding = {}
+for name, options in EXCLUDING.items():
+    fresh = lambda: transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(root / "base", dtype=torch.float32)
+    adapted = peft.get_peft_model(fresh(), peft.LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules=LAYERS, **options))
+    adapted.save_pretrained(root / name)
+    again = peft.PeftModel(fresh(), peft.PeftConfig.from_pretrained(root / name))
+    loaded = again.load_adapter(str(root / name), "default")
+    assert not [key for key in loaded.missing_keys if "lora_" in key] and not loaded.unexpected_keys, (name, loaded)
+    excluding[name] = sorted(canonical(key) for key, p in adapted.named_parameters() if "lora_" in key)
+print(json.dumps({"excluding": excluding, "versions": {"transformers": transformers.__version__, "peft": peft.__version__, "torch": torch.__version__},
                   "cases": list(CASES), "refused": list(REFUSED), "learningRate": LEARNING_RATE,
                   "visions": [[{"kind": v[0], "grid": v[1], "secondsPerGrid": v[2] if len(v) > 2 else None} for v in c] for c in VISIONS]}))

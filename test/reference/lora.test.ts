@@ -22,7 +22,13 @@ const refused = ['rank_pattern', 'alpha_pattern', 'modules_to_save', 'use_dora',
 describe.skipIf(python === undefined)(`against PEFT (${needsPython})`, () => {
   const folder = python === undefined ? '' : mkdtempSync(join(tmpdir(), 'iovqa-lora-'));
   afterAll(() => rmSync(folder, { recursive: true }));
-  let told: { cases: string[]; refused: string[]; learningRate: number; visions: VisionDescription[][] };
+  let told: {
+    excluding: Record<string, string[]>;
+    cases: string[];
+    refused: string[];
+    learningRate: number;
+    visions: VisionDescription[][];
+  };
   let checkpoint: Checkpoint;
   beforeAll(async () => {
     told = (await runPython('lora.py', folder)) as typeof told;
@@ -87,6 +93,16 @@ describe.skipIf(python === undefined)(`against PEFT (${needsPython})`, () => {
     }
     expect(Math.max(...losses.map((loss, i) => Math.abs(loss - want[i]!)))).toBeLessThan(1e-4);
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.5); // they moved
+  });
+
+  it('takes exclude_modules as PEFT does', async () => {
+    const read = async (name: string): Promise<string[]> => [
+      ...(await readAdapter(join(folder, name), checkpoint)).tensors.keys(),
+    ];
+    const ours: Record<string, string[]> = {};
+    for (const name of Object.keys(told.excluding)) ours[name] = (await read(name)).sort();
+    expect(ours).toEqual(told.excluding);
+    expect(new Set(Object.values(ours).map((keys) => keys.length))).toEqual(new Set([36, 42, 28]));
   });
 
   it.each(refused)('refuses %s by name', async (name) => {

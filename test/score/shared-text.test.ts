@@ -1,9 +1,10 @@
 // Text that all clips begin with is computed once: when, for which clips, and with the same scores.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDisposer, randomStream } from '../../src/core/index.ts';
+import { readSafetensorsHeader, readTensor, writeSafetensors } from '../../src/files/index.ts';
 import type { Checkpoint, LoraOptions } from '../../src/model/index.ts';
 import { createRandomCheckpoint, loraTargets, openCheckpoint } from '../../src/model/index.ts';
 import type { EncodedClip, Readout, ScorerSettings, SharedBeginning } from '../../src/score/index.ts';
@@ -11,7 +12,8 @@ import { askAbout, createGroupReader, createSharedParts, loadQuestioner } from '
 import { saveAdapter } from './save-adapter.ts';
 
 let folder: string;
-let checkpoint: Checkpoint;
+let all: Checkpoint;
+let oneLayer: Checkpoint;
 let adapter: Map<string, Float32Array>;
 const lora: LoraOptions = { rank: 4, alpha: 8, dropout: 0.1, rslora: false, targets: loraTargets };
 const settings = (source: string): ScorerSettings => ({
@@ -26,10 +28,28 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'iovqa-shared-text-'));
   const model = join(folder, 'model');
   await createRandomCheckpoint(model, { preset: 'tiny', seed: 1 });
-  checkpoint = await openCheckpoint(model);
+  all = await openCheckpoint(model);
+  oneLayer = await openCheckpoint(await firstLayerOf(model, join(folder, 'one-layer')));
   adapter = await saveAdapter(join(folder, 'adapter'), { model, lora, settings: settings('Rate. {frames}') });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Writes a model with the first decoder layer of another. */
+async function firstLayerOf(model: string, to: string): Promise<string> {
+  await cp(model, to, { recursive: true });
+  const file = join(to, 'config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as { text_config: Record<string, unknown> };
+  config.text_config['num_hidden_layers'] = 1;
+  delete config.text_config['layer_types'];
+  await writeFile(file, JSON.stringify(config));
+  const header = await readSafetensorsHeader(join(model, 'model.safetensors'));
+  const kept = [...header.tensors].filter(([name]) => !/\.layers\.[1-9]/.test(name));
+  const tensors = kept.map(
+    async ([name, { shape }]) => [name, { data: await readTensor(header, name), shape }] as const,
+  );
+  await writeSafetensors(join(to, 'model.safetensors'), new Map(await Promise.all(tensors)));
+  return to;
+}
 
 /** Clips of noise features, in three sizes. */
 async function ask(
@@ -37,24 +57,27 @@ async function ask(
   count: number,
   promptOf: (i: number) => string = () => 'a corgi',
 ): Promise<EncodedClip[]> {
-  const questioner = await loadQuestioner(checkpoint, settings(source));
+  const questioner = await loadQuestioner(all, settings(source));
   return Array.from({ length: count }, (_, i) => {
     const grid = { t: 1, h: 4, w: 4 + 2 * (i % 3) };
     const rows = (grid.h * grid.w) / 4;
     const stream = randomStream(i);
-    const features = Float32Array.from({ length: rows * checkpoint.text.hiddenSize }, () => stream.normal());
-    const prompt = askAbout({ as: 'image', shapes: [{ kind: 'image', grid }] }, checkpoint, questioner, promptOf(i));
+    const features = Float32Array.from({ length: rows * all.text.hiddenSize }, () => stream.normal());
+    const prompt = askAbout({ as: 'image', shapes: [{ kind: 'image', grid }] }, all, questioner, promptOf(i));
     return { prompt, vision: { kind: 'features', features }, plan: {} as EncodedClip['plan'], cached: false };
   });
 }
 
 describe('scores with shared text', () => {
   test.each([
-    ['an adapter, question first', 'How good is this? {answer_format} {frames}', true],
-    ['no adapter, question first', 'How good is this? {answer_format} {frames}', false],
-    ['an adapter, the chat’s beginning alone', 'How good is this? {answer_format}', true],
-  ])('are those without: %s', async (_, source, hasAdapter) => {
+    ['an adapter, question first', 'How good is this? {answer_format} {frames}', true, 'all'],
+    ['no adapter, question first', 'How good is this? {answer_format} {frames}', false, 'all'],
+    ['an adapter, the chat’s beginning alone', 'How good is this? {answer_format}', true, 'all'],
+    ['no adapter, a model of one layer', 'How good is this? {answer_format} {frames}', false, 'one'],
+    ['an adapter, a model of one layer', 'How good is this? {answer_format} {frames}', true, 'one'],
+  ])('are those without: %s', async (_, source, hasAdapter, layers) => {
     await using disposer = createDisposer();
+    const checkpoint = layers === 'one' ? oneLayer : all;
     const parts = createSharedParts({ workers: 1, cache: false }, disposer);
     const questioner = await loadQuestioner(checkpoint, settings(source));
     const readout = parts.readout(checkpoint, hasAdapter ? lora : null, questioner, settings(source));
@@ -127,8 +150,8 @@ describe('createGroupReader', () => {
     (bad.vision as { features: Float32Array }).features.fill(NaN);
     await using disposer = createDisposer();
     const parts = createSharedParts({ workers: 1, cache: false }, disposer);
-    const questioner = await loadQuestioner(checkpoint, settings('Rate. {frames}'));
-    const reader = createGroupReader(parts.readout(checkpoint, null, questioner, settings('Rate.')), new Map());
+    const questioner = await loadQuestioner(all, settings('Rate. {frames}'));
+    const reader = createGroupReader(parts.readout(all, null, questioner, settings('Rate.')), new Map());
     const results = [...(await reader.read(clips.slice(0, 8), 4)), ...(await reader.read(clips.slice(8), 4))];
     expect(results.map((result) => result instanceof Error)).toEqual(clips.map((clip) => clip === bad));
   });
