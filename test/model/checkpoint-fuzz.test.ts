@@ -285,13 +285,13 @@ describe('adapters', () => {
 
   it('may name every module of a large model', async () => {
     const folder = copy();
-    const modules = Array.from({ length: 1400 }, (_, i) => [0, 1, 2].map((n) => `${n}.model.layers.${i}.q_proj`));
-    const names = modules.map(([, name]) => name!).concat(Array.from({ length: 8600 }, (_, i) => `x${i}`));
+    const modules = Array.from({ length: 1400 }, (_, i) => `model.layers.${i}.q_proj`);
+    const names = modules.concat(Array.from({ length: 8600 }, (_, i) => `x${i}`));
     writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify({ ...settings, target_modules: names }));
     const config = await readAdapterConfig(folder);
-    const start = performance.now();
+    const before = process.cpuUsage();
     expect(config.chosen(modules).every(Boolean)).toBe(true);
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(process.cpuUsage(before).user).toBeLessThan(1e6); // comparing each with each takes longer
   });
 
   it('with a card changed in parts: read, or refused', async () => {
