@@ -8,4 +8,5 @@ export * from './kendall.ts';
 export * from './logistic.ts';
 export * from './order.ts';
 export * from './statistics.ts';
+export * from './votes/index.ts';
 export * from './weighted.ts';
