@@ -92,11 +92,18 @@ export type {
   PromptSettings,
   Reading,
   Scorer,
+  ScoreLine,
   ScorerOptions,
   ScorerSettings,
+  ScoresAnswer,
+  ScoresMachine,
+  ScoresMeta,
+  ScoresModel,
+  ScoresRuntime,
+  ScoresTemplate,
   SharedPartsOptions,
 } from './score/index.ts';
-export { exportAdapter, loadScorer } from './score/index.ts';
+export { exportAdapter, loadScorer, readScoresMeta } from './score/index.ts';
 export type {
   EstimatedPart,
   Recipe,

@@ -5,27 +5,9 @@ import { dirname } from 'node:path';
 import { oneLine } from '../core/index.ts';
 import { formatCsvLine } from '../dataset/index.ts';
 import { asWriteError, openJsonLines, openOutput, temporaryFor } from '../files/index.ts';
+import type { ScoreLine } from '../score/index.ts';
+import { scoreColumns, scoreCsvLine } from '../score/index.ts';
 import { decimals } from './output.ts';
-
-/** A row of scores. */
-export interface ScoreLine {
-  /** Name of the clip: the manifest's, or the path. */
-  clip: string;
-  /** The score on the scale of the training data; null when the clip could not be scored. */
-  score: number | null;
-  /** The greedy answer as an integer, 10 to 50. */
-  integer: number | null;
-  /** Standard deviation of the distribution. */
-  std: number | null;
-  /** Probability of all legal answers together. */
-  legalMass: number | null;
-  /** Scores of an ensemble's members, in their order: `member1`, `member2`, … */
-  [member: `member${number}`]: number | null;
-  /** What the model was trained on and how far to trust it, where its card says so. */
-  basis?: string;
-  /** Why there is no score. */
-  error?: string;
-}
 
 /** Takes rows. */
 export interface ScoreOutput {
@@ -58,10 +40,8 @@ export async function openScoreOutput(
   numMembers: number,
   hasBasis: boolean,
 ): Promise<ScoreOutput> {
-  const members = Array.from({ length: numMembers }, (_, i): `member${number}` => `member${i + 1}`);
-  const basis = hasBasis ? (['basis'] as const) : [];
-  const columns = ['clip', 'score', 'integer', 'std', 'legalMass', ...members, ...basis, 'error'] as const;
-  const csvLine = (line: ScoreLine): string => formatCsvLine(columns.map((column) => String(line[column] ?? '')));
+  const columns = scoreColumns({ numMembers, hasBasis });
+  const csvLine = (line: ScoreLine): string => scoreCsvLine(line, columns);
   if (out !== undefined) {
     const telling = async <T>(work: Promise<T>): Promise<T> =>
       work.catch((error: unknown) => {

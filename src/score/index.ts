@@ -19,6 +19,7 @@ export * from './read-clips.ts';
 export * from './read-group.ts';
 export * from './readout.ts';
 export * from './scorer.ts';
+export * from './scores-file/index.ts';
 export * from './settings.ts';
 export * from './shared-parts.ts';
 export * from './stream.ts';

@@ -13,6 +13,8 @@ import type { GroupReader } from './read-group.ts';
 import { createGroupReader } from './read-group.ts';
 import type { ScorerSettings } from './settings.ts';
 import { loadQuestioner } from './settings.ts';
+import type { ScoresModel } from './scores-file/index.ts';
+import { describeModel } from './scores-file/index.ts';
 import type { SharedParts } from './shared-parts.ts';
 
 /** Which model, and how it is asked. */
@@ -35,6 +37,8 @@ export interface Member {
   settings: ScorerSettings;
   /** SHA-256 that changes with what it computes: of the adapter's tensors, or of the model as `Checkpoint.hash` gives it. */
   hash: () => Promise<string>;
+  /** What the description of a file of scores says of it. */
+  describe: () => Promise<Omit<ScoresModel, 'path' | 'weight'>>;
   /** Looks at clips; shared with all that look alike. */
   viewer: ClipViewer;
   /** Reads scores of clips. */
@@ -78,6 +82,7 @@ export async function openMember(source: string, options: MemberOptions, parts: 
     about: card?.about ?? null,
     settings,
     hash: () => (adapter === null ? checkpoint.hash() : sha256File(adapterTensorsFile(folder))),
+    describe: () => describeModel({ folder, checkpoint, lora: adapter?.lora ?? null, questioner, settings }),
     viewer,
     reader: createGroupReader(readout, parameters),
     ask: (viewed, clip) => {

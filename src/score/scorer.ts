@@ -5,6 +5,8 @@ import type { MemberOptions } from './member.ts';
 import { notesOn, openMember } from './member.ts';
 import type { ClipReading, FailedClip } from './read-clips.ts';
 import { readClips } from './read-clips.ts';
+import type { ScoresMeta } from './scores-file/index.ts';
+import { describeScores } from './scores-file/index.ts';
 import type { ScorerSettings } from './settings.ts';
 import type { SharedPartsOptions } from './shared-parts.ts';
 import { createSharedParts } from './shared-parts.ts';
@@ -40,6 +42,8 @@ export interface Scorer {
     clips: Iterable<Clip> | AsyncIterable<Clip>,
     signal?: AbortSignal,
   ) => AsyncGenerator<ClipScore | FailedClip, void>;
+  /** What makes the scores, for `FILE.meta.json` beside them. */
+  describe: () => Promise<ScoresMeta>;
   /** Ends the decoding processes and frees the sessions. */
   close: () => Promise<void>;
   /** `close`, for `await using` (TypeScript, or Node 24). */
@@ -65,6 +69,11 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
         for await (const result of readClips([member], clips, { ...options, signal })) {
           yield 'error' in result ? result : { clip: result.clip, ...result.readings[0]! };
         }
+      },
+      describe: async () => {
+        const { about: basis, settings } = member;
+        const models = [{ path, weight: 1, ...(await member.describe()) }];
+        return describeScores({ models, isEnsemble: false, scale: settings.scale, basis }, options);
       },
       close,
       [Symbol.asyncDispose]: close,

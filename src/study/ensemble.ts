@@ -2,8 +2,8 @@
 import { UserError, createDisposer, oneLine } from '../core/index.ts';
 import type { MosScale } from '../dataset/index.ts';
 import { scaleName } from '../dataset/index.ts';
-import type { Clip, ClipReading, FailedClip, Member, ScorerOptions } from '../score/index.ts';
-import { createSharedParts, notesOn, openMember, readClips } from '../score/index.ts';
+import type { Clip, ClipReading, FailedClip, Member, ScorerOptions, ScoresMeta } from '../score/index.ts';
+import { createSharedParts, describeScores, notesOn, openMember, readClips } from '../score/index.ts';
 import type { StoredMember } from './ensemble-file.ts';
 import { isEnsemble, readEnsembleFile, writeEnsembleFile } from './ensemble-file.ts';
 import { normaliseWeights } from './ensemble-weights.ts';
@@ -56,6 +56,8 @@ export interface Ensemble {
     clips: Iterable<Clip> | AsyncIterable<Clip>,
     signal?: AbortSignal,
   ) => AsyncGenerator<EnsembleScore | FailedClip, void>;
+  /** What makes the scores, for `FILE.meta.json` beside them. */
+  describe: () => Promise<ScoresMeta>;
   /** Ends the decoding processes and frees the sessions. */
   close: () => Promise<void>;
   /** `close`, for `await using` (TypeScript, or Node 24). */
@@ -94,6 +96,16 @@ export async function loadEnsemble(
         for await (const result of readClips(members, clips, { ...options, signal })) {
           yield 'error' in result ? result : { clip: result.clip, ...combine(result.readings, weights) };
         }
+      },
+      describe: async () => {
+        const models = await Promise.all(
+          members.map(async (member, i) => ({
+            path: asked[i]!.path,
+            weight: weights[i]!,
+            ...(await member.describe()),
+          })),
+        );
+        return describeScores({ models, isEnsemble: true, scale, basis: aboutAll(members) }, options);
       },
       close,
       [Symbol.asyncDispose]: close,

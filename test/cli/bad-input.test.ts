@@ -44,6 +44,7 @@ const training = [
 ];
 
 interface ScoreLine {
+  row: number;
   clip: string;
   score: number | null;
   error?: string;
@@ -105,7 +106,10 @@ describe('bad clips', () => {
     const { code, stdout } = await runCli(args, { cwd: join(folder, 'clips') });
     const lines = JSON.parse(stdout) as ScoreLine[];
     const expected = (name: string): ScoreLine => alone.find(({ clip }) => clip === name)!;
-    expect(lines).toEqual([expected('-dash.mp4'), expected('$(touch pwned).mp4')]);
+    expect(lines).toEqual([
+      { ...expected('-dash.mp4'), row: 1 },
+      { ...expected('$(touch pwned).mp4'), row: 2 },
+    ]);
     expect(code).toBe(0);
     expect(existsSync(join(folder, 'clips', 'pwned'))).toBe(false);
   });

@@ -94,7 +94,7 @@ test('an ensemble made on the command line gives its members’ scores beside th
   both.forEach(({ score }, i) => expect(score).toBeCloseTo(0.75 * one[i]!.score + 0.25 * two[i]!.score, 12));
   expect(one[0]!.score).not.toBe(two[0]!.score);
   const csv = (await run('score 0.png --with both --csv')).stdout;
-  expect(csv).toMatch(/^clip,score,integer,std,legalMass,member1,member2,error\n0\.png,/);
+  expect(csv).toMatch(/^row,clip,score,integer,std,legalMass,member1,member2,notes,error,key\n1,0\.png,/);
 });
 
 test('without --with, the adapter that ships scores, and says what it is', async () => {

@@ -5,15 +5,14 @@ import { truncateJsonLines } from '../../files/index.ts';
 import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
 import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
-import type { ScorerOptions } from '../../score/index.ts';
-import { loadScorer } from '../../score/index.ts';
+import type { ScoreLine, ScorerOptions } from '../../score/index.ts';
+import { hashOfMeta, loadScorer, rowKey } from '../../score/index.ts';
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
 import type { BadRow, InputFlags, NamedClip } from '../inputs.ts';
 import { findClips } from '../inputs.ts';
 import { startProgress } from '../progress.ts';
 import type { ScoredItem } from '../score-order.ts';
 import { scoreInOrder } from '../score-order.ts';
-import type { ScoreLine } from '../score-output.ts';
 import { openScoreOutput } from '../score-output.ts';
 
 /** Flags of `score`. */
@@ -84,15 +83,18 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   let numScored = 0;
   let numCached = 0;
   let numFailed = 0;
-  const open = async function* (): AsyncGenerator<NamedClip | BadRow, void> {
+  const open = async function* (): AsyncGenerator<(NamedClip | BadRow) & { row: number }, void> {
+    let row = 0;
     for await (const item of items()) {
+      row++;
       if (done.has(item.id)) numDone++;
-      else yield item;
+      else yield { ...item, row };
     }
   };
+  const made = hashOfMeta(await scorer.describe());
   try {
     for await (const item of scoreInOrder((clips) => scorer.score(clips), open())) {
-      const line = { ...scoreLine(item), ...(about === null ? {} : { basis: about }) };
+      const line = scoreLine(item, made, about);
       await output.write(line);
       progress.update(++numDone);
       if ('score' in item) numScored++;
@@ -111,19 +113,24 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
 
 const noScore = { score: null, integer: null, std: null, legalMass: null } as const;
 
-function scoreLine(item: ScoredItem): ScoreLine {
-  if ('reason' in item) return { clip: item.id, ...noScore, error: item.reason };
-  const { id } = item.clip as NamedClip;
-  if ('error' in item) return { clip: id, ...noScore, error: item.error.message };
+function scoreLine(item: ScoredItem, made: string, about: string | null): ScoreLine {
+  const of = ('reason' in item ? item : item.clip) as (NamedClip | BadRow) & { row: number };
+  const basis = about === null ? {} : { basis: about };
+  const key = rowKey(made, 'prompt' in of ? of.prompt : undefined);
+  const start = { row: of.row, clip: of.id };
+  if ('reason' in item) return { ...start, ...noScore, ...basis, error: item.reason, key };
+  if ('error' in item) return { ...start, ...noScore, ...basis, error: item.error.message, key };
   const { score: value, integer, std, legalMass } = item;
   const members = 'members' in item ? item.members : [];
   return {
-    clip: id,
+    ...start,
     score: value,
     integer,
     std,
     legalMass,
     ...Object.fromEntries(members.map((member, i) => [`member${i + 1}`, member.score])),
+    ...basis,
+    key,
   };
 }
 

@@ -1,0 +1,102 @@
+// What a description says of an opened model, of how graphs are run, and of this machine.
+import { createHash } from 'node:crypto';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { UserError, packageVersion } from '../../core/index.ts';
+import type { MosScale } from '../../dataset/index.ts';
+import { sha256File } from '../../files/index.ts';
+import type { RunOptions } from '../../graph/index.ts';
+import type { Checkpoint, LoraOptions } from '../../model/index.ts';
+import { adapterTensorsFile, machine, versionOf } from '../../model/index.ts';
+import type { VisionKind } from '../../prompt/index.ts';
+import { DEFAULT_BATCH } from '../read-group.ts';
+import type { Questioner, ScorerSettings } from '../settings.ts';
+import type { ScoresMeta, ScoresModel } from './meta.ts';
+
+/** What is known of a model that is open. */
+export interface DescribedModel {
+  /** Its folder. */
+  folder: string;
+  /** The model, or the adapter's base. */
+  checkpoint: Checkpoint;
+  /** The adapter's shape; null without one. */
+  lora: LoraOptions | null;
+  /** The question. */
+  questioner: Questioner;
+  /** How it is asked. */
+  settings: ScorerSettings;
+}
+
+const sha256 = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+
+/**
+ * What a description says of a model.
+ * @param model - the model
+ * @returns all but its path, as the user named it, and its weight among others
+ */
+export async function describeModel(model: DescribedModel): Promise<Omit<ScoresModel, 'path' | 'weight'>> {
+  const { folder, checkpoint, lora, questioner, settings } = model;
+  const { answer, positions } = settings;
+  const { assumedFps, ...frames } = settings.frames;
+  return {
+    modelHash: await checkpoint.hash(),
+    tokenizerHash: await sha256File(join(checkpoint.folder, 'tokenizer.json')),
+    adapterHash: lora === null ? null : await sha256File(adapterTensorsFile(folder)),
+    loraHash: lora === null ? null : sha256(Object.entries(lora).sort(([a], [b]) => (a < b ? -1 : 1))),
+    template: { name: questioner.template.name, sha256: sha256(askedInWords(questioner, settings.frames.as)) },
+    answer,
+    positions,
+    frames: { ...frames, assumedFps: assumedFps ?? null },
+  };
+}
+
+/** The chat text of questions about a picture and a video, with and without a prompt. */
+function askedInWords({ template, chat, codec }: Questioner, as: ScorerSettings['frames']['as']): unknown[] {
+  const several: VisionKind[] = as === 'images' ? ['image', 'image'] : ['video'];
+  return (['image', 'video'] as const).flatMap((kind) =>
+    [undefined, 'PROMPT'].map((prompt) => {
+      try {
+        const question = template.render({ kind, prompt, codec });
+        return chat.render(question, kind === 'image' ? ['image'] : several, template.framesLast);
+      } catch (error) {
+        if (error instanceof UserError) return null; // it needs a prompt
+        throw error;
+      }
+    }),
+  );
+}
+
+/** How scores are made, besides by which models. */
+export interface DescribedRun {
+  /** How graphs are run. */
+  run?: RunOptions;
+  /** Most clips of a run of the graph; default 4. */
+  batchSize?: number;
+}
+
+/**
+ * Completes a description.
+ * @param made - models, scale, and what their cards say
+ * @param options - how graphs are run
+ */
+export async function describeScores(
+  made: Pick<ScoresMeta, 'models' | 'isEnsemble' | 'scale' | 'basis'>,
+  { run = {}, batchSize = DEFAULT_BATCH }: DescribedRun,
+): Promise<ScoresMeta> {
+  const { min, max, higherIsBetter }: MosScale = made.scale;
+  const { provider = 'cpu', threads = 0 } = run;
+  return {
+    format: 1,
+    ...made,
+    scale: { min, max, higherIsBetter },
+    runtime: {
+      provider,
+      threads,
+      batchSize,
+      decoders: Object.fromEntries(['node-av', 'sharp'].map((name) => [name, versionOf(name)])),
+      onnxruntime: versionOf('onnxruntime-node'),
+    },
+    machine: { cpu: cpus()[0]?.model ?? process.arch, hash: sha256(await machine()) },
+    writtenBy: packageVersion,
+  };
+}
