@@ -6,6 +6,7 @@ import { UserError } from '../core/index.ts';
 import { isCode } from './codes.ts';
 import type { OutputFile } from './output.ts';
 import { openOutput, syncFile } from './output.ts';
+import { isRunning } from './process.ts';
 
 /** Tells this process from an earlier one with the same number (in containers they often have the same). */
 const token = randomBytes(4).toString('hex');
@@ -154,20 +155,6 @@ export async function removeLeftovers(parent: string): Promise<string[]> {
   });
   for (const name of leftovers) await rm(join(parent, name), { recursive: true, force: true });
   return leftovers;
-}
-
-/**
- * Whether a process runs on this machine.
- * @param pid - its number
- * @internal
- */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return isCode(error, 'EPERM'); // somebody else's
-  }
 }
 
 async function syncTree(folder: string): Promise<void> {

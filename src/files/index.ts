@@ -1,5 +1,5 @@
 /**
- * Files: safetensors, writes that are whole or an error, atomic writes, pointers, JSON lines, hashes.
+ * Files: safetensors, writes that are whole or an error, atomic writes, locks, pointers, JSON lines, hashes.
  * @module files
  */
 export * from './atomic.ts';
@@ -8,7 +8,9 @@ export * from './half.ts';
 export * from './hash.ts';
 export * from './json.ts';
 export * from './json-lines.ts';
+export * from './lock.ts';
 export * from './output.ts';
 export * from './pointer.ts';
+export * from './process.ts';
 export * from './safetensors.ts';
 export * from './safetensors-header.ts';
