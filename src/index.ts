@@ -81,6 +81,7 @@ export type { PositionRule } from './example/index.ts';
 export type {
   AnswerSettings,
   Clip,
+  ClipLimits,
   ClipReading,
   ClipScore,
   Exported,

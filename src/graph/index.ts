@@ -7,6 +7,7 @@ export * from './dims.ts';
 export * from './value.ts';
 export * from './ops.ts';
 export * from './gradients.ts';
+export * from './memory.ts';
 export * from './onnx.ts';
 export * from './session.ts';
 export * from './speed.ts';

@@ -6,6 +6,8 @@ export interface BatchLimits {
   clips: number;
   /** Most tokens, padding included; a clip that has more is alone. */
   tokens: number;
+  /** Tokens before them that all clips share and look at: memory grows with these as well. Default 0. */
+  shared?: number;
 }
 
 /** Share of a batch that may be padding. */
@@ -26,7 +28,9 @@ export function batchByLength(lengths: readonly number[], limits: BatchLimits): 
     const batch = batches.at(-1);
     const padded = ((batch?.length ?? 0) + 1) * length;
     tokens += length;
-    const fits = padded <= limits.tokens && padded - tokens <= PADDING * padded;
+    // What rows look at takes as much as `tokens` of one clip would.
+    const seen = padded * ((limits.shared ?? 0) + length);
+    const fits = padded <= limits.tokens && seen <= limits.tokens ** 2 && padded - tokens <= PADDING * padded;
     if (batch !== undefined && batch.length < limits.clips && fits) {
       batch.push(index);
     } else {
@@ -35,4 +39,16 @@ export function batchByLength(lengths: readonly number[], limits: BatchLimits): 
     }
   }
   return batches;
+}
+
+/**
+ * Cuts a batch in halves until each part fits.
+ * @param items - a batch
+ * @param fits - whether some of them do; one alone is taken as it is
+ * @returns parts, in order
+ */
+export function splitToFit<T>(items: readonly T[], fits: (some: readonly T[]) => boolean): T[][] {
+  if (items.length <= 1 || fits(items)) return [[...items]];
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)].flatMap((half) => splitToFit(half, fits));
 }

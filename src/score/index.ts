@@ -7,6 +7,7 @@ export * from './batches.ts';
 export * from './card.ts';
 export * from './clip-cache.ts';
 export * from './clip-encoder.ts';
+export * from './clip-limits.ts';
 export * from './clip-viewer.ts';
 export * from './distribution.ts';
 export * from './export.ts';

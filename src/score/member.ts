@@ -3,9 +3,10 @@ import { oneLine } from '../core/index.ts';
 import { sha256File } from '../files/index.ts';
 import type { Checkpoint } from '../model/index.ts';
 import { adapterTensorsFile } from '../model/index.ts';
-import { askAbout, encoderOf } from './clip-encoder.ts';
+import { askAbout, askAboutClip, encoderOf, smallestPicture } from './clip-encoder.ts';
 import { settingsOf } from './card.ts';
 import type { EncodedClip } from './clip-encoder.ts';
+import type { ClipLimits } from './clip-limits.ts';
 import type { Clip, ClipViewer, ViewedClip } from './clip-viewer.ts';
 import { checkGoldenScores, goldenScores } from './golden.ts';
 import { openModel } from './open-model.ts';
@@ -18,7 +19,7 @@ import { describeModel } from './scores-file/index.ts';
 import type { SharedParts } from './shared-parts.ts';
 
 /** Which model, and how it is asked. */
-export interface MemberOptions {
+export interface MemberOptions extends Pick<ClipLimits, 'maxTextTokens'> {
   /** The base model's folder, where an adapter does not find it at the place that it names. */
   model?: string;
   /** What to ask a model that has no card (one that was not trained for this); each part has its default. */
@@ -47,9 +48,14 @@ export interface Member {
    * Asks about a clip.
    * @param viewed - what its viewer saw
    * @param clip - the clip
-   * @throws UserError `bad-input` when the template needs a text prompt and the clip has none
+   * @throws UserError `bad-input` when the template needs a text prompt and the clip has none, and for a text of too many tokens
    */
   ask: (viewed: ViewedClip, clip: Clip) => EncodedClip;
+  /**
+   * Refuses a text prompt that is too long for any clip.
+   * @throws UserError `bad-input`
+   */
+  checkPrompt: (prompt: string) => void;
 }
 
 /**
@@ -66,7 +72,7 @@ export async function openMember(source: string, options: MemberOptions, parts: 
     ...options.settings,
     ...(card === null ? {} : settingsOf(card, folder)),
   };
-  const questioner = await loadQuestioner(checkpoint, settings);
+  const questioner = await loadQuestioner(checkpoint, settings, options);
   const viewer = parts.viewer(checkpoint, settings.frames);
   const readout = parts.readout(checkpoint, adapter?.lora ?? null, questioner, settings);
   const parameters = adapter?.tensors ?? new Map<string, Float32Array>();
@@ -85,9 +91,12 @@ export async function openMember(source: string, options: MemberOptions, parts: 
     describe: () => describeModel({ folder, checkpoint, lora: adapter?.lora ?? null, questioner, settings }),
     viewer,
     reader: createGroupReader(readout, parameters),
+    checkPrompt: (prompt) => {
+      askAbout(smallestPicture(checkpoint), checkpoint, questioner, prompt);
+    },
     ask: (viewed, clip) => {
       const { plan, vision, cached } = viewed;
-      return { prompt: askAbout(viewed, checkpoint, questioner, clip.prompt), plan, vision, cached };
+      return { prompt: askAboutClip(viewed, checkpoint, questioner, clip), plan, vision, cached };
     },
   };
 }

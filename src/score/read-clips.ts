@@ -1,7 +1,8 @@
 // A stream of clips through one or more models: each clip is looked at once for all that look alike, and asked about by each.
-import { UserError, oneLine } from '../core/index.ts';
+import { UserError } from '../core/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import type { EncodedClip } from './clip-encoder.ts';
+import { ofClip } from './clip-encoder.ts';
 import type { Clip, ClipViewer, ViewedClip } from './clip-viewer.ts';
 import type { Member } from './member.ts';
 import { DEFAULT_BATCH } from './read-group.ts';
@@ -95,9 +96,4 @@ interface Prepared {
   clip: Clip;
   /** The clip as each member is asked about it. */
   encoded: EncodedClip[];
-}
-
-/** An error of the model's with the clip that it came up for. */
-function ofClip({ path }: Clip, { code, message, hint, cause }: UserError): UserError {
-  return new UserError(code, `${oneLine(path)}: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
 }

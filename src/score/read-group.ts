@@ -64,7 +64,8 @@ export function createGroupReader(readout: Readout, parameters: ReadonlyMap<stri
     for (const isSharing of [true, false]) {
       const indices = [...clips.keys()].filter((index) => sharing[index] === isSharing);
       const own = indices.map((index) => lengths[index]! - (isSharing ? shared!.tokens.length : 0));
-      for (const batch of batchByLength(own, { clips: batchSize, tokens: BATCH_TOKENS })) {
+      const limits = { clips: batchSize, tokens: BATCH_TOKENS, shared: isSharing ? (shared?.tokens.length ?? 0) : 0 };
+      for (const batch of batchByLength(own, limits)) {
         await readBatch(
           batch.map((i) => indices[i]!),
           isSharing ? shared! : null,

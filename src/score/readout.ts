@@ -1,15 +1,17 @@
 // One model, one question, many clips: the compiled passes and what they read out. Trainer and scorer share it.
 import { fromUnit5, stdFromUnit5 } from '../dataset/index.ts';
 import type { RunOptions } from '../graph/index.ts';
+import { forecastMemory } from '../graph/index.ts';
 import type { PositionOptions } from '../example/index.ts';
 import { buildScoringExample, promptRows, textFeeds } from '../example/index.ts';
 import type { Checkpoint, LoraOptions, SharedText } from '../model/index.ts';
-import { blameWeights, compileSharedText } from '../model/index.ts';
+import { blameWeights, compileSharedText, modelGraph } from '../model/index.ts';
 import type { AnswerTrie } from '../prompt/index.ts';
 import { buildAnswerTrie } from '../prompt/index.ts';
 import type { AnswerScorer, SharedBeginning } from './answer-graph.ts';
-import { compileAnswerScorer } from './answer-graph.ts';
+import { compileAnswerScorer, edgeLogProbs } from './answer-graph.ts';
 import type { EncodedClip } from './clip-encoder.ts';
+import { defaultMaxMemory, requireMemory, roughBytes } from './clip-limits.ts';
 import type { Generator } from './generate.ts';
 import { compileGenerator } from './generate.ts';
 import type { Questioner, ScorerSettings } from './settings.ts';
@@ -44,6 +46,8 @@ export interface ReadoutOptions {
   settings: Pick<ScorerSettings, 'positions' | 'scale'>;
   /** How the graphs are run. */
   run?: RunOptions;
+  /** Most memory of one run, in bytes; see `ClipLimits`. */
+  maxMemory?: number | undefined;
 }
 
 /** Reads scores of encoded clips. Dispose of it to free its memory. */
@@ -55,13 +59,21 @@ export interface Readout {
    * @param shared - what {@link Readout.share} gave for the same parameters, where all clips begin with its tokens
    * @returns one reading a clip
    * @throws UserError `non-finite` when the model's numbers are infinite or undefined, with the mapped weights that are; `bad-input`
-   *   when a generated answer is no score (`raw` only)
+   *   when a generated answer is no score (`raw` only); `not-supported`, before anything is allocated, when they need more memory than
+   *   there is
    */
   read: (
     parameters: ReadonlyMap<string, Float32Array>,
     clips: readonly Omit<EncodedClip, 'plan'>[],
     shared?: SharedBeginning | null,
   ) => Promise<Reading[]>;
+  /**
+   * Refuses clips that are too large to be read together.
+   * @param clips - at least one
+   * @param shared - as for `read`
+   * @throws UserError `not-supported` when the forecast is more memory than there is
+   */
+  requireMemory: (clips: readonly Pick<EncodedClip, 'prompt'>[], shared?: SharedBeginning | null) => void;
   /**
    * Computes text that clips begin with, once for all of them.
    * @param parameters - as for `read`
@@ -105,6 +117,28 @@ export function createReadout(options: ReadoutOptions): Readout {
   let sharedText: Promise<SharedText> | undefined;
   let trie: AnswerTrie | undefined;
 
+  const isCpu = (options.run?.provider ?? 'cpu') === 'cpu';
+  const maxMemory = options.maxMemory ?? (isCpu ? defaultMaxMemory() : Infinity);
+  const forecast = forecastMemory(() => {
+    const { logits } = modelGraph({ ...model, frozen: true, dropout: false, past: true });
+    return [edgeLogProbs(logits, 1)];
+  });
+  const requireRoom: Readout['requireMemory'] = (clips, shared) => {
+    const past = shared?.tokens.length ?? 0;
+    const longest = Math.max(...clips.map(({ prompt }) => prompt.tokenIds.length));
+    // Branches of the answer trie, or an answer that is generated; rounded up, so that like lengths have one forecast.
+    const rows = Math.ceil((longest - past + 32) / 64) * 64;
+    if (roughBytes(text, { clips: clips.length, rows, past }) <= maxMemory) return;
+    const features = clips.reduce(
+      (total, { prompt }) => total + prompt.visions.reduce((sum, { length }) => sum + length, 0),
+      0,
+    );
+    const sizes = { B: clips.length, T: rows, P: past, Q: trie?.nodes.length ?? 16, M: features };
+    const bias = 4 * clips.length * rows * (past + rows);
+    const what = clips.length === 1 ? 'scoring' : `scoring ${clips.length} clips at once,`;
+    requireMemory(bias + forecast(new Map(Object.entries(sizes))), maxMemory, longest, what);
+  };
+
   const generated: Readout['read'] = async (parameters, clips) => {
     generator ??= compileGenerator({ ...model, positions });
     const readings: Reading[] = [];
@@ -145,12 +179,14 @@ export function createReadout(options: ReadoutOptions): Readout {
 
   return {
     read: async (parameters, clips, shared) => {
+      requireRoom(clips, shared);
       try {
         return await read(parameters, clips, shared);
       } catch (error) {
         throw options.frozen ? await blameWeights(checkpoint, error) : error;
       }
     },
+    requireMemory: requireRoom,
     share: async (parameters, tokens) => {
       if (legal === null || !options.frozen) return null;
       sharedText ??= compileSharedText(text, stored, options.lora, options.run);

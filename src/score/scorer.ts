@@ -32,6 +32,12 @@ export interface Scorer {
   /** What a user should know, such as that the model was never trained for this. */
   readonly notes: readonly string[];
   /**
+   * Refuses a text prompt that is too long for any clip.
+   * @param prompt - the text that clips were generated from
+   * @throws UserError `bad-input` as a clip with it would have
+   */
+  checkPrompt: (prompt: string) => void;
+  /**
    * Scores clips in order. One that cannot be read gives its error, and the next ones go on. However many there are, only a few are
    * held: two batches, the next two, and two clips for each decoding process.
    * @param clips - the clips; taken as they are needed, ahead of their results
@@ -65,6 +71,7 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
       settings: member.settings,
       about: member.about,
       notes: notesOn(member),
+      checkPrompt: member.checkPrompt,
       score: async function* (clips, signal) {
         for await (const result of readClips([member], clips, { ...options, signal })) {
           yield 'error' in result ? result : { clip: result.clip, ...result.readings[0]! };

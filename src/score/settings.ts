@@ -13,6 +13,8 @@ import type {
 import { createAnswerCodec, loadChatTemplate, loadTokenizer, parseTemplate, resolveTemplate } from '../prompt/index.ts';
 import type { FrameOptions, FramePick } from '../video/index.ts';
 import { UserError } from '../core/index.ts';
+import type { ClipLimits } from './clip-limits.ts';
+import { MAX_TEXT_TOKENS } from './clip-limits.ts';
 
 /** Which frames of a clip the model sees, and how large. */
 export interface FrameSettings {
@@ -74,17 +76,21 @@ export interface Questioner {
   codec: AnswerCodec;
   /** Id of `<|im_end|>`. */
   endTokenId: number;
+  /** Most tokens of a clip's text, frames aside. */
+  maxTextTokens: number;
 }
 
 /**
  * Loads what turns a clip's row into a question.
  * @param checkpoint - the model
  * @param settings - template and answer code
+ * @param limits - how long a clip's text may be
  * @throws UserError `bad-checkpoint` without tokenizer, chat template or `<|im_end|>`, or for ids that the model has no rows for; `bad-recipe` for an unknown template
  */
 export async function loadQuestioner(
   checkpoint: Pick<Checkpoint, 'folder' | 'text'>,
   settings: Pick<ScorerSettings, 'prompt' | 'answer'>,
+  { maxTextTokens = MAX_TEXT_TOKENS }: Pick<ClipLimits, 'maxTextTokens'> = {},
 ): Promise<Questioner> {
   const { template, source } = settings.prompt;
   const { kind, step } = settings.answer;
@@ -107,6 +113,7 @@ export async function loadQuestioner(
     template: source === null ? await resolveTemplate(template) : parseTemplate(source, template),
     codec: createAnswerCodec(step === null ? { kind } : { kind, step }),
     endTokenId,
+    maxTextTokens,
   };
 }
 

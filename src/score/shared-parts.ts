@@ -6,6 +6,7 @@ import type { CacheStore, Checkpoint, LoraOptions } from '../model/index.ts';
 import { findModelFolder, openCacheStore, openCheckpoint } from '../model/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { createClipCache } from './clip-cache.ts';
+import type { ClipLimits } from './clip-limits.ts';
 import type { ClipViewer, SharedTower } from './clip-viewer.ts';
 import { createClipViewer, shareTower } from './clip-viewer.ts';
 import type { Readout } from './readout.ts';
@@ -14,7 +15,7 @@ import type { FrameSettings, Questioner, ScorerSettings } from './settings.ts';
 import { frameOptions } from './settings.ts';
 
 /** How what is shared is set up. */
-export interface SharedPartsOptions {
+export interface SharedPartsOptions extends Pick<ClipLimits, 'maxMemory'> {
   /** How graphs are run; default without `prepack`, which takes the memory of the weights again and is no faster with batches. */
   run?: RunOptions;
   /** Processes that decode clips; default 2. */
@@ -86,7 +87,9 @@ export function createSharedParts(options: SharedPartsOptions, disposer: Dispose
     readout: (checkpoint, lora, questioner, settings) => {
       const { answer, positions, scale } = settings;
       return once(readouts, JSON.stringify([checkpoint.folder, lora, answer, positions, scale]), () =>
-        disposer.own(createReadout({ checkpoint, lora, frozen: true, questioner, settings, run })),
+        disposer.own(
+          createReadout({ checkpoint, lora, frozen: true, questioner, settings, run, maxMemory: options.maxMemory }),
+        ),
       );
     },
   };

@@ -47,6 +47,8 @@ export interface Ensemble {
   readonly about: string | null;
   /** What a user should know, such as that a member was never trained for this. */
   readonly notes: readonly string[];
+  /** Refuses a text prompt that is too long for any clip, as `Scorer.checkPrompt` does. */
+  checkPrompt: (prompt: string) => void;
   /**
    * Scores clips in order, as `Scorer.score` does; a clip that one member cannot score has that member's error.
    * @param clips - the clips
@@ -92,6 +94,9 @@ export async function loadEnsemble(
       scale,
       about: aboutAll(members),
       notes: [...new Set(members.flatMap(notesOn))],
+      checkPrompt: (prompt) => {
+        for (const member of members) member.checkPrompt(prompt);
+      },
       score: async function* (clips, signal) {
         for await (const result of readClips(members, clips, { ...options, signal })) {
           yield 'error' in result ? result : { clip: result.clip, ...combine(result.readings, weights) };

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import { UserError } from '../core/index.ts';
 import { buildExample, buildScoringExample, trimToTargets } from '../example/index.ts';
 import type { GraphCost, MachineSpeed, Value } from '../graph/index.ts';
-import { gradients, graphCost, input, measureSpeed, runSeconds } from '../graph/index.ts';
+import { ARENA, gradients, graphCost, input, measureSpeed, runSeconds } from '../graph/index.ts';
 import type { Checkpoint } from '../model/index.ts';
 import {
   embedTokens,
@@ -69,8 +69,6 @@ export interface RunEstimate {
 const SAMPLES = 6;
 /** Node, the runtime and a graph of a few thousand nodes. */
 const BASE_BYTES = 0.18e9;
-/** The runtime's arena against the values in it: pieces that fit nothing (docs/real-sizes.md). */
-const ARENA = 1.35;
 
 interface Sample {
   /** Rows of the training example and of the scoring pass. */
@@ -220,7 +218,7 @@ async function readSamples(
   data: Awaited<ReturnType<typeof readRunData>>,
 ): Promise<Samples> {
   const settings = scorerSettings(recipe, data);
-  const questioner = await loadQuestioner(checkpoint, settings);
+  const questioner = await loadQuestioner(checkpoint, settings, recipe.prompt);
   const { tokenizer, codec, endTokenId } = questioner;
   const trie = answerTrie(checkpoint, questioner);
   const positions = positionOptions(checkpoint, settings.positions);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
 import { UserError, show } from '../core/index.ts';
 import { readJsonLines, writeFileAtomic } from '../files/index.ts';
+import type { EncodedClip } from '../score/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import type { ClipStore } from './clip-store.ts';
 import { MAX_BYTES, sizeBytes } from './clip-store.ts';
@@ -19,7 +20,8 @@ interface PlanLine extends FramePlan {
  * @param data - the rows; bad ones are removed
  * @param store - reads the clips
  * @param out - the run folder; gets plan.jsonl, or has one that must agree
- * @param options - what may be bad, how many are read at once, what the cache may take in bytes, when to stop
+ * @param options - what may be bad, how many are read at once, what the cache may take in bytes, what refuses a clip that is too
+ *   large, when to stop
  * @returns tokens of each clip's question, by the row's id
  * @throws UserError `unreadable-media` that lists the bad clips, when there are more than `maxBadFraction`
  */
@@ -27,9 +29,16 @@ export async function* prepareClips(
   data: RunData,
   store: ClipStore,
   out: string,
-  options: { maxBadFraction: number; concurrency: number; cacheBytes: number; signal?: AbortSignal | undefined },
+  options: {
+    maxBadFraction: number;
+    concurrency: number;
+    cacheBytes: number;
+    requireMemory?: (clip: EncodedClip, isTrained: boolean) => void;
+    signal?: AbortSignal | undefined;
+  },
 ): AsyncGenerator<TrainEvent, ReadonlyMap<string, number>> {
   const rows = [...data.train, ...data.validation];
+  const trained = new Set(data.train);
   const bad = new Map<string, string>();
   const plans: PlanLine[] = [];
   const lengths = new Map<string, number>();
@@ -38,6 +47,7 @@ export async function* prepareClips(
   const read = async (row: TrainRow): Promise<{ id: string; plan: FramePlan } | { id: string; reason: string }> => {
     try {
       const clip = await store.get(row, options.signal);
+      options.requireMemory?.(clip, trained.has(row));
       const { plan, prompt, cached } = clip;
       if (cached) numCached++;
       totalBytes += sizeBytes(clip);

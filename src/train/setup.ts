@@ -1,7 +1,7 @@
 // Everything a run works with, opened from its recipe: rows, model, clips, the compiled step and the readout for validation.
 import { findPreset } from '../dataset/index.ts';
 import type { Disposer } from '../core/index.ts';
-import { UserError, createDisposer, packageVersion } from '../core/index.ts';
+import { UserError, createDisposer, packageVersion, parseSize } from '../core/index.ts';
 import type { RunOptions } from '../graph/index.ts';
 import type { Adapter, CacheStore, Checkpoint, FrozenPart, LoraOptions } from '../model/index.ts';
 import {
@@ -20,7 +20,7 @@ import {
   writeCheckpoint,
 } from '../model/index.ts';
 import { buildAnswerTrie, encodePrompt } from '../prompt/index.ts';
-import type { Questioner, Readout, ScorerSettings } from '../score/index.ts';
+import type { EncodedClip, Questioner, Readout, ScorerSettings } from '../score/index.ts';
 import {
   createClipEncoder,
   createReadout,
@@ -40,6 +40,7 @@ import { readRunData } from './data.ts';
 import { createLowerOutputs } from './lower-outputs.ts';
 import type { Recipe } from './recipe/index.ts';
 import type { TrainStep } from './step.ts';
+import { stepRoom } from './step-room.ts';
 import { compileStep } from './step.ts';
 import type { Feeder, Learner } from './update.ts';
 
@@ -59,6 +60,11 @@ export interface TrainingSetup {
   shapes: ReadonlyMap<string, readonly number[]>;
   /** Scores the validation rows. */
   readout: Readout;
+  /**
+   * Refuses a clip that needs more memory than there is, to train on or to validate with.
+   * @throws UserError `not-supported`
+   */
+  requireMemory: (clip: Pick<EncodedClip, 'prompt'>, isTrained: boolean) => void;
   /** Numbers of the whole model. */
   numModelParameters: number;
   /** Reads what trains from a checkpoint of the run. */
@@ -95,7 +101,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
   const checkpoint = await openCheckpoint(recipe.model);
   const base = recipe.adapter === null ? null : await readAdapter(recipe.adapter, checkpoint);
   const settings = scorerSettings(recipe, data);
-  const questioner = await loadQuestioner(checkpoint, settings);
+  const questioner = await loadQuestioner(checkpoint, settings, recipe.prompt);
   const lora = recipe.method === 'full' ? null : recipe.lora;
   const numModelParameters = checkpoint.names.reduce((total, name) => total + sizeOf(checkpoint.stored(name).shape), 0);
 
@@ -108,6 +114,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
   const cache = lora === null ? null : createClipCache(kept, checkpoint, frames, run);
   const encoder = disposer.own(createClipEncoder({ checkpoint, questioner, frames, reader, cache, run }));
   const { text, vision, stored } = checkpoint;
+  const maxMemory = run.maxMemory === null ? undefined : parseSize(run.maxMemory);
   const trie = answerTrie(checkpoint, questioner);
   const numColumns = trie?.columns.length ?? 0;
   const firstLayer = lora === null ? 0 : firstLoraLayer(lora, text.numLayers);
@@ -126,9 +133,18 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
     disposer.own(
       await compileStep({ text, vision, stored, lora, loss: recipe.loss, numColumns, firstLayer, recompute, run }),
     ),
-    disposer.own(createReadout({ checkpoint, lora, frozen: lora !== null, questioner, settings, run })),
+    disposer.own(createReadout({ checkpoint, lora, frozen: lora !== null, questioner, settings, run, maxMemory })),
   );
   const parameters = await initialParameters(checkpoint, lora, base, recipe.seed);
+  const room = stepRoom({
+    recipe,
+    checkpoint,
+    lora,
+    numColumns,
+    firstLayer,
+    maxMemory,
+    numNodes: trie?.nodes.length ?? 1,
+  });
   return {
     recipe,
     data,
@@ -143,6 +159,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
       trie,
       softLabelStd: recipe.softLabelStd,
       microBatch: recipe.microBatch,
+      isRoomFor: room.isRoomFor,
       lowerOutputs,
     },
     learner: {
@@ -154,6 +171,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
     },
     shapes: step.parameters,
     readout,
+    requireMemory: (clip, isTrained) => (isTrained ? room.requireMemory(clip) : readout.requireMemory([clip])),
     numModelParameters,
     readParameters: (folder) => readParameters(folder, checkpoint, lora),
     writeModel: async (folder, values, step) => {

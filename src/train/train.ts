@@ -97,7 +97,8 @@ async function* run(
   await log.cutTo(position.step);
   const concurrency = 2 * recipe.run.workers;
   const cacheBytes = await setup.cacheBytes();
-  const limits = { maxBadFraction: recipe.data.maxBadFraction, concurrency, cacheBytes, signal };
+  const { requireMemory } = setup;
+  const limits = { maxBadFraction: recipe.data.maxBadFraction, concurrency, cacheBytes, requireMemory, signal };
   const lengths = yield* prepareClips(data, store, out, limits);
 
   yield* prepareLowerOutputs(setup, signal);

@@ -4,6 +4,7 @@ import { buildExample, buildScoringExample, trimToTargets } from '../example/ind
 import type { TensorData } from '../graph/index.ts';
 import type { AnswerTrie } from '../prompt/index.ts';
 import type { EncodedClip, Questioner } from '../score/index.ts';
+import { splitToFit } from '../score/index.ts';
 import type { PositionOptions, TokenRows } from '../example/index.ts';
 import type { AdamWOptions, AdamWState } from './adamw.ts';
 import { adamWUpdate, gradientNorm } from './adamw.ts';
@@ -45,6 +46,8 @@ export interface Feeder {
   softLabelStd: number;
   /** Clips a run of the graph. */
   microBatch: number;
+  /** Whether clips of so many rows each fit into memory together; default: always. */
+  isRoomFor?: (rows: readonly number[]) => boolean;
   /** Outputs of the layers below the adapter, where the graph begins above them; else null. */
   lowerOutputs: LowerOutputs | null;
 }
@@ -93,11 +96,11 @@ export async function batchFeeds(
   batch: readonly BatchClip[],
   epoch: number,
 ): Promise<(() => Record<string, TensorData>)[]> {
-  const { loss, model, dropout, microBatch } = feeder;
-  const chunks = <T>(items: readonly T[]): T[][] =>
+  const { loss, model, dropout, microBatch, isRoomFor = () => true } = feeder;
+  const chunks = <T extends TokenItem | AnswerItem>(items: readonly T[]): T[][] =>
     Array.from({ length: Math.ceil(items.length / microBatch) }, (_, i) =>
       items.slice(i * microBatch, (i + 1) * microBatch),
-    );
+    ).flatMap((some) => splitToFit(some, (part) => isRoomFor(part.map(({ example }) => example.tokenIds.length))));
   const made: (TokenItem | AnswerItem)[] = [];
   for (const clip of batch) made.push(await itemOf(feeder, clip, epoch));
   // Like lengths together: a run of the graph fills all its clips up to the longest.

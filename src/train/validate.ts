@@ -1,7 +1,8 @@
 // Scores the validation rows with the present parameters.
 import { UserError, show } from '../core/index.ts';
 import { plcc, rmse, srcc } from '../metrics/index.ts';
-import type { Readout } from '../score/index.ts';
+import type { EncodedClip, Readout } from '../score/index.ts';
+import { splitToFit } from '../score/index.ts';
 import type { ClipStore } from './clip-store.ts';
 import type { TrainRow } from './data.ts';
 import type { ValidationScores } from './events.ts';
@@ -30,7 +31,9 @@ export async function validate(
     const batch = rows.slice(i, i + BATCH);
     const clips = await Promise.all(batch.map((row) => store.get(row)));
     try {
-      for (const { score } of await readout.read(parameters, clips)) predictions.push(score);
+      for (const some of splitToFit(clips, (part) => isRoomFor(readout, part))) {
+        for (const { score } of await readout.read(parameters, some)) predictions.push(score);
+      }
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       const ids = batch.map(({ id }) => show(id)).join(', ');
@@ -48,6 +51,17 @@ export async function validate(
     predictions,
     rows.map(({ mos }) => mos),
   );
+}
+
+/** Whether clips fit into memory together. */
+function isRoomFor(readout: Readout, clips: readonly EncodedClip[]): boolean {
+  try {
+    readout.requireMemory(clips);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
 }
 
 /**

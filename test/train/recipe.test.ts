@@ -283,6 +283,7 @@ function valuesOf(key: string, schema: JsonSchema): fc.Arbitrary<unknown> {
       );
     default:
       if (schema.format === 'layers') return fc.integer({ min: 1, max: 99 }).map((n) => `last ${n}`);
+      if (key === 'run.maxMemory') return fc.constantFrom('8GB', '1.5 TB', '800000000');
       if (key === 'data.scale') return fc.constantFrom('1-5', '0-1', 'dmos-0-100');
       if (key === 'prompt.template') return fc.constantFrom('single-dimension:aesthetics', './own "template": #1.txt');
       return fc.oneof(

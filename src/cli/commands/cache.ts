@@ -1,5 +1,5 @@
 // `iovqa cache`: what the cache of vision features holds, how much it may hold, and emptying it.
-import { UserError, show } from '../../core/index.ts';
+import { UserError, formatSize, parseSize } from '../../core/index.ts';
 import { cacheFolder, cacheInfo, clearCache, setCacheLimit } from '../../model/index.ts';
 import { printJson, printLines } from '../output.ts';
 
@@ -56,23 +56,4 @@ function folder(): string {
   throw new UserError('bad-input', 'IOVQA_CACHE: expected a folder, got off', {
     hint: 'Unset it, or set it to the folder that is meant.',
   });
-}
-
-const units: Readonly<Record<string, number>> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
-
-function parseSize(text: string): number {
-  const [, number, unit = 'B'] = /^(\d+(?:\.\d+)?)\s*([KMGT]?B)?$/i.exec(text) ?? [];
-  const bytes = Math.round(Number(number) * units[unit.toUpperCase()]!);
-  if (number !== undefined && Number.isSafeInteger(bytes)) return bytes;
-  throw new UserError('bad-input', `size: expected one like 50GB or 800MB, got ${show(text)}`);
-}
-
-/**
- * A size as people say it, in decimal units.
- * @param bytes - at least 0
- * @returns such as `12.3 GB`
- */
-export function formatSize(bytes: number): string {
-  const [unit, factor] = Object.entries(units).findLast(([, factor]) => bytes >= factor) ?? ['B', 1];
-  return `${Number((bytes / factor).toPrecision(3))} ${unit}`;
 }

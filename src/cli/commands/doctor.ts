@@ -3,7 +3,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { Provider } from '../../graph/index.ts';
 import { compile, constant, input, matmul, providers } from '../../graph/index.ts';
 import { cacheFolder, cacheInfo, versionOf } from '../../model/index.ts';
-import { formatSize } from './cache.ts';
+import { formatSize } from '../../core/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import { packageVersion as version } from '../../core/index.ts';
 

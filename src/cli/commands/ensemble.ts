@@ -9,6 +9,8 @@ export interface EnsembleFlags {
   weights: string;
   /** The base model. */
   model?: string;
+  /** Most tokens of a template's text. */
+  maxTextTokens?: number;
   /** Write a JSON value. */
   json?: boolean;
 }
@@ -27,7 +29,10 @@ export async function ensembleCommand(folder: string, paths: readonly string[], 
   const members = await createEnsemble(
     folder,
     paths.map((path, i) => ({ path, weight: weights[i]! })),
-    flags.model === undefined ? {} : { model: flags.model },
+    {
+      ...(flags.model === undefined ? {} : { model: flags.model }),
+      ...(flags.maxTextTokens === undefined ? {} : { maxTextTokens: flags.maxTextTokens }),
+    },
   );
   if (flags.json === true) {
     printJson({ folder, members });

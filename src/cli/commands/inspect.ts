@@ -57,7 +57,7 @@ export async function inspectMask(path: string | undefined, flags: InspectMaskFl
   const row = findRow([...data.train, ...data.validation], flags.clip);
   const checkpoint = await openCheckpoint(recipe.model);
   const settings = scorerSettings(recipe, data);
-  const questioner = await loadQuestioner(checkpoint, settings);
+  const questioner = await loadQuestioner(checkpoint, settings, recipe.prompt);
   const { tokenizer, codec, endTokenId } = questioner;
   await using reader = openFrameReader({ workers: 1 });
   const { plan, visions } = await reader.read(row, frameOptions(checkpoint, settings.frames));

@@ -1,6 +1,6 @@
 // `iovqa score`: a score for each clip, in order, as they come; only what is being worked on is held.
 import { stat } from 'node:fs/promises';
-import { UserError, show } from '../../core/index.ts';
+import { UserError, parseSize, show } from '../../core/index.ts';
 import { truncateJsonLines } from '../../files/index.ts';
 import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
@@ -31,6 +31,10 @@ export interface ScoreFlags extends InputFlags {
   workers?: number;
   /** What ONNX Runtime runs the graph on. */
   provider?: string;
+  /** Most tokens of a clip's text. */
+  maxTextTokens?: number;
+  /** Most memory of one run, such as `8GB`. */
+  maxMemory?: string;
   /** False: vision features are neither taken from the cache nor kept in it. */
   cache?: boolean;
   /** Write CSV. */
@@ -57,12 +61,15 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   const options: ScorerOptions = {
     ...(model === undefined ? {} : { model }),
     ...(flags.workers === undefined ? {} : { workers: flags.workers }),
+    ...(flags.maxTextTokens === undefined ? {} : { maxTextTokens: flags.maxTextTokens }),
+    ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, '--max-memory') }),
     ...(flags.cache === false ? { cache: false } : {}),
     onNote: (text) => process.stderr.write(`note: ${text}\n`),
     run: runOptions(flags),
   };
   const hasMembers = await isEnsemble(source);
   await using scorer = await (hasMembers ? loadEnsemble(source, options) : loadScorer(source, options));
+  if (flags.prompt !== undefined) scorer.checkPrompt(flags.prompt); // once, not for each clip
   for (const note of scorer.notes) process.stderr.write(`note: ${note}\n`);
   const { about } = scorer;
   for (const basis of bases) {

@@ -23,6 +23,11 @@ export function addScoring(root: Command): void {
     .option('--media-root <folder>', "folder that the manifest's names are relative to")
     .option('--split <name>', 'only these rows of the manifest')
     .option('--prompt <text>', 'text that the clips were generated from')
+    .option('--max-text-tokens <n>', "most tokens of a clip's text; a clip with more is an error (4096)", integer)
+    .option(
+      '--max-memory <size>',
+      "most memory of one run, such as 8GB; a clip that needs more is an error (4/5 of the machine's)",
+    )
     .option('--out <file>', 'write the scores to a file (.jsonl or .csv) instead of stdout')
     .option('--resume', 'go on with the file of --out: only clips without a score in it')
     .option('--threads <n>', 'threads of one op', integer)
@@ -44,6 +49,7 @@ export function addScoring(root: Command): void {
       'equal',
     )
     .option('--model <model>', 'the base model, where the adapters do not find it')
+    .option('--max-text-tokens <n>', "most tokens of a template's text (4096)", integer)
     .addOption(json())
     .action(async (folder: string, members: string[], flags: EnsembleFlags) =>
       (await import('../commands/ensemble.ts')).ensembleCommand(folder, members, flags),

@@ -1,5 +1,5 @@
 // What the schema cannot say: values that contradict each other, and keys that other values leave without effect.
-import { UserError } from '../../core/index.ts';
+import { UserError, parseSize } from '../../core/index.ts';
 import { parseScale } from '../../dataset/index.ts';
 import { builtInTemplate } from '../../prompt/index.ts';
 import { showValue } from './problem.ts';
@@ -22,7 +22,7 @@ export interface Clash {
  * @param recipe - values that are right one by one
  */
 export function findClashes(recipe: Recipe): Clash[] {
-  const { adapter, answer, batchSize, data, evaluation, frames, lora, loss, method, microBatch, prompt } = recipe;
+  const { adapter, answer, batchSize, data, evaluation, frames, lora, loss, method, microBatch, prompt, run } = recipe;
   const clashes: Clash[] = [];
   const clash = (wrong: boolean, keys: Clash['keys'], expected: string, value: unknown, hint?: string): void => {
     if (wrong) clashes.push({ keys, expected, got: showValue(value), ...(hint === undefined ? {} : { hint }) });
@@ -90,6 +90,7 @@ export function findClashes(recipe: Recipe): Clash[] {
     'null without validation rows',
     evaluation.earlyStop,
   );
+  refusal('run.maxMemory', () => run.maxMemory !== null && parseSize(run.maxMemory));
   refusal('data.scale', () => data.scale !== null && parseScale(data.scale));
   if (!/[./\\]/.test(prompt.template)) refusal('prompt.template', () => builtInTemplate(prompt.template));
   return clashes;

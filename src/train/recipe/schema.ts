@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { columnRoles, presetNames } from '../../dataset/index.ts';
 import { providers } from '../../graph/index.ts';
 import { loraTargets } from '../../model/index.ts';
+import { MAX_TEXT_TOKENS } from '../../score/index.ts';
 import { orders } from '../order.ts';
 import { losses } from '../objective.ts';
 import { schedules } from '../schedule.ts';
@@ -153,6 +154,11 @@ const schema = z
           .describe(
             '`four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it): in it, `{prompt}` is the text prompt of the clip, `{answer_format}` the sentence that asks for the answer, and `{frames}` at the end puts the frames behind the text.',
           ),
+        maxTextTokens: count
+          .default(MAX_TEXT_TOKENS)
+          .describe(
+            "Most tokens of a clip's text (the question with the text prompt in it, frames aside); a clip with more counts as unreadable.",
+          ),
       })
       .prefault({})
       .describe('What the model is asked.'),
@@ -260,6 +266,12 @@ const schema = z
             'Keep reordered copies of frozen float32 weights: a step is 5 % faster, and takes their memory twice over.',
           ),
         workers: count.default(2).describe('Processes that decode clips.'),
+        maxMemory: text
+          .nullable()
+          .default(null)
+          .describe(
+            "Most memory that one run of the graph may take beside the weights, as it is forecast, such as `8GB`: a clip that needs more counts as unreadable, and a `microBatch` that does is cut. null: four fifths of the machine's on the CPU, else no limit.",
+          ),
         cache: z
           .boolean()
           .default(true)

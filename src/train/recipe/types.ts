@@ -77,6 +77,8 @@ export interface Recipe {
   prompt: {
     /** `four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it): in it, `{prompt}` is the text prompt of the clip, `{answer_format}` the sentence that asks for the answer, and `{frames}` at the end puts the frames behind the text. Default `four-dimensions`. */
     template: string;
+    /** Most tokens of a clip's text (the question with the text prompt in it, frames aside); a clip with more counts as unreadable. Default `4096`. */
+    maxTextTokens: number;
   };
   /** What the model answers. */
   answer: {
@@ -169,6 +171,8 @@ export interface Recipe {
     prepack: boolean;
     /** Processes that decode clips. Default `2`. */
     workers: number;
+    /** Most memory that one run of the graph may take beside the weights, as it is forecast, such as `8GB`: a clip that needs more counts as unreadable, and a `microBatch` that does is cut. null: four fifths of the machine's on the CPU, else no limit. Default null. */
+    maxMemory: string | null;
     /** Keep what frozen parts of the model compute in the cache that all runs share (docs/cache.md). The result stays the same. Default `true`. */
     cache: boolean;
   };
