@@ -40,6 +40,7 @@ export type {
   Problem,
   ProblemKind,
   Split,
+  TableOptions,
 } from './dataset/index.ts';
 export { kFold, readManifest, rowsOfSplit, splitByGroup } from './dataset/index.ts';
 export type { FloatDtype } from './files/index.ts';

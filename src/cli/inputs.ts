@@ -3,8 +3,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { UserError, oneLine } from '../core/index.ts';
 import type { StreamedRow } from '../dataset/index.ts';
-import { formatProblem, rowsOfSplit, streamRows } from '../dataset/index.ts';
+import { formatProblem, rowsOfSplit, sidecarNote, streamRows, withSidecar } from '../dataset/index.ts';
 import type { Clip } from '../score/index.ts';
+import type { TableFlags } from './table-options.ts';
+import { tableOptionsOf } from './table-options.ts';
 
 /** A clip with the name that results are told by. */
 export interface NamedClip extends Clip {
@@ -21,11 +23,7 @@ export interface BadRow {
 }
 
 /** How inputs are read. */
-export interface InputFlags {
-  /** The manifest's data set. */
-  preset?: string;
-  /** Folder that the manifest's names are relative to. */
-  mediaRoot?: string;
+export interface InputFlags extends TableFlags {
   /** Only these rows of the manifest. */
   split?: string;
   /** Text that the clips were generated from. */
@@ -93,13 +91,10 @@ function clipAt(path: string, prompt: string | undefined): NamedClip {
 
 /** Read twice: to count, and to find out before a model is opened whether it can be read to its end; and then to score. */
 async function fromManifest(path: string, flags: InputFlags): Promise<Inputs> {
-  const { preset, mediaRoot, split } = flags;
-  const rows = (): AsyncIterable<StreamedRow> =>
-    streamRows(path, {
-      requireMos: false,
-      ...(preset === undefined ? {} : { preset }),
-      ...(mediaRoot === undefined ? {} : { mediaRoot }),
-    });
+  const { split } = flags;
+  const { options, sidecar } = await withSidecar(path, tableOptionsOf(flags));
+  if (sidecar !== undefined) process.stderr.write(`note: ${sidecarNote(path, sidecar)}\n`);
+  const rows = (): AsyncIterable<StreamedRow> => streamRows(path, { ...options, requireMos: false });
   /** A row that cannot be told to be of another split may be of this one. */
   const isMeant = ({ row, problems }: StreamedRow): boolean =>
     split === undefined || row?.split === split || (problems.length > 0 && row?.split === undefined);

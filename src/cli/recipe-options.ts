@@ -3,9 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { UserError } from '../core/index.ts';
 import type { ResolvedRecipe } from '../train/index.ts';
 import { readRunRecipe, resolveRecipe } from '../train/index.ts';
+import type { TableFlags } from './table-options.ts';
+import { tableSets } from './table-options.ts';
 
 /** Flags that set keys of a recipe. */
-export interface RecipeFlags {
+export interface RecipeFlags extends TableFlags {
   /** `KEY=VALUE` each. */
   set?: string[];
   /** Same as `--set data.manifest=`. */
@@ -56,5 +58,5 @@ function setsOf(flags: RecipeFlags): string[] {
   const given = Object.entries(named).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${JSON.stringify(value)}`],
   );
-  return [...given, ...(flags.set ?? [])];
+  return [...given, ...tableSets(flags), ...(flags.set ?? [])];
 }

@@ -3,18 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { UserError, show } from '../core/index.ts';
 import type { ClipRow, TableRecord } from '../dataset/index.ts';
-import { columnValue, formatProblem, readManifest, readTable } from '../dataset/index.ts';
+import { columnValue, formatProblem, readManifest, readTable, sidecarNote } from '../dataset/index.ts';
+import type { TableFlags } from './table-options.ts';
+import { tableOptionsOf } from './table-options.ts';
 
 /** Where the numbers come from. */
-export interface ScoreTableFlags {
+export interface ScoreTableFlags extends TableFlags {
   /** The opinion scores, by clip name. */
   manifest?: string;
-  /** The manifest's data set. */
-  preset?: string;
-  /** Column of the opinion score. */
-  target?: string;
-  /** Scale of the opinion scores. */
-  scale?: string;
   /** Only these rows of the manifest. */
   split?: string;
 }
@@ -76,7 +72,7 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
     nameColumn === undefined ? String(record.line) : (record.cells.get(nameColumn) ?? '');
 
   if (flags.manifest === undefined) {
-    const target = flags.target ?? 'mos';
+    const target = tableOptionsOf(flags).columns?.mos ?? 'mos';
     if (!table.columns.includes(target)) {
       throw missing(path, `${target}, or --manifest FILE with the opinion scores`, table.columns);
     }
@@ -90,7 +86,7 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
     return { rows, notes };
   }
   if (nameColumn === undefined) throw missing(path, names.join(' or '), table.columns);
-  const known = await manifestRows(flags.manifest, flags);
+  const known = await manifestRows(flags.manifest, flags, notes);
   requireOnce(path, records, nameOf);
   const strangers = records.filter((record) => !known.has(nameOf(record)));
   if (strangers.length > 0) {
@@ -128,14 +124,10 @@ function requireOnce(path: string, records: readonly TableRecord[], nameOf: (rec
   }
 }
 
-async function manifestRows(path: string, flags: ScoreTableFlags): Promise<Map<string, ClipRow>> {
-  const { preset, scale, target, split } = flags;
-  const { rows } = await readManifest(path, {
-    checkMedia: false,
-    ...(target === undefined ? {} : { columns: { mos: target } }),
-    ...(preset === undefined ? {} : { preset }),
-    ...(scale === undefined ? {} : { scale }),
-  });
+async function manifestRows(path: string, flags: ScoreTableFlags, notes: string[]): Promise<Map<string, ClipRow>> {
+  const { split } = flags;
+  const { rows, sidecar } = await readManifest(path, { checkMedia: false, ...tableOptionsOf(flags) });
+  if (sidecar !== undefined) notes.push(sidecarNote(path, sidecar));
   return new Map(rows.filter((row) => split === undefined || row.split === split).map((row) => [row.id, row]));
 }
 

@@ -3,8 +3,10 @@
  * MOS scales, and splits in which no group of related clips is torn apart.
  * @module dataset
  */
-export type { Dataset, Manifest, ManifestOptions } from './manifest.ts';
-export { columnValue, loadManifest, readManifest, requireNoProblems } from './manifest.ts';
+export type { Dataset, FullOptions, Manifest, ManifestOptions } from './manifest.ts';
+export { columnValue, loadManifest, readManifest, requireNoProblems, withSidecar } from './manifest.ts';
+export type { TableOptions } from './options.ts';
+export { mergeTableOptions, parseDelimiter } from './options.ts';
 export type { ColumnMap, ColumnRole, Preset } from './presets.ts';
 export { columnRoles, findPreset, presetNames } from './presets.ts';
 export type { Problem, ProblemKind } from './problem.ts';
@@ -14,6 +16,8 @@ export { streamRows } from './row-stream.ts';
 export type { ClipRow } from './row.ts';
 export type { MosScale } from './scale.ts';
 export { commonScales, fromUnit5, parseScale, scaleName, stdFromUnit5, stdToUnit5, toUnit5 } from './scale.ts';
+export type { Sidecar } from './sidecar.ts';
+export { readSidecar, sidecarNote, sidecarPath, writeSidecar } from './sidecar.ts';
 export type { Grouped, Leak, Split } from './split.ts';
 export { kFold, leakingGroups, rowsOfSplit, splitByGroup } from './split.ts';
 export type { Table, TableFormat, TableRecord } from './table.ts';

@@ -5,7 +5,9 @@ import { dirname, extname, resolve } from 'node:path';
 import { UserError, oneLine, show } from '../core/index.ts';
 import { resolveColumns } from './columns.ts';
 import { checkMedia } from './media.ts';
-import type { ColumnMap } from './presets.ts';
+import type { TableOptions } from './options.ts';
+import { mergeTableOptions, parseDelimiter } from './options.ts';
+import type { Preset } from './presets.ts';
 import { findPreset } from './presets.ts';
 import type { Problem } from './problem.ts';
 import { problemsError } from './problem.ts';
@@ -13,19 +15,12 @@ import type { ClipRow } from './row.ts';
 import { readRow } from './row.ts';
 import type { MosScale } from './scale.ts';
 import { commonScales, parseScale, scaleName } from './scale.ts';
+import { readSidecar } from './sidecar.ts';
 import type { TableFormat } from './table.ts';
 import { readTable } from './table.ts';
 
-/** How to read a manifest. */
-export interface ManifestOptions {
-  /** The file's names of columns that are not called as their role; goes before a preset's. */
-  columns?: ColumnMap;
-  /** A public data set whose label file this is; one of `presetNames`. */
-  preset?: string;
-  /** The scale of the scores, such as `0-100`; default: the preset's, else `1-5`. */
-  scale?: string | MosScale;
-  /** The folder that media names are relative to; default: the manifest's own. */
-  mediaRoot?: string;
+/** How to read a manifest. What its options leave out, the file beside it may say (`clips.csv.yaml`). */
+export interface ManifestOptions extends TableOptions {
   /** Whether every row needs a score; true by default. */
   requireMos?: boolean;
   /** Whether the media files must be on disk; true by default. */
@@ -44,6 +39,8 @@ export interface Dataset {
   rows: ClipRow[];
   /** Frames a second to assume for clips that carry no timing, where the preset says so. */
   assumedFps?: number;
+  /** The file beside the manifest that was read, where there is one. */
+  sidecar?: string;
 }
 
 /** A manifest that was read, and what is wrong with it. */
@@ -69,16 +66,17 @@ export async function readManifest(path: string, options: ManifestOptions = {}):
  * Reads a manifest and returns what is wrong with it instead of throwing, for callers that may go on without some rows.
  * Problems of scope `file` mean that rows may be missing or none could be read.
  * @param path - a CSV (`.csv`) or JSONL (`.jsonl`, `.ndjson`) file
- * @param options - columns, preset, scale, media folder, what to require
+ * @param given - columns, preset, scale, media folder, what to require
  * @returns the rows without problems, and the problems
  * @throws UserError `bad-input` when the file cannot be read at all; `bad-recipe` for a wrong option
  */
-export async function loadManifest(path: string, options: ManifestOptions = {}): Promise<Manifest> {
+export async function loadManifest(path: string, given: ManifestOptions = {}): Promise<Manifest> {
+  const { options, sidecar } = await withSidecar(path, given);
   const preset = options.preset === undefined ? undefined : findPreset(options.preset);
   const scale = parseScale(options.scale ?? preset?.scale ?? '1-5');
-  const requireMos = options.requireMos ?? true;
+  const requireMos = given.requireMos ?? true;
   const bytes = await readBytes(path);
-  const table = readTable(path, bytes, preset?.format ?? formatOfName(path));
+  const table = readTable(path, bytes, formatOf(path, options, preset));
   const manifest: Manifest = {
     file: path,
     sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -87,6 +85,7 @@ export async function loadManifest(path: string, options: ManifestOptions = {}):
     problems: [...table.problems],
     numRows: table.numRecords,
     ...(preset?.assumedFps === undefined ? {} : { assumedFps: preset.assumedFps }),
+    ...(sidecar === undefined ? {} : { sidecar }),
   };
   if (table.columns.length === 0) {
     if (table.problems.length === 0) manifest.problems.push(noRows(path, 'an empty file'));
@@ -109,7 +108,7 @@ export async function loadManifest(path: string, options: ManifestOptions = {}):
   const parsed = table.records.map((record) => readRow(record, context));
   const rows = parsed.map(({ row }) => row).filter(({ id }) => id !== '');
   const columnOf = (row: ClipRow): string => (row.kind === 'video' ? roles.video : roles.image)!;
-  const mediaProblems = await checkMedia(path, rows, columnOf, options.checkMedia ?? true);
+  const mediaProblems = await checkMedia(path, rows, columnOf, given.checkMedia ?? true);
   for (const { row, problems } of parsed) {
     const mediaProblem = mediaProblems.get(row);
     if (mediaProblem) problems.unshift(mediaProblem);
@@ -165,6 +164,37 @@ export function unreadable(path: string, cause: unknown): UserError {
   const code = (cause as NodeJS.ErrnoException).code;
   const got = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : String(code ?? cause);
   return new UserError('bad-input', `${oneLine(path)}: expected a manifest (CSV or JSONL), got ${got}`, { cause });
+}
+
+/** Options with what the file beside a table says below them. */
+export interface FullOptions {
+  /** The options. */
+  options: TableOptions;
+  /** The file, where there is one. */
+  sidecar?: string;
+}
+
+/**
+ * Puts what the file beside a table says below options that were given.
+ * @param path - the table
+ * @param given - options that go first
+ * @throws UserError `bad-input` when the file is wrong
+ */
+export async function withSidecar(path: string, given: TableOptions): Promise<FullOptions> {
+  const sidecar = await readSidecar(path);
+  if (sidecar === undefined) return { options: given };
+  return { options: mergeTableOptions(given, sidecar.options), sidecar: sidecar.path };
+}
+
+/**
+ * How a manifest is written, by its options, its preset and its name.
+ * @param path - the manifest
+ * @param options - its options
+ * @param preset - its preset
+ */
+export function formatOf(path: string, options: TableOptions, preset: Preset | undefined): TableFormat {
+  const format = preset?.format ?? formatOfName(path);
+  return options.delimiter === undefined ? format : { ...format, delimiter: parseDelimiter(options.delimiter) };
 }
 
 /**

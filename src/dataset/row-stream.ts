@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { UserError, oneLine } from '../core/index.ts';
 import { resolveColumns } from './columns.ts';
 import type { ManifestOptions } from './manifest.ts';
-import { formatOfName, noRows, unreadable } from './manifest.ts';
+import { formatOf, noRows, unreadable, withSidecar } from './manifest.ts';
 import { findPreset } from './presets.ts';
 import type { Problem } from './problem.ts';
 import { problemsError } from './problem.ts';
@@ -38,15 +38,16 @@ const MAX_RECORD = 16 << 20;
  * Reads a manifest row by row, holding a piece of it at a time. Rows and problems are those of `loadManifest`, but that it does not
  * look whether media files are there, nor for files that are named twice, which takes a list of all of them.
  * @param path - a CSV (`.csv`) or JSONL (`.jsonl`, `.ndjson`) file
- * @param options - columns, preset, scale, media folder, what to require
+ * @param given - columns, preset, scale, media folder, what to require
  * @returns the rows in the order of the file
  * @throws UserError `bad-input` when the file cannot be read, for problems that are not one row's, and for a record of more than
  *   16 MiB; `bad-recipe` for a wrong option
  */
-export async function* streamRows(path: string, options: StreamOptions = {}): AsyncGenerator<StreamedRow, void> {
+export async function* streamRows(path: string, given: StreamOptions = {}): AsyncGenerator<StreamedRow, void> {
+  const { options } = await withSidecar(path, given);
   const preset = options.preset === undefined ? undefined : findPreset(options.preset);
-  const requireMos = options.requireMos ?? true;
-  const format = preset?.format ?? formatOfName(path);
+  const requireMos = given.requireMos ?? true;
+  const format = formatOf(path, options, preset);
   const mediaRoot = options.mediaRoot ?? dirname(path);
   const context: Omit<RowContext, 'roles'> = {
     file: path,
@@ -64,7 +65,7 @@ export async function* streamRows(path: string, options: StreamOptions = {}): As
   let columns: string[] = [];
   let numRecords = 0;
   let roles: RowContext['roles'] = {};
-  for await (const { bytes, line: before } of readPieces(path, format, options.chunkBytes ?? 32 << 10)) {
+  for await (const { bytes, line: before } of readPieces(path, format, given.chunkBytes ?? 32 << 10)) {
     const isStart = before === 0;
     const known = format.kind === 'csv' && columns.length > 0 ? { ...format, header: columns } : format;
     const table = readTable(path, bytes, known, isStart);

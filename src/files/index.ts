@@ -1,5 +1,5 @@
 /**
- * Files: safetensors, writes that are whole or an error, atomic writes, locks, pointers, JSON lines, hashes.
+ * Files: safetensors, writes that are whole or an error, atomic writes, locks, pointers, JSON lines, YAML, hashes.
  * @module files
  */
 export * from './atomic.ts';
@@ -14,3 +14,4 @@ export * from './pointer.ts';
 export * from './process.ts';
 export * from './safetensors.ts';
 export * from './safetensors-header.ts';
+export * from './yaml.ts';

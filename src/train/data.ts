@@ -2,6 +2,7 @@
 import { UserError, show } from '../core/index.ts';
 import type { ClipRow, Dataset } from '../dataset/index.ts';
 import { readManifest, rowsOfSplit, splitByGroup, stdToUnit5, toUnit5 } from '../dataset/index.ts';
+import { tableOptions } from './adopt-table.ts';
 import type { Recipe } from './recipe/index.ts';
 
 /** A row with its score. */
@@ -30,13 +31,8 @@ export interface RunData {
  * @throws UserError `bad-input` that lists every bad row; `bad-recipe` for splits that cannot be
  */
 export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed'>): Promise<RunData> {
-  const { manifest, preset, scale, target, columns, mediaRoot, train, validation } = recipe.data;
-  const dataset = await readManifest(manifest, {
-    columns: { ...columns, ...(target === null ? {} : { mos: target }) },
-    ...(preset === null ? {} : { preset }),
-    ...(scale === null ? {} : { scale }),
-    ...(mediaRoot === null ? {} : { mediaRoot }),
-  });
+  const { manifest, train, validation } = recipe.data;
+  const dataset = await readManifest(manifest, tableOptions(recipe.data));
   const rows = dataset.rows.map((row): TrainRow => {
     const unit5 = toUnit5(dataset.scale, row.mos!);
     const std = row.std === undefined ? {} : { unit5Std: stdToUnit5(dataset.scale, row.std) };

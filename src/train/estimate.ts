@@ -22,6 +22,7 @@ import type { ClipFrames } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { readRunData } from './data.ts';
 import { adoptAdapter } from './adopt-adapter.ts';
+import { adoptTable } from './adopt-table.ts';
 import { MAX_BYTES } from './clip-store.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
 import { LARGE, answerTrie, scorerSettings } from './setup.ts';
@@ -93,7 +94,7 @@ interface Samples {
  * @throws UserError as training does for mistakes in data and model; `unreadable-media` for a clip that cannot be opened
  */
 export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate> {
-  const { recipe } = await adoptAdapter(resolved);
+  const { recipe } = await adoptAdapter(await adoptTable(resolved));
   const data = await readRunData(recipe);
   const checkpoint = await openCheckpoint(recipe.model);
   const samples = await readSamples(recipe, checkpoint, data);

@@ -4,6 +4,7 @@
  */
 export * from './adamw.ts';
 export * from './adopt-adapter.ts';
+export * from './adopt-table.ts';
 export * from './clip-store.ts';
 export * from './data.ts';
 export * from './estimate.ts';

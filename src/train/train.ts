@@ -5,6 +5,7 @@ import type { JsonLinesWriter } from '../files/index.ts';
 import { openJsonLines, truncateJsonLines } from '../files/index.ts';
 import { assertMask, buildExample, summarizeMask, maskReport } from '../example/index.ts';
 import { adoptAdapter } from './adopt-adapter.ts';
+import { adoptTable } from './adopt-table.ts';
 import { epochOrder } from './order.ts';
 import { learningRateFactor } from './schedule.ts';
 import type { TrainEvent } from './events.ts';
@@ -36,7 +37,7 @@ export interface TrainOptions {
  * @throws UserError for mistakes in recipe, data, model or clips, and `non-finite` when the numbers run away
  */
 export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
-  const adopted = await adoptAdapter(await pinModel(resolved));
+  const adopted = await adoptAdapter(await pinModel(await adoptTable(resolved)));
   await openRunFolder(adopted, options.resume ?? false);
   await using setup = await openTraining(adopted.recipe);
   const log = await openEventLog(adopted.recipe.out);

@@ -45,6 +45,7 @@ function typeText(schema: JsonSchema): string {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
   const { type = 'unknown' } = schema;
+  if (Array.isArray(type)) return type.map((one) => typeText({ type: one })).join(' | ');
   switch (type) {
     case 'integer':
       return 'number';

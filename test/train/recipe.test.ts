@@ -262,11 +262,13 @@ function valuesOf(key: string, schema: JsonSchema): fc.Arbitrary<unknown> {
   if (schema.anyOf) {
     return fc.oneof(...schema.anyOf.map((alternative) => valuesOf(key, alternative)));
   }
+  const { type = '' } = schema;
+  if (Array.isArray(type)) return fc.oneof(...type.map((one) => valuesOf(key, { ...schema, type: one })));
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum) return fc.constantFrom(...schema.enum);
   const low = schema.minimum ?? schema.exclusiveMinimum ?? -1e9;
   const high = Math.min(schema.maximum ?? schema.exclusiveMaximum ?? 1e9, 1e9);
-  switch (schema.type ?? '') {
+  switch (type) {
     case 'null':
       return fc.constant(null);
     case 'boolean':
@@ -285,6 +287,7 @@ function valuesOf(key: string, schema: JsonSchema): fc.Arbitrary<unknown> {
       if (schema.format === 'layers') return fc.integer({ min: 1, max: 99 }).map((n) => `last ${n}`);
       if (key === 'run.maxMemory') return fc.constantFrom('8GB', '1.5 TB', '800000000');
       if (key === 'data.scale') return fc.constantFrom('1-5', '0-1', 'dmos-0-100');
+      if (key === 'data.delimiter') return fc.constantFrom(',', ';', 'tab', 'pipe', ' ');
       if (key === 'prompt.template') return fc.constantFrom('single-dimension:aesthetics', './own "template": #1.txt');
       return fc.oneof(
         fc.string({ minLength: 1, unit: 'binary' }),
@@ -340,7 +343,9 @@ describe('every key', () => {
         fc.property(valuesOf(key, schema), (value) => {
           const { recipe, provenance } = withSets(...companions(key, value), `${key}=${JSON.stringify(value)}`);
           const wanted =
-            typeof value === 'string' && (isPath(key) || value.includes('./')) ? resolve(folder, value) : value;
+            typeof value === 'string' && (isPath(key) || (key === 'prompt.template' && value.includes('./')))
+              ? resolve(folder, value)
+              : value;
           expect(valueAt(recipe, key)).toEqual(wanted);
           expect(provenance.get(key)).toBe('--set');
         }),

@@ -1,27 +1,32 @@
 // `iovqa data check`: everything that can be wrong with a data set before a run finds out.
 import pMap from 'p-map';
 import { UserError, oneLine } from '../../core/index.ts';
-import type { ClipRow } from '../../dataset/index.ts';
-import { formatProblem, leakingGroups, loadManifest, scaleName } from '../../dataset/index.ts';
+import type { ClipRow, Manifest } from '../../dataset/index.ts';
+import {
+  formatProblem,
+  leakingGroups,
+  loadManifest,
+  scaleName,
+  sidecarNote,
+  sidecarPath,
+  withSidecar,
+  writeSidecar,
+} from '../../dataset/index.ts';
 import type { FrameReader } from '../../video/index.ts';
 import { nearDuplicates, openFrameReader, pictureHash } from '../../video/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import { startProgress } from '../progress.ts';
+import type { TableFlags } from '../table-options.ts';
+import { tableOptionsOf } from '../table-options.ts';
 
 /** Flags of `data check`. */
-export interface DataCheckFlags {
-  /** Data set whose label file it is. */
-  preset?: string;
-  /** Scale of the opinion scores. */
-  scale?: string;
-  /** Column of the opinion score. */
-  target?: string;
-  /** Folder that media names are relative to. */
-  mediaRoot?: string;
+export interface DataCheckFlags extends TableFlags {
   /** Whether clips are opened. */
   decode: boolean;
   /** Processes that decode clips. */
   workers?: number;
+  /** Write the flags that say how the table is read into the file beside it. */
+  writeOptions?: boolean;
   /** Write a JSON value. */
   json?: boolean;
 }
@@ -58,12 +63,8 @@ interface Seen {
  * @param flags - flags
  */
 export async function dataCheck(path: string, flags: DataCheckFlags): Promise<void> {
-  const manifest = await loadManifest(path, {
-    ...(flags.preset === undefined ? {} : { preset: flags.preset }),
-    ...(flags.scale === undefined ? {} : { scale: flags.scale }),
-    ...(flags.target === undefined ? {} : { columns: { mos: flags.target } }),
-    ...(flags.mediaRoot === undefined ? {} : { mediaRoot: flags.mediaRoot }),
-  });
+  const manifest = await loadManifest(path, tableOptionsOf(flags));
+  if (manifest.sidecar !== undefined) process.stderr.write(`note: ${sidecarNote(path, manifest.sidecar)}\n`);
   const problems = manifest.problems.map(formatProblem);
   const seen = flags.decode ? await lookAt(manifest.rows, flags.workers ?? 2, manifest.assumedFps) : [];
   problems.push(...seen.flatMap(({ error }) => error ?? []));
@@ -99,7 +100,19 @@ export async function dataCheck(path: string, flags: DataCheckFlags): Promise<vo
       ...section('notes', notes),
     ]);
   }
+  if (flags.writeOptions === true) await writeOptions(path, manifest, flags);
   if (problems.length > 0) process.exitCode = 1;
+}
+
+/** Only what the table could be read with is written down. */
+async function writeOptions(path: string, { problems }: Manifest, flags: DataCheckFlags): Promise<void> {
+  if (problems.some(({ scope }) => scope === 'file')) {
+    process.stderr.write(`note: ${oneLine(sidecarPath(path))} is not written, since the table could not be read\n`);
+    return;
+  }
+  const { options } = await withSidecar(path, tableOptionsOf(flags));
+  const written = await writeSidecar(path, options);
+  process.stderr.write(`note: ${oneLine(written)} holds these options now; every command reads it\n`);
 }
 
 async function lookAt(rows: readonly ClipRow[], workers: number, assumedFps: number | undefined): Promise<Seen[]> {

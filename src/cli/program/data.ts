@@ -13,11 +13,8 @@ export function addData(root: Command): void {
     .command('check')
     .description('Check a manifest and its clips: rows, scores, splits, near-duplicates, frame timing.')
     .argument('<manifest>', 'manifest (.csv, .jsonl)')
-    .option('--preset <name>', 'data set whose label file it is')
-    .option('--scale <scale>', 'scale of the opinion scores, such as 0-100')
-    .option('--target <column>', 'column of the opinion score')
-    .option('--media-root <folder>', 'folder that media names are relative to')
     .option('--no-decode', 'do not open the clips')
+    .option('--write-options', 'write the options below into TABLE.yaml beside the table, for every command')
     .option('--workers <n>', 'processes that decode clips', integer)
     .addOption(json())
     .action(async (path: string, flags: DataCheckFlags) =>

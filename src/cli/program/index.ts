@@ -1,6 +1,7 @@
 // The table of commands, by group. Each command's code is loaded when it is called.
 import { Command } from 'commander';
 import { packageVersion as version } from '../../core/index.ts';
+import { addTableOptions } from '../table-options.ts';
 import { addData } from './data.ts';
 import { addModels } from './models.ts';
 import { addScoring } from './scoring.ts';
@@ -15,5 +16,6 @@ export function buildProgram(): Command {
     .configureHelp({ showGlobalOptions: false })
     .exitOverride();
   for (const add of [addTraining, addScoring, addData, addModels]) add(root);
+  addTableOptions(root);
   return root;
 }

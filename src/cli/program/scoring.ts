@@ -19,8 +19,6 @@ export function addScoring(root: Command): void {
       'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled; default: the adapter that ships',
     )
     .option('--model <model>', 'the base model, where the adapter does not find it')
-    .option('--preset <name>', "the manifest's data set")
-    .option('--media-root <folder>', "folder that the manifest's names are relative to")
     .option('--split <name>', 'only these rows of the manifest')
     .option('--prompt <text>', 'text that the clips were generated from')
     .option('--max-text-tokens <n>', "most tokens of a clip's text; a clip with more is an error (4096)", integer)
@@ -60,9 +58,6 @@ export function addScoring(root: Command): void {
     .description('Compare scores with opinion scores: SRCC, PLCC, KRCC, RMSE, with intervals.')
     .argument('<scores>', 'scores file of `iovqa score`, or a table with the columns prediction and mos')
     .option('--manifest <file>', 'the opinion scores, by clip name')
-    .option('--preset <name>', "the manifest's data set")
-    .option('--target <column>', 'column of the opinion score')
-    .option('--scale <scale>', 'scale of the opinion scores, such as 0-100')
     .option('--split <name>', 'only these rows of the manifest')
     .option('--by <column>', 'break results down by a column of the manifest or table; can be repeated', collect)
     .option('--resamples <n>', 'resamples of the bootstrap intervals', integer)

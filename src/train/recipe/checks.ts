@@ -1,8 +1,8 @@
 // What the schema cannot say: values that contradict each other, and keys that other values leave without effect.
 import { UserError, parseSize } from '../../core/index.ts';
-import { parseScale } from '../../dataset/index.ts';
+import { parseDelimiter, parseScale } from '../../dataset/index.ts';
+import { showValue } from '../../files/index.ts';
 import { builtInTemplate } from '../../prompt/index.ts';
-import { showValue } from './problem.ts';
 import type { Recipe } from './types.ts';
 
 /** A contradiction. */
@@ -92,6 +92,7 @@ export function findClashes(recipe: Recipe): Clash[] {
   );
   refusal('run.maxMemory', () => run.maxMemory !== null && parseSize(run.maxMemory));
   refusal('data.scale', () => data.scale !== null && parseScale(data.scale));
+  refusal('data.delimiter', () => data.delimiter !== null && parseDelimiter(data.delimiter));
   if (!/[./\\]/.test(prompt.template)) refusal('prompt.template', () => builtInTemplate(prompt.template));
   return clashes;
 

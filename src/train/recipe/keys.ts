@@ -5,8 +5,8 @@ import { recipeSchema } from './schema.ts';
 
 /** The part of JSON Schema that recipes need. */
 export interface JsonSchema {
-  /** Type of the value, or of an alternative. */
-  type?: string;
+  /** Type of the value, or of an alternative; several for plain types that are alternatives. */
+  type?: string | string[];
   /** The only value. */
   const?: string | number;
   /** The allowed values. */
@@ -90,6 +90,7 @@ export function describeType(schema: JsonSchema): string {
   if (schema.const !== undefined) return String(schema.const);
   if (schema.enum) return schema.enum.length > 1 ? `one of ${schema.enum.join(', ')}` : `${schema.enum[0]}`;
   const { type = 'any' } = schema;
+  if (Array.isArray(type)) return type.map((one) => describeType({ type: one })).join(' or ');
   switch (type) {
     case 'null':
       return 'null';

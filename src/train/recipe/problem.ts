@@ -1,19 +1,9 @@
 // What is wrong with a recipe: one record per problem, and the one error that lists them all.
-import { UserError, show } from '../../core/index.ts';
+import { UserError } from '../../core/index.ts';
+import type { SettingsProblem } from '../../files/index.ts';
 
 /** One thing that is wrong with a recipe. */
-export interface RecipeProblem {
-  /** File and line, or what else the value came from. */
-  where: string;
-  /** The key, joined by dots; empty where there is none. */
-  key: string;
-  /** What was expected, as a phrase. */
-  expected: string;
-  /** What came instead, as a phrase. */
-  got: string;
-  /** What to do about it. */
-  hint?: string;
-}
+export type RecipeProblem = SettingsProblem;
 
 /** Where values of `--set` come from, in provenance and messages. */
 export const fromFlag = '--set';
@@ -38,15 +28,6 @@ export function recipeError(name: string, problems: readonly RecipeProblem[]): U
     .map((problem) => (problem.hint === undefined ? line(problem) : `${line(problem)} (${problem.hint})`));
   if (problems.length > listed) lines.push(`… and ${problems.length - listed} more`);
   return new UserError('bad-recipe', [`${name}: ${problems.length} problems`, ...lines].join('\n  '));
-}
-
-/**
- * A value of a recipe as a message shows it.
- * @param value - plain data
- */
-export function showValue(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  return typeof value === 'number' ? String(value) : show(value);
 }
 
 function line({ where, key, expected, got }: RecipeProblem): string {

@@ -1,17 +1,17 @@
 // Layers of settings to one checked recipe: defaults, then the recipe it starts from, then a program's, the file's, the flags'.
 import { invariant, nearest } from '../../core/index.ts';
 import { dirname, resolve } from 'node:path';
+import { parseYaml, showValue, treeOf } from '../../files/index.ts';
 import { findClashes, reasonUnused, unusedKeys } from './checks.ts';
 import type { JsonSchema } from './keys.ts';
 import { isSection, recipeKeys, recipeRoot } from './keys.ts';
 import { recipePresets } from './presets.ts';
 import type { RecipeProblem } from './problem.ts';
-import { fromFlag, recipeError, showValue } from './problem.ts';
+import { fromFlag, recipeError } from './problem.ts';
 import { recipeSchema } from './schema.ts';
 import type { Setting, Settings } from './settings.ts';
 import { collectSettings, parseSets } from './settings.ts';
 import type { Recipe, RecipeInput } from './types.ts';
-import { parseYaml, treeOf } from './yaml.ts';
 
 /** A recipe file that was read. */
 export interface RecipeFile {
@@ -91,7 +91,16 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
   return { recipe, provenance };
 }
 
+/** Keys that say one thing: a layer that sets one of them leaves nothing of what is below it in the others. */
+const together: readonly (readonly string[])[] = [
+  ['data.columns.video', 'data.columns.image'],
+  ['data.target', 'data.columns.mos'],
+];
+
 function assign(settings: Settings, later: Settings): void {
+  for (const keys of together) {
+    if (keys.some((key) => later.has(key))) for (const key of keys) settings.delete(key);
+  }
   for (const [key, setting] of later) settings.set(key, setting);
 }
 

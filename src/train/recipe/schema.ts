@@ -51,6 +51,19 @@ const data = z.strictObject({
     .nullable()
     .default(null)
     .describe("Folder that media names are relative to; null: the manifest's folder."),
+  delimiter: text
+    .nullable()
+    .default(null)
+    .describe(
+      'What separates the fields of a text table: `comma`, `semicolon`, `tab`, `pipe` or any one character; null: found out.',
+    ),
+  header: z
+    .boolean()
+    .nullable()
+    .default(null)
+    .describe(
+      'Whether the first line names the columns; without, their names are `1`, `2` and so on; null: found out.',
+    ),
   train: splitPart
     .nullable()
     .default(null)

@@ -1,13 +1,13 @@
 // The values that a file, flags or a program set, key by key, each with the place it came from.
 import { resolve } from 'node:path';
 import { nearest, show } from '../../core/index.ts';
+import type { Tree } from '../../files/index.ts';
+import { parseYaml, showValue } from '../../files/index.ts';
 import { EMBEDDED_MODEL, isHubName } from '../../model/index.ts';
 import type { JsonSchema, RecipeKey, RecipeSection } from './keys.ts';
 import { isSection, recipeKeys, recipeRoot } from './keys.ts';
 import type { RecipeProblem } from './problem.ts';
-import { fromFlag, showValue } from './problem.ts';
-import type { Tree } from './yaml.ts';
-import { parseYaml } from './yaml.ts';
+import { fromFlag } from './problem.ts';
 
 /** A value of one key. */
 export interface Setting {

@@ -39,6 +39,10 @@ export interface Recipe {
     };
     /** Folder that media names are relative to; null: the manifest's folder. Default null. */
     mediaRoot: string | null;
+    /** What separates the fields of a text table: `comma`, `semicolon`, `tab`, `pipe` or any one character; null: found out. Default null. */
+    delimiter: string | null;
+    /** Whether the first line names the columns; without, their names are `1`, `2` and so on; null: found out. Default null. */
+    header: boolean | null;
     /** Rows to train on; null: all that validation does not hold out, whatever their split. Default null. */
     train: {
       /** Name in the split column. */

@@ -1,9 +1,30 @@
-// YAML to a plain tree that knows its lines. Refuses what YAML has and recipes do not need: aliases, tags, keys that are no text.
+// YAML to a plain tree that knows its lines. Refuses what YAML has and settings do not need: aliases, tags, keys that are no text.
 import type { Node, ParsedNode, Range } from 'yaml';
 import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument, visit } from 'yaml';
-import { show } from '../../core/index.ts';
-import type { RecipeProblem } from './problem.ts';
-import { showValue } from './problem.ts';
+import { show } from '../core/index.ts';
+
+/** One thing that is wrong with a file of settings. */
+export interface SettingsProblem {
+  /** File and line, or what else the value came from. */
+  where: string;
+  /** The key, joined by dots; empty where there is none. */
+  key: string;
+  /** What was expected, as a phrase. */
+  expected: string;
+  /** What came instead, as a phrase. */
+  got: string;
+  /** What to do about it. */
+  hint?: string;
+}
+
+/**
+ * A value of a file of settings as a message shows it.
+ * @param value - plain data
+ */
+export function showValue(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return typeof value === 'number' ? String(value) : show(value);
+}
 
 /** A value and where it came from. */
 export interface Tree {
@@ -17,10 +38,10 @@ export interface Tree {
   source?: string;
 }
 
-/** Longest recipe that is read: dozens of times any real one, and too short to keep the parser busy. */
+/** Longest file that is read: dozens of times any real one, and too short to keep the parser busy. */
 const maxLength = 65_536;
 
-/** Most keys, lists and maps of a recipe. */
+/** Most keys, lists and maps of a file. */
 const maxOpenings = 1000;
 
 /**
@@ -34,7 +55,7 @@ const maxOpenings = 1000;
 export function parseYaml(
   text: string,
   place: (line: number) => string,
-  problems: RecipeProblem[],
+  problems: SettingsProblem[],
   allowComments = true,
 ): Tree | undefined {
   const before = problems.length;
