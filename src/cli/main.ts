@@ -3,6 +3,7 @@
 import { CommanderError } from 'commander';
 import { UserError, packageVersion as version } from '../core/index.ts';
 import { buildProgram } from './program/index.ts';
+import { tell } from './terminal.ts';
 
 /** Exit statuses. */
 const status = { done: 0, someFailed: 1, userMistake: 2, bug: 3 } as const;
@@ -19,11 +20,11 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? status.done : status.userMistake;
     if (error instanceof UserError) {
-      process.stderr.write(`iovqa: ${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`);
+      tell(`iovqa: ${error.message}${error.hint === undefined ? '' : `\nhint: ${error.hint}`}`);
       return status.userMistake;
     }
-    process.stderr.write(`iovqa ${version}: this is a bug, please report it with the lines below.\n`);
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    tell(`iovqa ${version}: this is a bug, please report it with the lines below.`);
+    tell(String(error instanceof Error ? error.stack : error));
     return status.bug;
   }
 }

@@ -1,5 +1,6 @@
 // Results on stdout: aligned tables for people, JSON and CSV for programs.
 import { formatCsv } from '../dataset/index.ts';
+import { out } from './terminal.ts';
 
 /** What a cell may hold. */
 export type Cell = string | number | null;
@@ -9,7 +10,7 @@ export type Cell = string | number | null;
  * @param value - the value
  */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  out(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /**
@@ -17,7 +18,7 @@ export function printJson(value: unknown): void {
  * @param lines - without line ends
  */
 export function printLines(lines: readonly string[]): void {
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  for (const line of lines) out(`${line}\n`);
 }
 
 /**
@@ -44,7 +45,7 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
  * @param rows - cells; null is an empty one
  */
 export function printCsv(header: readonly string[], rows: readonly (readonly Cell[])[]): void {
-  process.stdout.write(
+  out(
     formatCsv(
       [...header],
       rows.map((row) => row.map((cell) => (cell === null ? '' : String(cell)))),

@@ -1,10 +1,13 @@
 // A progress bar on stderr: redrawn in a terminal, a line every ten seconds elsewhere.
-import { SingleBar } from 'cli-progress';
+import { clearStatus, showStatus, tell } from './terminal.ts';
 
 /** Seconds between two lines where there is no terminal. */
 const LINE_SECONDS = 10;
-/** Seconds before a bar is shown at all. */
-const DELAY_SECONDS = 2;
+/** Seconds before a bar is shown at all; tests of the screen wait for none. */
+const DELAY_SECONDS = Number(process.env['IOVQA_PROGRESS_DELAY'] ?? 2);
+/** Seconds between two drawings. */
+const DRAW_SECONDS = 0.1;
+const WIDTH = 24;
 
 /** A bar. */
 export interface Progress {
@@ -14,8 +17,6 @@ export interface Progress {
    * @param detail - what stands behind the bar; default: rate and time left
    */
   update: (done: number, detail?: string) => void;
-  /** Writes a line above the bar. */
-  note: (line: string) => void;
   /** Removes the bar. */
   stop: () => void;
 }
@@ -30,7 +31,7 @@ export function startProgress(label: string, total: number, quiet = false): Prog
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
   const tty = process.stderr.isTTY;
-  let bar: SingleBar | null = null;
+  let lastDrawn = -Infinity;
   let lastLine = DELAY_SECONDS - LINE_SECONDS;
   let first: { done: number; at: number } | null = null;
 
@@ -51,31 +52,15 @@ export function startProgress(label: string, total: number, quiet = false): Prog
       if (!tty) {
         if (seconds() - lastLine < LINE_SECONDS && done < total) return;
         lastLine = seconds();
-        process.stderr.write(`${label} ${done}/${total}${behind === '' ? '' : `  ${behind}`}\n`);
+        tell(`${label} ${done}/${total}${behind === '' ? '' : `  ${behind}`}`);
         return;
       }
-      if (bar === null) {
-        bar = new SingleBar({
-          format: `${label} {bar} {value}/{total}  {detail}`,
-          barsize: 24,
-          barCompleteChar: '█',
-          barIncompleteChar: '░',
-          hideCursor: true,
-          clearOnComplete: true,
-          linewrap: false,
-        });
-        bar.start(total, done, { detail: behind });
-      }
-      bar.update(done, { detail: behind });
+      if (seconds() - lastDrawn < DRAW_SECONDS && done < total) return;
+      lastDrawn = seconds();
+      const full = Math.round((WIDTH * Math.min(done, total)) / Math.max(1, total));
+      showStatus(`${label} ${'█'.repeat(full)}${'░'.repeat(WIDTH - full)} ${done}/${total}  ${behind}`);
     },
-    note: (line) => {
-      if (bar !== null) process.stderr.write('\r\u001B[K');
-      process.stderr.write(`${line}\n`);
-    },
-    stop: () => {
-      bar?.stop();
-      bar = null;
-    },
+    stop: clearStatus,
   };
 }
 

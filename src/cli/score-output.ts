@@ -8,6 +8,7 @@ import { asWriteError, openJsonLines, openOutput, temporaryFor } from '../files/
 import type { ScoreLine } from '../score/index.ts';
 import { scoreColumns, scoreCsvLine } from '../score/index.ts';
 import { decimals } from './output.ts';
+import { out as writeOut } from './terminal.ts';
 
 /** Takes rows. */
 export interface ScoreOutput {
@@ -81,7 +82,7 @@ function toStdout(
 ): ScoreOutput {
   let count = 0;
   const put = async (text: string): Promise<void> => {
-    if (text !== '' && !process.stdout.write(text)) await once(process.stdout, 'drain');
+    if (text !== '' && !writeOut(text)) await once(process.stdout, 'drain');
   };
   return {
     write: async (line) => put(`${count === 0 ? start : ''}${row(line, count++)}`),

@@ -1,4 +1,5 @@
 // Ctrl-C and SIGTERM end a command cleanly: the first one stops it where that loses nothing, the second at once.
+import { clearStatus, tell } from './terminal.ts';
 
 /** Exit statuses of a command that was stopped, as shells give them: 128 and the signal's number. */
 const stoppedBy = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -36,8 +37,11 @@ export function stopOnSignals(message: string): StopOnSignals {
   let status = 0;
   const onSignal = (signal: keyof typeof stoppedBy): void => {
     status = stoppedBy[signal];
-    if (stop.signal.aborted) process.exit(status);
-    process.stderr.write(`${message}\n`);
+    if (stop.signal.aborted) {
+      clearStatus();
+      process.exit(status);
+    }
+    tell(message);
     stop.abort();
   };
   process.on('SIGINT', onSignal);

@@ -4,6 +4,7 @@ import { formatTable, printJson, printLines } from '../output.ts';
 import { formatSeconds } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf } from '../recipe-options.ts';
+import { tell } from '../terminal.ts';
 
 /** Flags of `estimate`. */
 export interface EstimateFlags extends RecipeFlags {
@@ -42,10 +43,8 @@ export async function estimateCommand(path: string | undefined, flags: EstimateF
     `memory: about ${gb(residentBytes)} resident, ${gb(ownBytes)} of it its own; this machine has ${gb(machineBytes)}`,
   ]);
   if (ownBytes > 0.9 * machineBytes) {
-    process.stderr.write(
-      'note: that is more than this machine has; a smaller microBatch, frames.maxPixels or model needs less\n',
-    );
+    tell('note: that is more than this machine has; a smaller microBatch, frames.maxPixels or model needs less');
   } else if (residentBytes > 0.9 * machineBytes) {
-    process.stderr.write('note: the weights do not all stay in memory beside that; reading them again takes time\n');
+    tell('note: the weights do not all stay in memory beside that; reading them again takes time');
   }
 }

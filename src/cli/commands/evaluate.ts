@@ -6,6 +6,7 @@ import type { Cell } from '../output.ts';
 import { formatTable, printCsv, printJson, printLines } from '../output.ts';
 import type { ScoreTableFlags, ScoredRow } from '../score-table.ts';
 import { readScoreTable } from '../score-table.ts';
+import { tell } from '../terminal.ts';
 
 /** Flags of `evaluate`. */
 export interface EvaluateFlags extends ScoreTableFlags {
@@ -49,7 +50,7 @@ export async function evaluateCommand(path: string, flags: EvaluateFlags): Promi
   const { rows, notes } = await readScoreTable(path, flags);
   const overall = evaluateRows(rows, flags);
   const parts = (flags.by ?? []).flatMap((column) => partsBy(rows, column, flags));
-  for (const note of notes) process.stderr.write(`note: ${note}\n`);
+  for (const note of notes) tell(`note: ${note}`);
   if (flags.json === true) {
     printJson({ overall, by: parts, notes });
     return;

@@ -12,6 +12,7 @@ import { openFrameReader, writePng } from '../../video/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf } from '../recipe-options.ts';
+import { tell } from '../terminal.ts';
 
 /** Flags of `inspect mask`. */
 export interface InspectMaskFlags extends RecipeFlags {
@@ -101,7 +102,7 @@ export async function inspectFrames(path: string | undefined, flags: InspectFram
       if (flags.json !== true) printLines(files);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      process.stderr.write(`${error.message}\n`);
+      tell(error.message);
       process.exitCode = 1;
     }
   }

@@ -11,6 +11,7 @@ import { untilStopped } from '../stop.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
 import { startProgress } from '../progress.ts';
+import { tell } from '../terminal.ts';
 
 /** Flags of `models new`. */
 export interface ModelsNewFlags {
@@ -69,10 +70,6 @@ export interface ModelsPullFlags {
 export async function modelsPull(name: string, { revision, json = false }: ModelsPullFlags): Promise<void> {
   let progress: Progress | undefined;
   let shown = 0;
-  const note = (line: string): void => {
-    if (progress === undefined) process.stderr.write(`${line}\n`);
-    else progress.note(line);
-  };
   await untilStopped('stopping; the same command goes on', async (signal) => {
     try {
       const pulled = await pullModel(name, {
@@ -80,7 +77,7 @@ export async function modelsPull(name: string, { revision, json = false }: Model
         signal,
         onPlan: ({ repo, revision: at, commit, files, sizeBytes, missingBytes }) => {
           const missing = missingBytes === 0 ? 'all here' : `${megabytes(missingBytes)} MB to fetch`;
-          note(`${repo} at ${at} is ${commit}: ${files.length} files, ${megabytes(sizeBytes)} MB, ${missing}`);
+          tell(`${repo} at ${at} is ${commit}: ${files.length} files, ${megabytes(sizeBytes)} MB, ${missing}`);
           progress = startProgress('MB', megabytes(sizeBytes), json);
         },
         onProgress: (done) => {
@@ -88,7 +85,7 @@ export async function modelsPull(name: string, { revision, json = false }: Model
           shown = megabytes(done);
           progress?.update(shown);
         },
-        onNote: note,
+        onNote: tell,
       });
       progress?.stop();
       if (json) printJson(pulled);
@@ -112,12 +109,12 @@ export interface ModelsListFlags {
  * @param flags - flags
  */
 export async function modelsList({ json = false }: ModelsListFlags): Promise<void> {
-  const models = await listCachedModels({ onNote: (line) => process.stderr.write(`note: ${line}\n`) });
+  const models = await listCachedModels({ onNote: (line) => tell(`note: ${line}`) });
   if (json) {
     printJson(models);
     return;
   }
-  if (models.length === 0) process.stderr.write(`none in ${hubCacheFolder()}; iovqa models pull ORG/NAME gets one\n`);
+  if (models.length === 0) tell(`none in ${hubCacheFolder()}; iovqa models pull ORG/NAME gets one`);
   const rows = models.map(({ repo, kind, revisions, commit, sizeBytes, complete }) => {
     const state = complete ? 'whole' : 'in part';
     return [repo, kind, revisions.join(', ') || null, commit, (sizeBytes / 1e9).toFixed(2), state];

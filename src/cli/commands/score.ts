@@ -14,6 +14,7 @@ import { startProgress } from '../progress.ts';
 import type { ScoredItem } from '../score-order.ts';
 import { scoreInOrder } from '../score-order.ts';
 import { openScoreOutput } from '../score-output.ts';
+import { tell } from '../terminal.ts';
 
 /** Flags of `score`. */
 export interface ScoreFlags extends InputFlags {
@@ -64,13 +65,13 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
     ...(flags.maxTextTokens === undefined ? {} : { maxTextTokens: flags.maxTextTokens }),
     ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, '--max-memory') }),
     ...(flags.cache === false ? { cache: false } : {}),
-    onNote: (text) => process.stderr.write(`note: ${text}\n`),
+    onNote: (text) => tell(`note: ${text}`),
     run: runOptions(flags),
   };
   const hasMembers = await isEnsemble(source);
   await using scorer = await (hasMembers ? loadEnsemble(source, options) : loadScorer(source, options));
   if (flags.prompt !== undefined) scorer.checkPrompt(flags.prompt); // once, not for each clip
-  for (const note of scorer.notes) process.stderr.write(`note: ${note}\n`);
+  for (const note of scorer.notes) tell(`note: ${note}`);
   const { about } = scorer;
   for (const basis of bases) {
     if (basis === about) continue;
@@ -83,9 +84,7 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
     );
   }
   await using output = await openScoreOutput(flags, 'members' in scorer ? scorer.members.length : 0, about !== null);
-  // Rows of a table would be drawn over.
-  const isTable = flags.out === undefined && flags.json !== true && flags.csv !== true;
-  const progress = startProgress('scoring', count, isTable && process.stdout.isTTY);
+  const progress = startProgress('scoring', count);
   let numDone = 0;
   let numScored = 0;
   let numCached = 0;
@@ -108,10 +107,10 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
       if ('cached' in item && item.cached) numCached++;
       if (line.error === undefined) continue;
       numFailed++;
-      progress.note(line.error);
+      tell(line.error);
     }
     await output.end();
-    if (numCached > 0) progress.note(`vision features of ${numCached} of ${numScored} clips were in the cache`);
+    if (numCached > 0) tell(`vision features of ${numCached} of ${numScored} clips were in the cache`);
   } finally {
     progress.stop();
   }

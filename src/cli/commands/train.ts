@@ -8,6 +8,7 @@ import { formatSeconds, startProgress } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf, recipeToResume } from '../recipe-options.ts';
 import { stopOnSignals } from '../stop.ts';
+import { tell } from '../terminal.ts';
 
 /** Flags of `train`. */
 export interface TrainFlags extends RecipeFlags {
@@ -40,7 +41,7 @@ export async function train(path: string | undefined, flags: TrainFlags): Promis
     if (reason === 'aborted') process.exitCode = stop.status;
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    process.stderr.write('stopped while reading clips; --resume goes on\n');
+    tell('stopped while reading clips; --resume goes on');
     process.exitCode = stop.status;
   }
 }
@@ -53,10 +54,6 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
   let numBad = 0;
   let numCached = 0;
   let ended: EndReason | null = null;
-  const note = (line: string): void => {
-    if (bar === null) process.stderr.write(`${line}\n`);
-    else bar.note(line);
-  };
   let best: (TrainEvent & { type: 'evaluation' }) | null = null;
   try {
     for await (const event of events) {
@@ -67,7 +64,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           bar.update(event.done);
           break;
         case 'note':
-          note(`note: ${event.text}`);
+          tell(`note: ${event.text}`);
           break;
         case 'prepared-layers':
           if (event.done === 1) {
@@ -78,12 +75,12 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           break;
         case 'bad-clip':
           numBad++;
-          note(event.reason);
+          tell(event.reason);
           break;
         case 'start':
           bar?.stop();
-          if (numCached > 0) note(`vision features of ${numCached} clips were in the cache`);
-          note(
+          if (numCached > 0) tell(`vision features of ${numCached} clips were in the cache`);
+          tell(
             `${event.numTrain} clips to train on, ${event.numValidation} for validation` +
               `${numBad > 0 ? `, ${numBad} bad ones left out` : ''}; ` +
               `${event.numParameters.toLocaleString('en')} of ${event.numModelParameters.toLocaleString('en')} parameters train; ` +
@@ -92,7 +89,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           bar = startProgress('training', event.totalSteps);
           break;
         case 'mask':
-          note(`the first example:\n${event.text}`);
+          tell(`the first example:\n${event.text}`);
           break;
         case 'step':
           bar?.update(
@@ -102,7 +99,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           break;
         case 'evaluation':
           if (event.best) best = event;
-          note(
+          tell(
             `step ${event.step}: SRCC ${decimals(event.srcc)}, PLCC ${decimals(event.plcc)}, RMSE ${decimals(event.rmse)}` +
               (event.best ? ' (best)' : '') +
               (event.undefinedBecause === '' ? '' : ` – ${event.undefinedBecause}`),
