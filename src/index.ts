@@ -82,6 +82,7 @@ export type { PositionRule } from './example/index.ts';
 export type {
   AnswerSettings,
   Clip,
+  ClipData,
   ClipLimits,
   ClipReading,
   ClipScore,

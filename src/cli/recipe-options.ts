@@ -1,6 +1,6 @@
 // The recipe of a command: a file, flags, or both.
 import { readFile } from 'node:fs/promises';
-import { UserError } from '../core/index.ts';
+import { UserError, oneLine, whatCame } from '../core/index.ts';
 import type { ResolvedRecipe } from '../train/index.ts';
 import { readRunRecipe, resolveRecipe } from '../train/index.ts';
 import type { TableFlags } from './table-options.ts';
@@ -35,9 +35,7 @@ export async function recipeOf(
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new UserError('bad-input', `${path}: expected a recipe file, got ${(cause as NodeJS.ErrnoException).code}`, {
-      cause,
-    });
+    throw new UserError('bad-input', `${oneLine(path)}: expected a recipe file, got ${whatCame(cause)}`, { cause });
   }
   return resolveRecipe({ base: fallback, file: { path, text }, sets });
 }

@@ -1,7 +1,7 @@
 // Predictions and opinion scores side by side, from a scores file and a manifest or from one table.
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { UserError, show } from '../core/index.ts';
+import { UserError, show, whatCame } from '../core/index.ts';
 import type { ClipRow, TableRecord } from '../dataset/index.ts';
 import { columnValue, formatProblem, readManifest, readTable, sidecarNote } from '../dataset/index.ts';
 import type { TableFlags } from './table-options.ts';
@@ -47,10 +47,7 @@ const names = ['clip', 'video', 'image', 'name', 'id'] as const;
  */
 export async function readScoreTable(path: string, flags: ScoreTableFlags): Promise<ScoreTable> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new UserError(
-      'bad-input',
-      `${path}: expected a table of scores, got ${(cause as NodeJS.ErrnoException).code}`,
-    );
+    throw new UserError('bad-input', `${path}: expected a table of scores, got ${whatCame(cause)}`);
   });
   const kind = extname(path).toLowerCase() === '.csv' ? 'csv' : 'jsonl';
   const table = readTable(path, bytes, { kind });

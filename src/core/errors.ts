@@ -52,6 +52,30 @@ export function invariant(condition: unknown, message: string): asserts conditio
   if (!condition) throw new Error(`internal: ${message}`);
 }
 
+/** What a path is, or why it cannot be read, by the system's code. */
+const systemErrors: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'no such file',
+  EISDIR: 'a folder',
+  EACCES: 'a file that you may not read',
+  EPERM: 'a file that you may not read',
+  ELOOP: 'links that lead in a circle',
+  ENAMETOOLONG: 'a name that is too long',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files',
+  EIO: 'an error of the disk or network',
+  ESTALE: 'an error of the disk or network',
+};
+
+/**
+ * What came instead of a file that can be read, in words.
+ * @param cause - what the system threw
+ */
+export function whatCame(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return systemErrors[code ?? ''] ?? oneLine(message ?? String(cause));
+}
+
 /**
  * A value as an error message shows it: strings quoted with control characters escaped, long ones shortened.
  * @param value - anything
@@ -77,9 +101,17 @@ export function oneLine(text: string): string {
  * The nearest of `known` to a misspelt word, for "did you mean".
  * @param word - what was written
  * @param known - what is allowed
- * @returns the nearest word, or undefined when none is within half its length in edits
+ * @returns the only word that holds it or that it holds, else the nearest; undefined when none is within half its length in edits
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
+  known = [...known];
+  const lower = word.toLowerCase();
+  const holding = [...known].filter((candidate) => {
+    const other = candidate.toLowerCase();
+    const [short, long] = other.length < lower.length ? [other, lower] : [lower, other];
+    return short.length >= 3 && long.includes(short);
+  });
+  if (holding.length === 1) return holding[0];
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const candidate of known) {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
-import { UserError, oneLine, show } from '../core/index.ts';
+import { UserError, oneLine, show, whatCame } from '../core/index.ts';
 import { resolveColumns } from './columns.ts';
 import { checkMedia } from './media.ts';
 import type { TableOptions } from './options.ts';
@@ -161,9 +161,9 @@ async function readBytes(path: string): Promise<Uint8Array> {
  * @param cause - what the system said
  */
 export function unreadable(path: string, cause: unknown): UserError {
-  const code = (cause as NodeJS.ErrnoException).code;
-  const got = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : String(code ?? cause);
-  return new UserError('bad-input', `${oneLine(path)}: expected a manifest (CSV or JSONL), got ${got}`, { cause });
+  return new UserError('bad-input', `${oneLine(path)}: expected a manifest (CSV or JSONL), got ${whatCame(cause)}`, {
+    cause,
+  });
 }
 
 /** Options with what the file beside a table says below them. */

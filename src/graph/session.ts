@@ -94,7 +94,7 @@ export async function compile<Names extends string>(
       intraOpNumThreads: threads,
       // Shapes change from clip to clip: a pattern of one run would only hold memory for the next (docs/engine.md).
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4, // what goes wrong is thrown; the runtime's own red lines would stand beside the user's one
       extra: {
         session,
         // A cast weight must not become a constant: that would hold every bf16 weight in fp32.

@@ -8,11 +8,14 @@ import { blameWeights, compileVisionEncoder } from '../model/index.ts';
 import type { FrameOptions, FramePlan, FrameReader, RgbFrame, VisionPixels } from '../video/index.ts';
 import { cutPatches } from '../video/index.ts';
 import type { ClipCache } from './clip-cache.ts';
+import type { ClipData } from './clip-data.ts';
 
 /** A clip to look at. */
 export interface Clip {
-  /** Its file. */
+  /** Its file; with `data`, the name that messages tell it by. */
   path: string;
+  /** Its content, where it is not in a file. A stream is read once, in its turn. */
+  data?: ClipData | undefined;
   /** Video or still picture. */
   kind: 'video' | 'image';
   /** The text that it was generated from. */

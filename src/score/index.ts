@@ -6,6 +6,7 @@ export * from './answer-graph.ts';
 export * from './batches.ts';
 export * from './card.ts';
 export * from './clip-cache.ts';
+export * from './clip-data.ts';
 export * from './clip-encoder.ts';
 export * from './clip-limits.ts';
 export * from './clip-viewer.ts';

@@ -2,6 +2,7 @@
 import { UserError } from '../core/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import type { EncodedClip } from './clip-encoder.ts';
+import { withClipFile } from './clip-data.ts';
 import { ofClip } from './clip-encoder.ts';
 import type { Clip, ClipViewer, ViewedClip } from './clip-viewer.ts';
 import type { Member } from './member.ts';
@@ -59,7 +60,8 @@ export async function* readClips(
 
   const prepare = async (clip: Clip): Promise<Prepared | FailedClip> => {
     try {
-      const seen = await Promise.all(viewers.map((viewer) => viewer.view(clip, signal)));
+      const seen = await withClipFile(clip, (file) => Promise.all(viewers.map((viewer) => viewer.view(file, signal))));
+      if (clip.data !== undefined) for (const { plan } of seen) plan.path = clip.path;
       const views = new Map<ClipViewer, ViewedClip>(viewers.map((viewer, i) => [viewer, seen[i]!]));
       return { clip, encoded: members.map((member) => member.ask(views.get(member.viewer)!, clip)) };
     } catch (error) {

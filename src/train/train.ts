@@ -45,16 +45,19 @@ export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {
     for await (const event of run(setup, log, options.signal)) {
       for (const text of setup.takeNotes()) {
         const note: TrainEvent = { type: 'note', text };
-        await log.writer().append(note);
+        await log.writer().append(timed(note));
         yield note;
       }
-      if (event.type !== 'prepared' && event.type !== 'prepared-layers') await log.writer().append(event);
+      if (event.type !== 'prepared' && event.type !== 'prepared-layers') await log.writer().append(timed(event));
       yield event;
     }
   } finally {
     await log.writer().close();
   }
 }
+
+/** An event as events.jsonl has it: with the time, in UTC. */
+const timed = (event: TrainEvent): unknown => ({ time: new Date().toISOString(), ...event });
 
 /** events.jsonl; cut back when a run goes on from an earlier step. */
 interface EventLog {

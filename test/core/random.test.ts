@@ -50,5 +50,7 @@ describe('nearest', () => {
   it('suggests a near word and nothing for a far one', () => {
     expect(nearest('epoch', ['epochs', 'seed'])).toBe('epochs');
     expect(nearest('zzzzz', ['epochs', 'seed'])).toBeUndefined();
+    expect(nearest('gpu', ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'])).toBe('webgpu');
+    expect(nearest('cpus', ['cpu', 'webgpu'])).toBe('cpu');
   });
 });

@@ -36,7 +36,12 @@ describe('a run', () => {
   test('says everything in events.jsonl, and its folder tells how to go on', async () => {
     const events = await runAll(shop.recipe('told'));
     const written = await readJsonLines(shop.at('told', 'events.jsonl'));
-    expect(written).toEqual(JSON.parse(JSON.stringify(events.filter(({ type }) => type !== 'prepared'))));
+    const times = written.map((line) => (line as { time: string }).time);
+    expect(times.every((time) => new Date(time).toISOString() === time)).toBe(true);
+    expect(times).toEqual(times.toSorted());
+    expect(written.map((line) => ({ ...(line as object), time: undefined }))).toEqual(
+      JSON.parse(JSON.stringify(events.filter(({ type }) => type !== 'prepared'))),
+    );
     expect(events[0]).toEqual({ type: 'prepared', done: 1, cached: 0, total: 12 });
     expect(only(events, 'start')[0]).toMatchObject({ step: 0, totalSteps: 6, numTrain: 9, numValidation: 3 });
     expect(only(events, 'mask')[0]!.text).toMatch(/^trained +2 +"\d\d"$/m);

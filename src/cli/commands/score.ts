@@ -1,6 +1,6 @@
 // `iovqa score`: a score for each clip, in order, as they come; only what is being worked on is held.
 import { stat } from 'node:fs/promises';
-import { UserError, parseSize, show } from '../../core/index.ts';
+import { UserError, nearest, parseSize, show } from '../../core/index.ts';
 import { truncateJsonLines } from '../../files/index.ts';
 import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
@@ -183,7 +183,13 @@ async function finishedClips({ out, resume = false }: ScoreFlags): Promise<Finis
 
 function runOptions({ threads, provider }: ScoreFlags): RunOptions {
   if (provider !== undefined && !providers.includes(provider as Provider)) {
-    throw new UserError('bad-input', `--provider: expected one of ${providers.join(', ')}, got ${provider}`);
+    const near = nearest(provider, providers);
+    const hint = near === undefined ? {} : { hint: `did you mean ${near}?` };
+    throw new UserError(
+      'bad-input',
+      `--provider: expected one of ${providers.join(', ')}, got ${show(provider)}`,
+      hint,
+    );
   }
   return {
     ...(threads === undefined ? {} : { threads }),
