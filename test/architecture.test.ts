@@ -20,6 +20,7 @@ const layers = [
   'model',
   'graph',
   'metrics',
+  'media',
   'files',
   'core',
 ];

@@ -1,9 +1,11 @@
 // What `score` is given: clips, folders of clips, or one manifest of any length.
-import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { UserError, oneLine } from '../core/index.ts';
 import type { StreamedRow } from '../dataset/index.ts';
 import { formatProblem, rowsOfSplit, sidecarNote, streamRows, withSidecar } from '../dataset/index.ts';
+import type { FolderListing, FoundFile } from '../media/index.ts';
+import { describeSkipped, kindOfFile, listFolder } from '../media/index.ts';
 import type { Clip } from '../score/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableOptionsOf } from './table-options.ts';
@@ -34,14 +36,12 @@ export interface InputFlags extends TableFlags {
 export interface Inputs {
   /** How many clips and bad rows there are. */
   count: number;
+  /** What a user should know, such as files of a folder that are no clips. */
+  notes: string[];
   /** Clips and bad rows, in order. Those of a manifest are read as they are asked for. */
   items: () => AsyncIterable<NamedClip | BadRow>;
 }
 
-const images = new Set(['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.avif', '.heic']);
-const videos = new Set(
-  '.mp4 .m4v .mov .mkv .webm .avi .gif .mpg .mpeg .ts .m2ts .flv .wmv .ogv .3gp .y4m .apng'.split(' '),
-);
 const manifests = new Set(['.csv', '.jsonl', '.ndjson']);
 
 /**
@@ -56,37 +56,33 @@ export async function findClips(inputs: readonly string[], flags: InputFlags): P
     if (inputs.length === 1) return fromManifest(inputs[0]!, flags);
     throw new UserError('bad-input', `inputs: expected clips and folders, or one manifest, got both or several`);
   }
-  const paths: string[] = [];
+  const clips: FoundFile[] = [];
+  const passed: Pick<FolderListing, 'others' | 'ignored'> = { others: [], ignored: [] };
   for (const path of inputs) {
     const info = await stat(path).catch((cause: unknown) => {
       throw new UserError('bad-input', `${oneLine(path)}: expected a clip or a folder, got none`, { cause });
     });
     if (!info.isDirectory()) {
-      paths.push(path);
+      clips.push({ path, kind: (await kindOfFile(path)) ?? 'video' });
       continue;
     }
-    const entries = await readdir(path, { recursive: true, withFileTypes: true });
-    const media = entries
-      .filter((entry) => !entry.isDirectory() && (images.has(ending(entry.name)) || videos.has(ending(entry.name))))
-      .map(({ parentPath, name }) => join(parentPath, name))
-      .sort();
-    if (media.length === 0)
-      throw new UserError('bad-input', `${oneLine(path)}: expected clips in the folder, got none`);
-    for (const file of media) paths.push(file);
+    const listing = await listFolder(path);
+    if (listing.clips.length === 0) {
+      const [others = 'no file'] = describeSkipped({ ...listing, ignored: [] });
+      throw new UserError('bad-input', `${oneLine(path)}: expected clips in the folder, got ${others}`);
+    }
+    for (const clip of listing.clips) clips.push(clip);
+    for (const other of listing.others) passed.others.push(other);
+    for (const file of listing.ignored) passed.ignored.push(file);
   }
   return {
-    count: paths.length,
+    count: clips.length,
+    notes: describeSkipped(passed),
     items: async function* () {
-      for (const path of paths) yield clipAt(path, flags.prompt);
+      const { prompt } = flags;
+      for (const { path, kind } of clips) yield { id: path, path, kind, ...(prompt === undefined ? {} : { prompt }) };
     },
   };
-}
-
-const ending = (name: string): string => extname(name).toLowerCase();
-
-function clipAt(path: string, prompt: string | undefined): NamedClip {
-  const kind = images.has(ending(path)) ? 'image' : 'video';
-  return { id: path, path, kind, ...(prompt === undefined ? {} : { prompt }) };
 }
 
 /** Read twice: to count, and to find out before a model is opened whether it can be read to its end; and then to score. */
@@ -115,6 +111,7 @@ async function fromManifest(path: string, flags: InputFlags): Promise<Inputs> {
   }
   return {
     count,
+    notes: [],
     items: async function* () {
       for await (const one of rows()) {
         if (!isMeant(one)) continue;

@@ -7,7 +7,7 @@ import type { ClipInput, FrameOptions, FramePlan, VisionPixels } from '../video/
  * Version of all code between a file and its resized frames. Raise it whenever the pixels or the plan of any clip change;
  * `npx vitest run test/score/plan-memo.test.ts` sees that the golden pixels have changed.
  */
-export const PIXELS_VERSION = 1;
+export const PIXELS_VERSION = 2;
 
 /** What reading a clip gave, without the pixels. */
 export interface KnownClip {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { UserError, onAbort } from '../core/index.ts';
 import type { ReadReply, ReadRequest } from './decode-child.ts';
-import { unreadable } from './media-file.ts';
+import { unreadable } from '../media/index.ts';
 import type { ReadClip } from './read-clip.ts';
 
 /** A pool of decoding processes. */

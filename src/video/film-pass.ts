@@ -2,8 +2,8 @@
 import type { Frame } from 'node-av';
 import { decode, openFilm, seconds } from './film.ts';
 import type { Film } from './film.ts';
-import { unreadable } from './media-file.ts';
-import type { MediaFile } from './media-file.ts';
+import type { MediaFile, MediaNote } from '../media/index.ts';
+import { noteOf, unreadable } from '../media/index.ts';
 import type { ReadOptions } from './picks.ts';
 import { shrink } from './resize.ts';
 import { openConverter } from './rgb-converter.ts';
@@ -27,8 +27,10 @@ export interface FilmPass {
   ended: boolean;
   /** How colours became RGB. */
   colour: string;
+  /** What was done to pixels besides. */
+  corrections: Set<string>;
   /** What a careful user should know. */
-  notes: Set<string>;
+  notes: Set<MediaNote>;
 }
 
 /** What is asked of a film. */
@@ -110,7 +112,7 @@ interface FrameKeeper extends Disposable {
 
 function keepFrames(film: Film, count: number, { file, options, limits, ignoreEdits }: FilmTask): FrameKeeper {
   const converter = openConverter(file, film.orientation);
-  const uncut = ignoreEdits ? ['edit list that cuts every frame: not applied'] : [];
+  const uncut = ignoreEdits ? [noteOf('edit-list')] : [];
   const found: FilmPass = {
     kept: new Map(),
     sizes: [],
@@ -119,6 +121,7 @@ function keepFrames(film: Film, count: number, { file, options, limits, ignoreEd
     lastDuration: 0,
     ended: true,
     colour: '',
+    corrections: new Set(),
     notes: new Set([...film.notes, ...uncut]),
   };
   const kind = count > 1 && options.as === 'video' ? 'video' : 'image';
@@ -129,7 +132,8 @@ function keepFrames(film: Film, count: number, { file, options, limits, ignoreEd
       throw unreadable(file.path, `at most ${limits.maxPixels} pixels a frame`, `${width}×${height}`);
     },
     keep: async (index, frame) => {
-      if (frame.decodeErrorFlags !== 0) found.notes.add(`frame ${index} was damaged: its decoder filled gaps`);
+      if (frame.decodeErrorFlags !== 0)
+        found.notes.add(noteOf('damage', `frame ${index} was damaged: its decoder filled gaps`));
       const { rgb, colour, notes } = await converter.toRgb(frame);
       found.kept.set(index, shrink(rgb, file.name, options, kind));
       found.sizes.push({ width: rgb.width, height: rgb.height });

@@ -22,8 +22,8 @@ import {
   Packet,
 } from 'node-av';
 import { gifDelays } from './gif-delays.ts';
-import { unreadable } from './media-file.ts';
-import type { MediaFile } from './media-file.ts';
+import type { MediaFile, MediaNote } from '../media/index.ts';
+import { expectedMedia, noteOf, unreadable } from '../media/index.ts';
 import type { Orientation } from './rotation.ts';
 import { readDisplayMatrix } from './rotation.ts';
 import type { DecodeLimits } from './types.ts';
@@ -31,10 +31,9 @@ import type { DecodeLimits } from './types.ts';
 Log.setLevel(AV_LOG_QUIET);
 
 /** FFmpeg's names of the containers that are opened. Nothing else is: no playlist, script, picture sequence or device. */
-const containers = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,gif,ogg,asf,yuv4mpegpipe';
+const containers = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,gif,apng,ogg,asf,yuv4mpegpipe';
 /** Containers whose header states a duration; of the others FFmpeg guesses it. */
 const headed = /^(?:mov|matroska|avi|flv)/;
-const expectedVideo = 'a video (MP4, MOV, WebM, MKV, AVI, GIF, MPEG, FLV, OGG, WMV or Y4M)';
 
 /** When a packet is to be decoded and its frame shown, in units of the stream's time base; not a number where it does not say. */
 export interface PacketTime {
@@ -55,7 +54,7 @@ export interface Film extends AsyncDisposable {
   /** Seconds that the file's header claims; undefined where it has no such field. */
   claimed: number | undefined;
   /** What a careful user should know. */
-  notes: string[];
+  notes: MediaNote[];
   /** Whether its container states when each frame is shown and has an index, or gets one by reading: MP4, MOV, Matroska, WebM. */
   indexed: boolean;
   /** Reads the next packet of the video into it; false at the end. */
@@ -94,27 +93,27 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
       ignore_editlist: ignoreEdits ? '1' : '0',
     });
     const opened = await format.openInput(`file:${file.path}`, null, options);
-    if (opened < 0) throw unreadable(file.path, expectedVideo, `${file.looksLike} (${reason(opened)})`);
+    if (opened < 0) throw unreadable(file.path, expectedMedia, `${file.looksLike} (${reason(opened)})`);
     checkSizes(format, file, limits);
     const found = await format.findStreamInfo();
-    if (found < 0) throw unreadable(file.path, expectedVideo, `damaged data (${reason(found)})`);
+    if (found < 0) throw unreadable(file.path, expectedMedia, `damaged data (${reason(found)})`);
     checkSizes(format, file, limits);
     const index = format.findBestStream(AVMEDIA_TYPE_VIDEO);
     const stream = format.streams[index];
     if (!stream || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0) {
       const got = format.streams.length > 0 ? 'a file without a video stream' : 'one without any stream (cut short?)';
-      throw unreadable(file.path, expectedVideo, got);
+      throw unreadable(file.path, expectedMedia, got);
     }
     for (const other of format.streams) if (other.index !== index) other.discard = AVDISCARD_ALL;
-    const notes: string[] = [];
+    const notes: MediaNote[] = [];
     const matrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX);
     const orientation = matrix ? readDisplayMatrix(matrix) : undefined;
-    if (orientation === null) notes.push('display matrix is no multiple of 90°: not applied');
+    if (orientation === null) notes.push(noteOf('rotation'));
     const aspect = stream.codecpar.sampleAspectRatio;
     if (aspect.num > 0 && aspect.den > 0 && aspect.num !== aspect.den) {
-      notes.push(`pixels are not square (${aspect.num}:${aspect.den}): shown as stored`);
+      notes.push(noteOf('pixel-aspect', `${aspect.num}:${aspect.den}`, 'codec'));
     }
-    const gif = file.still === 'gif' ? gifDelays(await readFile(file.path)) : undefined;
+    const gif = file.format === 'gif' ? gifDelays(await readFile(file.path)) : undefined;
     if (gif && !gif.whole) throw unreadable(file.path, 'a whole GIF', 'one that is cut short');
     const container = format.iformat?.name ?? '';
     const { duration } = format;

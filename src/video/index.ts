@@ -21,7 +21,8 @@ export type {
   FrameSize,
   FrameTime,
   PatchGrid,
+  PixelOptions,
   RgbFrame,
   VisionPixels,
 } from './types.ts';
-export { defaultLimits } from './types.ts';
+export { defaultLimits, shownPixels, storedPixels } from './types.ts';

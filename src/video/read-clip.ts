@@ -1,7 +1,7 @@
 // One clip from file to resized frames and plan; runs in the decoding child process.
 import { createHash } from 'node:crypto';
-import { inspectFile } from './media-file.ts';
-import type { MediaFile } from './media-file.ts';
+import type { MediaFile } from '../media/index.ts';
+import { inspectFile, noteOf, readingOf } from '../media/index.ts';
 import type { ReadOptions } from './picks.ts';
 import { shrink } from './resize.ts';
 import type { Taken } from './take-film.ts';
@@ -28,7 +28,7 @@ export interface ReadClip {
 export async function readClip(clip: ClipInput, options: ReadOptions, limits: DecodeLimits): Promise<ReadClip> {
   const file = await inspectFile(clip.path, limits.maxBytes);
   // Each decoder is loaded when first needed.
-  const take = clip.kind === 'image' ? takeStill : (await import('./take-film.ts')).takeFilm;
+  const take = await takerOf(file, clip.kind);
   const { rgb: frames, ...rest } = await take(file, options, limits);
   const { width, height } = frames[0]!;
   const as = frames.length === 1 ? 'image' : options.as;
@@ -37,13 +37,24 @@ export async function readClip(clip: ClipInput, options: ReadOptions, limits: De
   const plan: FramePlan = { path: clip.path, ...rest, width, height, as, sha256: hash.digest('hex') };
   if (as !== 'video') return { plan, frames, secondsPerGrid: undefined };
   const padding = (options.temporalPatchSize - (frames.length % options.temporalPatchSize)) % options.temporalPatchSize;
-  if (padding > 0) plan.notes.push(`last frame repeated ${padding}× to fill the last pair of frames`);
+  if (padding > 0) plan.notes.push(noteOf('padding', padding));
   return { plan, frames, secondsPerGrid: (options.temporalPatchSize * plan.duration!) / frames.length };
+}
+
+type Take = (file: MediaFile, options: ReadOptions, limits: DecodeLimits) => Promise<Taken>;
+
+async function takerOf(file: MediaFile, kind: ClipInput['kind']): Promise<Take> {
+  if (readingOf(file, kind) === 'still') return takeStill;
+  if (file.format === 'animatedWebp') return (await import('./take-pages.ts')).takePages;
+  return (await import('./take-film.ts')).takeFilm;
 }
 
 async function takeStill(file: MediaFile, options: ReadOptions, limits: DecodeLimits): Promise<Taken> {
   const { readStill } = await import('./still.ts');
-  const { frame, colour, notes } = await readStill(file, limits.maxPixels);
+  const { frame, colour, corrections, notes } = await readStill(file, {
+    maxPixels: limits.maxPixels,
+    profile: options.profile ?? 'ignore',
+  });
   return {
     frames: [{ index: 0, seconds: null }],
     sourceWidth: frame.width,
@@ -53,6 +64,7 @@ async function takeStill(file: MediaFile, options: ReadOptions, limits: DecodeLi
     fps: null,
     timing: 'none',
     colour,
+    corrections,
     notes,
     rgb: [shrink(frame, file.name, options, 'image')],
   };

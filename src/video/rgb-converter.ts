@@ -26,8 +26,8 @@ import {
 } from 'node-av';
 import { blendOnWhite } from './colour.ts';
 import { reason } from './film.ts';
-import { unreadable } from './media-file.ts';
-import type { MediaFile } from './media-file.ts';
+import type { MediaFile, MediaNote } from '../media/index.ts';
+import { noteOf, unreadable } from '../media/index.ts';
 import type { Orientation } from './rotation.ts';
 import { orient } from './rotation.ts';
 import type { RgbFrame } from './types.ts';
@@ -35,7 +35,7 @@ import type { RgbFrame } from './types.ts';
 /** Makes frames RGB. */
 export interface ColourConverter extends Disposable {
   /** Converts a frame; `colour` says how, `notes` what to beware of. */
-  toRgb: (frame: Frame) => Promise<{ rgb: RgbFrame; colour: string; notes: string[] }>;
+  toRgb: (frame: Frame) => Promise<{ rgb: RgbFrame; colour: string; notes: MediaNote[] }>;
 }
 
 /**
@@ -70,7 +70,7 @@ export function openConverter(file: MediaFile, orientation: Orientation | undefi
       }
       const [data, stride] = [target.data![0]!, target.linesize[0]!];
       const blended = opaque ? undefined : blendOnWhite(data, width, height, stride);
-      if (blended?.transparent === true) notes.push('transparency blended on white');
+      if (blended?.transparent === true) notes.push(noteOf('alpha', 'blended on white'));
       const rgb = blended?.frame ?? { width, height, data: packRows(data, width * 3, height, stride) };
       return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, notes };
     },
@@ -95,11 +95,11 @@ function packRows(data: Uint8Array, width: number, height: number, stride: numbe
 }
 
 /** Writes the colour that is meant into the frame, where FFmpeg's scaler reads it, and clears what would lead the scaler astray. */
-function declareColour(frame: Frame): { format: string; colour: string; notes: string[] } {
+function declareColour(frame: Frame): { format: string; colour: string; notes: MediaNote[] } {
   const format = avGetPixFmtName(frame.format as Parameters<typeof avGetPixFmtName>[0]) ?? `format ${frame.format}`;
-  const notes: string[] = [];
+  const notes: MediaNote[] = [];
   if (frame.colorTrc === AVCOL_TRC_SMPTE2084 || frame.colorTrc === AVCOL_TRC_ARIB_STD_B67) {
-    notes.push('HDR transfer curve: shown without tone mapping');
+    notes.push(noteOf('hdr', frame.colorTrc === AVCOL_TRC_SMPTE2084 ? 'PQ' : 'HLG'));
   }
   frame.clearFlags(AV_FRAME_FLAG_INTERLACED); // or the scaler refuses: fields are not scaled apart, as `ffmpeg` does not either
   frame.colorPrimaries = AVCOL_PRI_UNSPECIFIED; // or the scaler maps gamut and tone
@@ -109,7 +109,7 @@ function declareColour(frame: Frame): { format: string; colour: string; notes: s
   const byHeight = frame.height > 576 || frame.width >= 1280 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
   const space = tagged ? frame.colorSpace : byHeight;
   if (!tagged && !/^gray|^ya/.test(format) && frame.colorSpace !== 2) {
-    notes.push(`colour matrix ${frame.colorSpace} is not known here: taken as ${matrixNames.get(space)}`);
+    notes.push(noteOf('matrix', frame.colorSpace, matrixNames.get(space)!));
   }
   const full = frame.colorRange === AVCOL_RANGE_JPEG || format.startsWith('yuvj');
   frame.colorSpace = space;

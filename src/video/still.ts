@@ -1,9 +1,12 @@
-// Still pictures to RGB with sharp, equal to Pillow's decoding to the grey level.
+// Still pictures to RGB with sharp, equal to Pillow's decoding to the grey level; and pages of animations.
 import sharp from 'sharp';
-import type { Sharp } from 'sharp';
+import type { Metadata, Sharp } from 'sharp';
+import { invariant } from '../core/index.ts';
+import type { ColourProfile, MediaFile, MediaNote } from '../media/index.ts';
+import { formats, noteOf, readProfile, unreadable } from '../media/index.ts';
+import { readBmp } from './bmp.ts';
 import { blendOnWhite, cmykToRgb } from './colour.ts';
-import { unreadable } from './media-file.ts';
-import type { MediaFile } from './media-file.ts';
+import { applyProfile } from './profile.ts';
 import type { RgbFrame } from './types.ts';
 
 sharp.concurrency(1); // one picture at a time in a process of its own
@@ -15,59 +18,136 @@ export interface Still {
   frame: RgbFrame;
   /** How its colours became RGB. */
   colour: string;
+  /** What was done to the pixels besides. */
+  corrections: string[];
   /** What a careful user should know. */
-  notes: string[];
+  notes: MediaNote[];
 }
 
+/** How a still picture is decoded. */
+export interface StillOptions {
+  /** Greatest number of pixels. */
+  maxPixels: number;
+  /** Whether a colour profile is applied. */
+  profile: 'srgb' | 'ignore';
+  /** Which page of an animation; default the first. */
+  page?: number;
+}
+
+/** Values that fit into 8 bits without a scale that nobody states. */
+const depths: ReadonlySet<string | undefined> = new Set(['uchar', 'ushort']);
+
 /**
- * Decodes a still picture; of an animated or many-page file the first one. The EXIF orientation is applied, as transformers'
- * `load_image` does; embedded colour profiles are not; transparency is blended on white; 16-bit values keep their high byte.
+ * Decodes a still picture; of an animated or many-page file one page. The EXIF orientation is applied, as transformers'
+ * `load_image` does; transparency is blended on white; 16-bit values keep their high byte.
  * @param file - the file
- * @param maxPixels - greatest number of pixels
+ * @param options - limits, colour profile, page
  * @returns the picture
  * @throws UserError `unreadable-media` where it cannot be decoded whole
  */
-export async function readStill(file: MediaFile, maxPixels: number): Promise<Still> {
-  const expected = 'a JPEG, PNG, WebP, GIF, TIFF or AVIF picture';
-  if (file.still === undefined) throw unreadable(file.path, expected, file.looksLike);
-  const open = (): Sharp =>
-    sharp(file.path, { failOn: 'truncated', limitInputPixels: maxPixels, ignoreIcc: true, pages: 1 });
+export async function readStill(file: MediaFile, options: StillOptions): Promise<Still> {
+  invariant(file.format !== undefined, `${file.name} is read as a picture`);
+  const { maxPixels } = options;
+  if (file.format === 'bmp') return readBitmap(file, maxPixels);
+  const open = (ignoreIcc = true): Sharp =>
+    sharp(file.path, {
+      failOn: 'truncated',
+      limitInputPixels: maxPixels,
+      ignoreIcc,
+      page: options.page ?? 0,
+      pages: 1,
+    });
+  let meta: Metadata;
   try {
-    const meta = await open().metadata();
-    const notes = (meta.pages ?? 1) > 1 ? [`first of ${meta.pages} pages`] : [];
-    const depth = meta.depth === 'uchar' ? '' : `, ${meta.depth} values cut to 8 bits`;
-    if (meta.space === 'cmyk') {
-      const { data, info } = await open()
-        .autoOrient()
-        .pipelineColourspace('cmyk')
-        .toColourspace('cmyk')
-        .raw({ depth: 'uchar' })
-        .toBuffer({ resolveWithObject: true });
-      if (info.channels !== 4) throw new Error(`CMYK gave ${info.channels} channels`);
-      return { frame: cmykToRgb(data, info.width, info.height), colour: 'CMYK without profile', notes };
-    }
-    const upright = open().autoOrient().toColourspace('srgb');
-    const { data, info } = await upright.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    const { width, height } = info;
-    const colour = `${meta.space}${depth}`;
-    const channels = info.channels as number;
-    if (channels === 3) return { frame: { width, height, data: new Uint8Array(data) }, colour, notes };
-    if (channels !== 4 && channels > 2) throw new Error(`${channels} channels`);
-    const { frame, transparent } = blendOnWhite(channels === 4 ? data : spread(data, channels), width, height);
-    return {
-      frame,
-      colour: transparent ? `${colour}, alpha blended on white` : colour,
-      notes: transparent ? [...notes, 'transparency blended on white'] : notes,
-    };
+    meta = await open().metadata();
+    if (depths.has(meta.depth)) return await decode(open, meta, options);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     if (/pixel limit/i.test(why)) {
       throw unreadable(file.path, `at most ${maxPixels} pixels`, 'a larger picture', { cause: error });
     }
-    throw unreadable(file.path, `a whole ${file.still.toUpperCase()} picture`, `an error of its decoder (${why})`, {
-      cause: error,
-    });
+    const expected = `a whole ${formats[file.format].name} picture`;
+    throw unreadable(file.path, expected, `an error of its decoder (${why})`, { cause: error });
   }
+  const hint = 'Which of its values is black and which is white, the file does not say: save it with 8 or 16 bits.';
+  throw unreadable(file.path, 'a picture of 8 or 16 bits a value', `values of type ${meta.depth}`, { hint });
+}
+
+async function decode(
+  open: (ignoreIcc?: boolean) => Sharp,
+  meta: Metadata,
+  { profile: wanted, page }: StillOptions,
+): Promise<Still> {
+  const notes: MediaNote[] = (meta.pages ?? 1) > 1 && page === undefined ? [noteOf('pages', meta.pages!)] : [];
+  const profile = meta.icc === undefined ? undefined : readProfile(meta.icc);
+  const way = wayOfProfile(profile, meta, wanted);
+  if (way.note !== undefined) notes.push(way.note);
+  if (meta.space === 'cmyk' && way.apply !== 'tables') {
+    const { data, info } = await open()
+      .autoOrient()
+      .pipelineColourspace('cmyk')
+      .toColourspace('cmyk')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== 4) throw new Error(`CMYK gave ${info.channels} channels`);
+    const colour = profile === undefined ? 'CMYK without profile' : 'CMYK, its profile not applied';
+    return { frame: cmykToRgb(data, info.width, info.height), colour, corrections: [], notes };
+  }
+  const upright = open(way.apply !== 'tables')
+    .autoOrient()
+    .toColourspace('srgb');
+  const { data, info } = await upright.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const depth = meta.depth === 'uchar' ? '' : `, ${meta.depth} values cut to 8 bits`;
+  const colour = `${meta.space}${depth}`;
+  const intent = way.apply === 'tables' ? 'perceptual' : 'relative colorimetric';
+  const corrections = way.apply === undefined ? [] : [`profile ${profile!.name} to sRGB, ${intent}`];
+  const channels = info.channels as number;
+  if (channels !== 4 && channels !== 3 && channels > 2) throw new Error(`${channels} channels`);
+  const values = channels < 3 ? spread(data, channels) : data;
+  const ofEach = channels === 3 ? 3 : 4; // values of a pixel
+  if (way.apply === 'curves') applyProfile(values, ofEach, profile!);
+  if (ofEach === 3) return { frame: { width, height, data: new Uint8Array(values) }, colour, corrections, notes };
+  const still = blended(values, width, height, colour);
+  return { ...still, corrections, notes: [...notes, ...still.notes] };
+}
+
+/** How a profile is dealt with. */
+interface ProfileWay {
+  /** By our own curves and matrix, by sharp's tables, or not. */
+  apply?: 'curves' | 'tables';
+  note?: MediaNote;
+}
+
+function wayOfProfile(profile: ColourProfile | undefined, meta: Metadata, wanted: StillOptions['profile']): ProfileWay {
+  if (profile === undefined || profile.kind === 'srgb') return {};
+  if (profile.kind === 'broken') return { note: noteOf('bad-profile', profile.why) };
+  if (wanted === 'ignore') return { note: noteOf('profile', profile.name) };
+  if (profile.kind === 'table') {
+    if (meta.depth === 'uchar') return { apply: 'tables' };
+    return { note: noteOf('bad-profile', `${profile.name}: tables for values of 16 bits`) };
+  }
+  const isGrey = meta.space === 'b-w' || meta.space === 'grey16';
+  if (meta.space === 'cmyk' || (profile.kind === 'grey' && !isGrey)) {
+    return { note: noteOf('bad-profile', `${profile.name}: not one for ${meta.space}`) };
+  }
+  return { apply: 'curves' };
+}
+
+async function readBitmap(file: MediaFile, maxPixels: number): Promise<Still> {
+  const { rgba, width, height, bits } = await readBmp(file, maxPixels);
+  return blended(rgba, width, height, `BMP of ${bits} bits`);
+}
+
+/** RGBA on white, with what is said of it. */
+function blended(rgba: Uint8Array, width: number, height: number, colour: string): Still {
+  const { frame, transparent } = blendOnWhite(rgba, width, height);
+  return {
+    frame,
+    colour: transparent ? `${colour}, alpha blended on white` : colour,
+    corrections: [],
+    notes: transparent ? [noteOf('alpha', 'blended on white')] : [],
+  };
 }
 
 /** Grey, or grey and alpha, to RGBA. */

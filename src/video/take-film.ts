@@ -4,8 +4,8 @@ import type { Film } from './film.ts';
 import { openFilm } from './film.ts';
 import { passFromStart, passSeeking } from './film-pass.ts';
 import type { FilmPass } from './film-pass.ts';
-import { unreadable } from './media-file.ts';
-import type { MediaFile } from './media-file.ts';
+import type { MediaFile, MediaNote } from '../media/index.ts';
+import { noteOf, unreadable } from '../media/index.ts';
 import { listPackets } from './packet-list.ts';
 import type { PacketList } from './packet-list.ts';
 import { Unclear } from './packets/packet-kind.ts';
@@ -67,15 +67,14 @@ export async function takeFilm(
   }
   const timing = timingOf(pass);
   const numFrames = timing.seconds.length;
-  const notes = [...pass.notes, ...timing.notes];
+  const notes: MediaNote[] = [...pass.notes, ...timing.notes];
   const what = options.pick === 'keyframe' ? 'keyframes' : 'frames';
-  if (pass.ended && numFrames !== list.numFrames) notes.push(`${list.numFrames} packets gave ${numFrames} frames`);
+  if (pass.ended && numFrames !== list.numFrames) notes.push(noteOf('frame-count', list.numFrames, numFrames));
   if (claimed !== undefined && timing.duration < 0.95 * claimed - timing.duration / numFrames) {
-    const [had, said] = [timing.duration, claimed].map((value) => value.toFixed(2));
-    notes.push(`the file claims ${said} s, its frames cover ${had} s: other streams are longer, or it is cut short`);
+    notes.push(noteOf('length', claimed.toFixed(2), timing.duration.toFixed(2)));
   }
   if (wanted.length < options.count) {
-    notes.push(`${options.count} ${what} asked for, ${wanted.length} there: each taken once`);
+    notes.push(noteOf('few-frames', options.count, wanted.length, what));
   }
   return {
     frames: wanted.map((index) => ({ index, seconds: timing.seconds[index] ?? null })),
@@ -86,6 +85,7 @@ export async function takeFilm(
     fps: numFrames / timing.duration,
     timing: timing.timing,
     colour: pass.colour,
+    corrections: [...pass.corrections],
     notes,
     rgb,
   };

@@ -1,4 +1,6 @@
 // When the frames of a clip are shown, as far as the file tells.
+import type { MediaNote } from '../media/index.ts';
+import { noteOf } from '../media/index.ts';
 
 /** Seconds of a clip's frames. */
 export interface Timing {
@@ -9,7 +11,7 @@ export interface Timing {
   /** Whether the file says so or a rate was assumed. */
   timing: 'container' | 'assumed';
   /** What a careful user should know. */
-  notes: string[];
+  notes: MediaNote[];
 }
 
 /**
@@ -45,8 +47,26 @@ export function timingOfGif(delays: readonly number[], numFrames: number, assume
     return (total - delay) / 100;
   });
   const short = delays.filter((delay) => delay < 2).length;
-  const notes = short > 0 ? [`${short} GIF delays below 0.02 s taken as 0.1 s, as browsers do`] : [];
+  const notes = short > 0 ? [noteOf('timing', `${short} GIF delays below 0.02 s taken as 0.1 s, as browsers do`)] : [];
   return { seconds, duration: total / 100, timing: 'container', notes };
+}
+
+/**
+ * Timing of an animation whose file states each frame's delay in milliseconds.
+ * @param delays - of each frame; 0 counts as 0.1 s, as browsers show it
+ * @param numFrames - frames that there are
+ * @param assumedFps - the rate to assume where the file has no delays at all
+ * @returns the timing
+ */
+export function timingOfDelays(delays: readonly number[], numFrames: number, assumedFps: number): Timing {
+  if (delays.length !== numFrames || delays.every((delay) => delay === 0)) return assumedTiming(numFrames, assumedFps);
+  let total = 0;
+  const seconds = delays.map((delay) => {
+    const start = total;
+    total += delay === 0 ? 100 : delay;
+    return start / 1000;
+  });
+  return { seconds, duration: total / 1000, timing: 'container', notes: [] };
 }
 
 function assumedTiming(numFrames: number, fps: number): Timing {
@@ -54,6 +74,6 @@ function assumedTiming(numFrames: number, fps: number): Timing {
     seconds: Array.from({ length: numFrames }, (_, i) => i / fps),
     duration: numFrames / fps,
     timing: 'assumed',
-    notes: [`no timing in the file: ${fps} frames a second assumed`],
+    notes: [noteOf('timing', `no timing in the file: ${fps} frames a second assumed`)],
   };
 }

@@ -1,4 +1,5 @@
 // What the layers above see of a clip: how its frames are to be taken, the plan of what was taken, and the model's input.
+import type { MediaNote } from '../media/index.ts';
 
 /**
  * Which frames of a video are taken; n is the number of frames that decoding it gives, k is `count`.
@@ -12,8 +13,8 @@
  */
 export type FramePick = 'middle' | 'first' | 'uniform' | 'random' | 'keyframe';
 
-/** How the frames of every clip are taken and brought to the model's size. */
-export interface FrameOptions {
+/** How the frames of every clip are taken and brought to the model's size; what is not said of pixels is as in {@link storedPixels}. */
+export interface FrameOptions extends Partial<PixelOptions> {
   /** Which frames. */
   pick: FramePick;
   /** How many frames; at least 1. A still picture is one frame. */
@@ -40,11 +41,39 @@ export interface FrameOptions {
   assumedFps?: number;
 }
 
+/** What is done to pixels that a player would not show as they are stored. */
+export interface PixelOptions {
+  /** HDR (PQ, HLG) to SDR by the curve of ITU-R BT.2390; `none`: the numbers are taken as SDR's. */
+  toneMap: 'bt2390' | 'none';
+  /** Frames of two fields by FFmpeg's filter bwdif; `none`: both fields are one picture. */
+  deinterlace: 'bwdif' | 'none';
+  /** Whether frames whose pixels are not square get the shape that they are shown in. */
+  squarePixels: boolean;
+  /** Pictures with a colour profile to sRGB by it; `ignore`: the numbers are taken as sRGB's. */
+  profile: 'srgb' | 'ignore';
+}
+
+/** Pixels as a player shows them: what recipes do where they say nothing. */
+export const shownPixels: Readonly<PixelOptions> = {
+  toneMap: 'bt2390',
+  deinterlace: 'bwdif',
+  squarePixels: true,
+  profile: 'srgb',
+};
+
+/** Pixels as they are stored: what cards and runs without these keys were made with, and what the reference does. */
+export const storedPixels: Readonly<PixelOptions> = {
+  toneMap: 'none',
+  deinterlace: 'none',
+  squarePixels: false,
+  profile: 'ignore',
+};
+
 /** A media file; a row of a manifest is one. */
 export interface ClipInput {
   /** Path of the file; never taken for an address, whatever its name. */
   path: string;
-  /** Whether the file is to be read as a video or as a still picture. */
+  /** What a table calls it. Its content decides how it is read; of an animation (GIF, APNG), `image` is the first picture. */
   kind: 'video' | 'image';
 }
 
@@ -112,10 +141,12 @@ export interface FramePlan {
   as: 'image' | 'images' | 'video';
   /** How the file's colours became RGB. */
   colour: string;
+  /** What was done to the pixels besides: tone mapping, deinterlacing, square pixels, a colour profile; mostly nothing. */
+  corrections: string[];
   /** SHA-256 (hexadecimal) of the resized 8-bit RGB pixels of all frames, one after the other. */
   sha256: string;
-  /** What a careful user should know: repeated or missing frames, assumed timing, blended transparency, … */
-  notes: string[];
+  /** What a careful user should know, such as HDR without tone mapping or assumed timing: `KIND: wording` each. */
+  notes: MediaNote[];
 }
 
 /** A picture of 8-bit RGB. */

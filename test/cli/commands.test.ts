@@ -295,7 +295,7 @@ describe('looking at things', () => {
         expect.stringContaining(stem),
       ]),
     );
-    expect(stderr).toContain('text.mp4: expected a video');
+    expect(stderr).toContain('text.mp4: expected a picture');
     expect(code).toBe(1);
     const files = await readdir(at('frames'));
     expect(files).toHaveLength(6);

@@ -289,7 +289,7 @@ test('raise PIXELS_VERSION in src/score/plan-memo.ts if pixels or plans have cha
   expect({ version: PIXELS_VERSION, golden: hash.digest('hex').slice(0, 16) }).toMatchInlineSnapshot(`
     {
       "golden": "2a7d2e8d7243f84d",
-      "version": 1,
+      "version": 2,
     }
   `);
 });

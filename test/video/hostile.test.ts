@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
+import { expectedMedia } from '../../src/media/index.ts';
 import type { DecodeLimits } from '../../src/video/index.ts';
 import { openFrameReader } from '../../src/video/index.ts';
 import { options } from './fixtures.ts';
@@ -55,7 +56,7 @@ async function refusal(
 }
 
 describe('files that are no videos', () => {
-  const video = 'expected a video (MP4, MOV, WebM, MKV, AVI, GIF, MPEG, FLV, OGG, WMV or Y4M), got';
+  const video = `expected ${expectedMedia}, got`;
   const cases: [string, string | Buffer, string][] = [
     ['empty.mp4', '', 'expected a picture or video, got an empty file'],
     ['text.mp4', 'not a video\n'.repeat(99), `${video} text`],
@@ -86,16 +87,6 @@ describe('files that are no videos', () => {
   it('sound only', async () => {
     const path = await makeSound(join(folder, 'sound.mp4'));
     expect(await refusal(path)).toContain(`${path}: ${video} a file without a video stream`);
-  });
-
-  it('a still picture named as a video', async () => {
-    const path = put(
-      'still.mp4',
-      await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
-        .jpeg()
-        .toBuffer(),
-    );
-    expect(await refusal(path)).toContain(`${path}: ${video} a JPEG file`);
   });
 
   it('a playlist that names a server: nobody calls', async () => {
@@ -235,7 +226,6 @@ describe('damaged files', () => {
     expect(await refusal(put('text.jpg', 'no picture'), 'image')).toContain('got text');
     const svg = '<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>';
     expect(await refusal(put('vector.png', svg), 'image')).toContain('got an XML or HTML file');
-    expect(await refusal(good, 'image')).toContain('expected a JPEG, PNG, WebP, GIF, TIFF or AVIF picture');
   });
 });
 

@@ -20,7 +20,7 @@ import {
   SWS_FULL_CHR_H_INT,
 } from 'node-av';
 import { describe, expect, it } from 'vitest';
-import type { MediaFile } from '../../src/video/media-file.ts';
+import type { MediaFile } from '../../src/media/index.ts';
 import type { ListedPacket, PacketList } from '../../src/video/packet-list.ts';
 import { BitReader, readMessages, splitUnits, unescapeUnit } from '../../src/video/packets/bit-reader.ts';
 import { openH264 } from '../../src/video/packets/h264.ts';

@@ -7,7 +7,7 @@ import type { AVCodecID } from 'node-av';
 import { AV_PIX_FMT_GRAY8, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUVJ420P, Packet } from 'node-av';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openFilm } from '../../src/video/film.ts';
-import { inspectFile } from '../../src/video/media-file.ts';
+import { inspectFile } from '../../src/media/index.ts';
 import { openPacketReader } from '../../src/video/packets/open.ts';
 import type { ReadOptions } from '../../src/video/picks.ts';
 import type { Taken } from '../../src/video/take-film.ts';
@@ -234,7 +234,7 @@ describe('streams that are not as they should be', () => {
       const [sought, why] = await take(path, { pick, count: pick.length, as: 'images' }, false);
       const [decoded] = await take(path, { pick, count: pick.length, as: 'images' }, true);
       expect(sought).toEqual(decoded);
-      expect([sought.numFrames, sought.notes, why]).toEqual([35, ['40 packets gave 35 frames'], '']);
+      expect([sought.numFrames, sought.notes, why]).toEqual([35, ['frame-count: 40 packets gave 35 frames'], '']);
     }
   });
 

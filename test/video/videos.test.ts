@@ -16,7 +16,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { ClipFrames, FrameOptions } from '../../src/video/index.ts';
 import { openFrameReader } from '../../src/video/index.ts';
 import { decode, openFilm } from '../../src/video/film.ts';
-import { inspectFile } from '../../src/video/media-file.ts';
+import { inspectFile } from '../../src/media/index.ts';
 import { openConverter } from '../../src/video/rgb-converter.ts';
 import { defaultLimits } from '../../src/video/types.ts';
 import { golden, options, sha256, sharedData } from './fixtures.ts';
@@ -121,7 +121,7 @@ describe('index k is the k-th frame in presentation order', () => {
     expect(headless.plan).toMatchObject({
       numFrames: 16,
       frames: [{ index: 8 }],
-      notes: ['23 packets gave 16 frames'],
+      notes: ['frame-count: 23 packets gave 16 frames'],
     });
     expect(indices(headless)).toEqual([16]);
   });
@@ -134,7 +134,7 @@ describe('picks', () => {
     expect(indices(await read(keyed, { pick: 'keyframe', count: 2 }))).toEqual([5, 15]);
     const all = await read(keyed, { pick: 'keyframe', count: 9 });
     expect(indices(all)).toEqual([0, 5, 10, 15]);
-    expect(all.plan.notes).toContain('9 keyframes asked for, 4 there: each taken once');
+    expect(all.plan.notes).toContain('few-frames: 9 keyframes asked for, 4 there: each taken once');
   });
 
   it('draws the same random frames for the same seed and content, others for others', async () => {
@@ -166,7 +166,7 @@ describe('timing', () => {
     ]);
     expect(plan).toMatchObject({ as: 'video', timing: 'container', duration: expect.closeTo(1.1) });
     expect(visions).toMatchObject([{ kind: 'video', grid: { t: 2 }, secondsPerGrid: expect.closeTo((2 * 1.1) / 3) }]);
-    expect(plan.notes).toEqual(['last frame repeated 1× to fill the last pair of frames']);
+    expect(plan.notes).toEqual(['padding: last frame repeated 1× to fill the last pair of frames']);
   });
 
   it('gives separate images where they are asked for', async () => {
@@ -184,8 +184,8 @@ describe('timing', () => {
   it.each([10, 0])('takes a clip of one frame that lasts %i hundredths as one image, and says so', async (duration) => {
     const clip = await read({ codec: 'libx264', format: 'mp4', numFrames: 1, duration }, { pick: 'uniform', count: 2 });
     expect(clip.plan).toMatchObject({ as: 'image', numFrames: 1, duration: expect.closeTo(duration > 0 ? 0.1 : 0.01) });
-    const uncut = duration > 0 ? [] : ['edit list that cuts every frame: not applied'];
-    expect(clip.plan.notes).toEqual([...uncut, '2 frames asked for, 1 there: each taken once']);
+    const uncut = duration > 0 ? [] : ['edit-list: edit list that cuts every frame: not applied'];
+    expect(clip.plan.notes).toEqual([...uncut, 'few-frames: 2 frames asked for, 1 there: each taken once']);
     expect(clip.visions.map(({ kind }) => kind)).toEqual(['image']);
   });
 
@@ -211,7 +211,7 @@ describe('timing', () => {
       { ...options, pick: 'uniform', count: 2, assumedFps: 8 },
     );
     expect(plan).toMatchObject({ timing: 'assumed', fps: 8, duration: 0.75 });
-    expect(plan.notes).toEqual(['no timing in the file: 8 frames a second assumed']);
+    expect(plan.notes).toEqual(['timing: no timing in the file: 8 frames a second assumed']);
     expect(visions[0]!.secondsPerGrid).toBe(0.75);
   });
 });
@@ -263,7 +263,7 @@ describe('colour', () => {
       fill: ([plane]) => plane!.fill(Buffer.from([10, 20, 30, 128])),
     });
     expect([...rgb[0]!.data.subarray(0, 3)]).toEqual([142, 137, 132]);
-    expect(plan.notes).toContain('transparency blended on white');
+    expect(plan.notes).toContain('alpha: transparency blended on white');
   });
 });
 

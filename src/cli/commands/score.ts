@@ -55,7 +55,8 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
       hint: 'A model alone scores with --with MODEL.',
     });
   }
-  const { count, items } = await findClips(inputs, flags);
+  const { count, notes, items } = await findClips(inputs, flags);
+  for (const note of notes) process.stderr.write(`note: ${note}\n`);
   const { finished: done, bases } = await finishedClips(flags);
   const source = flags.with ?? embeddedAdapter();
   const model = flags.with === undefined ? embeddedModel() : flags.model;

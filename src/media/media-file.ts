@@ -3,9 +3,9 @@ import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { oneLine, UserError } from '../core/index.ts';
 import type { UserErrorDetails } from '../core/index.ts';
-
-/** Still-picture formats that are decoded. */
-export type StillFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'heif';
+import type { FormatName } from './formats.ts';
+import { expectedMedia, formats } from './formats.ts';
+import { HEAD_BYTES, sniff } from './sniff.ts';
 
 /** A file that may be opened. */
 export interface MediaFile {
@@ -13,9 +13,9 @@ export interface MediaFile {
   path: string;
   /** The path as an error message shows it: one line. */
   name: string;
-  /** The still-picture format that its first bytes tell. */
-  still: StillFormat | undefined;
-  /** What its first bytes look like, for error messages. */
+  /** Its format, by its content; undefined where that is none that is known here. */
+  format: FormatName | undefined;
+  /** What its content looks like, for error messages. */
   looksLike: string;
   /** Whether its head claims more bytes than there are, which FFmpeg's readers of these containers do not tell. */
   cutShort: boolean;
@@ -54,34 +54,65 @@ export async function inspectFile(path: string, maxBytes: number): Promise<Media
   }
   if (info.size === 0) throw unreadable(path, 'a picture or video', 'an empty file');
   if (info.size > maxBytes) throw unreadable(path, `at most ${maxBytes} bytes`, `${info.size} bytes`);
-  const head = await readHead(absolute).catch((error: NodeJS.ErrnoException) => {
+  const looked = await lookInto(absolute).catch((error: NodeJS.ErrnoException) => {
     throw unreadable(path, 'a file that may be read', error.code ?? error.message, { cause: error });
   });
-  const still = stillFormat(head);
-  const cutShort = info.size < claimedBytes(head);
-  return { path: absolute, name: oneLine(path), still, looksLike: looksLike(head, still), cutShort };
+  return { path: absolute, name: oneLine(path), ...looked, cutShort: info.size < looked.claimedBytes };
 }
 
-async function readHead(path: string): Promise<Buffer> {
+type Looked = Pick<MediaFile, 'format' | 'looksLike'> & { claimedBytes: number };
+
+async function lookInto(path: string): Promise<Looked> {
   const file = await open(path, 'r');
   try {
-    const head = Buffer.alloc(512);
-    const { bytesRead } = await file.read(head, 0, head.length, 0);
-    return head.subarray(0, bytesRead);
+    const readAt = async (position: number, length: number): Promise<Buffer> => {
+      const buffer = Buffer.alloc(length);
+      const { bytesRead } = await file.read(buffer, 0, length, position);
+      return buffer.subarray(0, bytesRead);
+    };
+    const head = await readAt(0, HEAD_BYTES);
+    const format = await sniff(head, readAt);
+    return { format, looksLike: looksLike(head, format), claimedBytes: claimedBytes(head) };
   } finally {
     await file.close();
   }
 }
 
-function stillFormat(head: Buffer): StillFormat | undefined {
-  const text = head.toString('latin1');
-  if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
-  if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
-  if (text.startsWith('RIFF') && text.startsWith('WEBP', 8)) return 'webp';
-  if (/^GIF8[79]a/.test(text)) return 'gif';
-  if (/^(?:II[*+]\0|MM\0[*+])/.test(text)) return 'tiff';
-  if (/^....ftyp(?:avif|avis|heic|heix|hevc|mif1|msf1)/s.test(text)) return 'heif';
-  return undefined;
+/**
+ * What a file is by its content.
+ * @param path - the file
+ * @returns undefined where it is no picture or video that is known here, or cannot be read
+ */
+export async function kindOfFile(path: string): Promise<'video' | 'image' | undefined> {
+  try {
+    if (!(await stat(path)).isFile()) return undefined; // a pipe would be waited for
+    const { format } = await lookInto(path);
+    if (format === undefined) return undefined;
+    return formats[format].kind === 'picture' ? 'image' : 'video';
+  } catch {
+    return undefined; // whoever reads it says why
+  }
+}
+
+/**
+ * How a file is to be read. Its content decides; what a table calls it decides for animations only.
+ * @param file - the file
+ * @param kind - what a table calls it
+ * @returns as a picture or as a film; what is not known here is left to the reader of films, which knows more containers
+ * @throws UserError `unreadable-media` for a format that is refused
+ */
+export function readingOf(file: MediaFile, kind: 'video' | 'image'): 'still' | 'film' {
+  if (file.format === undefined) return 'film';
+  const { reading, hint } = formats[file.format];
+  switch (reading) {
+    case 'still':
+    case 'film':
+      return reading;
+    case 'animation':
+      return kind === 'image' ? 'still' : 'film';
+    case 'refused':
+      throw unreadable(file.path, expectedMedia, file.looksLike, hint === undefined ? {} : { hint });
+  }
 }
 
 /** The end of the file as a Matroska or WebM file's outermost elements claim it; 0 where nothing does. */
@@ -101,16 +132,13 @@ function claimedBytes(head: Buffer): number {
   return Number.isNaN(value) ? 0 : end + value;
 }
 
-function looksLike(head: Buffer, still: StillFormat | undefined): string {
+function looksLike(head: Buffer, format: FormatName | undefined): string {
+  if (format !== undefined) return formats[format].called;
   const text = head.toString('latin1');
-  if (still !== undefined) return `a ${still.toUpperCase()} file`;
   if (text.includes('#EXTM3U')) return 'an HLS playlist';
   if (/^\s*ffconcat/.test(text)) return 'a list of files for FFmpeg';
   if (/^\s*<\?xml|^\s*<(?:svg|html|!doctype|MPD)/i.test(text)) return 'an XML or HTML file';
-  if (/^(?:ID3|fLaC|RIFF....WAVE|\xff[\xf2\xf3\xfb])/s.test(text)) return 'an audio file';
-  if (/^\0...(?:ftyp|moov|mdat|wide|free|skip)/s.test(text)) return 'an MP4 or MOV file';
-  if (text.startsWith('YUV4MPEG2')) return 'a Y4M file';
-  if (text.startsWith('\x1a\x45\xdf\xa3')) return 'a Matroska or WebM file';
+  if (/^(?:ID3|fLaC|OggS|....ftypM4|RIFF....WAVE|\xff[\xf2\xf3\xfb])/s.test(text)) return 'an audio file';
   // A control character other than tab, line feed and carriage return tells binary data from text.
   return /^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(text) ? 'text' : 'data of another kind';
 }
