@@ -80,7 +80,7 @@ const parts: [string, RegExp][] = [
   ['starting ONNX Runtime', /^initOrt /],
   ['opening sessions (tower, text)', /^OnnxruntimeSessionHandler /],
   ['running sessions', /onnxruntime-node.*backend\.js/],
-  ['rendering the chat template in a process of its own', /^renderApart /],
+  ['rendering the chat template in a process of its own', /^runApart /],
   ['writing graphs as ONNX', /graph\/onnx\.js/],
   ['building graphs', /(graph|qwen2-5-vl)\/\w+\.js|^modelGraph /],
   ['opening the model (config, headers, tokenizer)', /^(openModel|loadQuestioner|readModelConfig|loadTokenizer) /],

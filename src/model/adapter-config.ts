@@ -1,8 +1,8 @@
 // adapter_config.json as PEFT 0.21 writes it: which modules it trains, and which of its settings can be served.
 import { join } from 'node:path';
-import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
-import { UserError, show } from '../core/index.ts';
+import type { ApartLimits } from '../core/index.ts';
+import { UserError, runApart, show } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
 import { parseHubName } from './hub/index.ts';
 import type { LoraOptions, LoraTarget } from './lora.ts';
@@ -19,7 +19,7 @@ export interface AdapterConfig {
    * Which of some modules `target_modules` and `exclude_modules` choose, as PEFT reads them.
    * @param names - what the modules are called in one version of transformers
    * @returns whether each is chosen, in their order
-   * @throws UserError `not-supported` for a pattern that JavaScript has not, or that takes longer than a second
+   * @throws UserError `not-supported` for a pattern that JavaScript has not, or that takes more than a second of processor time
    */
   chosen(names: readonly string[]): boolean[];
 }
@@ -117,6 +117,23 @@ function baseModelOf(name: string | null | undefined, revision: string | null | 
   return revision && revision !== 'main' && parseHubName(pinned) !== null ? pinned : (name ?? null);
 }
 
+/** Somebody else's pattern may backtrack without end: a process of its own can be stopped, by the processor time it takes. */
+const child = `({ source, names }) => {
+  const pattern = new RegExp(source, 'u');
+  return names.map((name) => pattern.test(name));
+}`;
+const childLimits: ApartLimits = { cpuMs: 1000, memoryMb: 64, maxReply: 1_000_000 };
+
+/**
+ * Whether a pattern cannot backtrack for long, as ours and most others: no group is repeated, and at most two parts are, so that the
+ * work is at most the square of a name.
+ */
+function isPlain(pattern: string): boolean {
+  const bare = pattern.replaceAll(/\\./gsu, 'x').replaceAll(/\[[^\]]*\]/gu, 'x');
+  const repeated = bare.match(/[*+]|\{\d/gu) ?? [];
+  return pattern.length <= 10_000 && repeated.length <= 2 && !/\)[*+?{]/u.test(bare) && !/\(\?</u.test(bare);
+}
+
 /** PEFT's rule: a text is a pattern for the whole name; a list has whole names or their endings behind a dot. */
 function matcher(wanted: string | string[], names: readonly string[], where: string): (name: string) => boolean {
   if (typeof wanted !== 'string') {
@@ -129,12 +146,10 @@ function matcher(wanted: string | string[], names: readonly string[], where: str
   }
   let matching: boolean[];
   try {
-    // The pattern is somebody else's: only a context of its own can be stopped when it backtracks without end.
-    const code =
-      'const regex = new RegExp(`^(?:${pattern})$`, "u"); JSON.stringify(names.map((name) => regex.test(name)))';
-    matching = JSON.parse(
-      runInNewContext(code, { pattern: wanted, names: [...names] }, { timeout: 1000 }) as string,
-    ) as boolean[];
+    const pattern = new RegExp(`^(?:${wanted})$`, 'u');
+    matching = isPlain(wanted)
+      ? names.map((name) => pattern.test(name))
+      : (runApart(child, { source: pattern.source, names }, childLimits) as boolean[]);
   } catch (cause) {
     // The message of a wrong pattern repeats it, whatever its length.
     const got = `${show(wanted)} (${show((cause as Error).message.split(': ').at(-1))})`;

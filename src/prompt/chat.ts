@@ -1,9 +1,10 @@
 // The model's chat template: the question wrapped as one user turn, with the question itself kept apart as a literal.
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
-import { show, UserError } from '../core/index.ts';
+import { runApart, show, UserError } from '../core/index.ts';
 import { readJson, readText } from '../files/index.ts';
-import { renderApart, withTimeLimit } from './confine.ts';
+import { isKnownTemplate, sha256 } from './known.ts';
 import type { VisionKind } from './templates.ts';
 import type { TextSegment } from './tokenizer.ts';
 
@@ -51,13 +52,63 @@ export async function loadChatTemplate(folder: string): Promise<ChatTemplate> {
   });
 }
 
+/** Most memory of a template's values, in MB, and most processor time, in milliseconds. */
+const MAX_MEMORY = 64;
+const MAX_CPU = 3000;
+
+/** Runs in a process of its own, which is all that can be stopped when its memory grows: `range(10**9)` is a list in one call. */
+const child = `({ jinja, source, given }) => {
+  const { Template } = require(jinja);
+  const template = new Template(source);
+  return given.map(({ values, maxLength }) => {
+    try {
+      const text = template.render(values);
+      return text.length > maxLength ? { problem: 'more than ' + maxLength + ' characters of text' } : { text };
+    } catch (error) {
+      return { problem: String(error?.message).slice(0, 500) };
+    }
+  });
+}`;
+
+/** A template with what it is filled with. */
+interface Filled {
+  values: Record<string, unknown>;
+  maxLength: number;
+}
+type Rendered = { text: string; problem?: undefined } | { text?: undefined; problem: string };
+
+/** Texts of unknown templates, rendered before in this process. */
+const renderedApart = new Map<string, Rendered[]>();
+
+/** Renders a template several times: here where it is known to end, else in a process of its own. */
+function renderAll(source: string, given: readonly Filled[]): Rendered[] {
+  if (isKnownTemplate(source)) {
+    const template = new Template(source);
+    return given.map(({ values }) => ({ text: template.render(values) }));
+  }
+  const key = sha256(JSON.stringify([source, given]));
+  let rendered = renderedApart.get(key);
+  if (rendered === undefined) {
+    const jinja = createRequire(import.meta.url).resolve('@huggingface/jinja');
+    const maxReply = given.reduce((total, { maxLength }) => total + 2 * maxLength + 1000, 0);
+    const limits = { cpuMs: MAX_CPU, memoryMb: MAX_MEMORY, maxReply };
+    rendered = runApart(child, { jinja, source, given }, limits) as Rendered[];
+    renderedApart.set(key, rendered);
+  }
+  return rendered;
+}
+
+/** What goes in with nearly every question: nothing (for the answers' tokens alone), a picture, a video. */
+const usual: readonly (readonly VisionKind[])[] = [[], ['image'], ['video']];
+
 /**
- * Makes a chat template from its Jinja source.
+ * Makes a chat template from its Jinja source. It is rendered for a picture and a video at once; for other lists of images and videos
+ * when they are first asked for, each once.
  * @param source - Jinja
  * @param where - its name in messages
  * @param config - the parsed `tokenizer_config.json`, for `bos_token` and its like
- * @returns the template; each different list of images and videos is rendered once, in a process of its own, within 1 s and 64 MB
- * @throws UserError `bad-checkpoint` when it is too long or cannot be parsed
+ * @returns the template. One that is not known is rendered in a process of its own, within 3 s of processor time and 64 MB
+ * @throws UserError `bad-checkpoint` when it is too long or cannot be parsed, or takes more than that
  */
 export function createChatTemplate(
   source: string,
@@ -70,27 +121,37 @@ export function createChatTemplate(
   };
   if (source.length > MAX_SOURCE) fail(new Error(`${source.length} characters, more than ${MAX_SOURCE}`));
   if (source.includes(sentinel)) fail(new Error('one that holds the mark of the question'));
-  try {
-    withTimeLimit(1000, () => new Template(source));
-  } catch (cause) {
-    return fail(cause);
-  }
-  const rendered = new Map<string, [before: string, after: string]>();
-  const around = (visions: readonly VisionKind[], framesLast: boolean): [before: string, after: string] => {
+  const tokens = specialTokens(config);
+  const fill = (visions: readonly VisionKind[], framesLast: boolean): Filled => {
     const frames = visions.map((type) => ({ type }));
     const text = { type: 'text', text: sentinel };
-    const content = framesLast ? [text, ...frames] : [...frames, text];
-    const messages = [{ role: 'user', content }];
+    const messages = [{ role: 'user', content: framesLast ? [text, ...frames] : [...frames, text] }];
     // What transformers passes; null is its None, which templates tell from undefined.
     const given = { messages, tools: null, documents: null, add_generation_prompt: true };
-    let parts: string[];
+    return { values: { ...tokens, ...given }, maxLength: MAX_CHAT + 200 * visions.length };
+  };
+  const rendered = new Map<string, Rendered>();
+  const keyOf = (visions: readonly VisionKind[], framesLast: boolean): string => `${framesLast} ${visions.join()}`;
+  const render = (lists: readonly (readonly VisionKind[])[], orders: readonly boolean[]): void => {
+    const wanted = orders.flatMap((framesLast) => lists.map((visions) => ({ visions, framesLast })));
     try {
-      parts = renderApart(source, { ...specialTokens(config), ...given }, MAX_CHAT + 200 * visions.length).split(
-        sentinel,
+      const texts = renderAll(
+        source,
+        wanted.map(({ visions, framesLast }) => fill(visions, framesLast)),
       );
+      wanted.forEach(({ visions, framesLast }, i) => rendered.set(keyOf(visions, framesLast), texts[i]!));
     } catch (cause) {
-      return fail(cause);
+      fail(cause);
     }
+  };
+  render(usual, [false, true]);
+
+  const around = (visions: readonly VisionKind[], framesLast: boolean): [before: string, after: string] => {
+    const key = keyOf(visions, framesLast);
+    if (!rendered.has(key)) render([visions], [framesLast]);
+    const { text, problem } = rendered.get(key)!;
+    if (problem !== undefined) return fail(new Error(problem));
+    const parts = text.split(sentinel);
     const [before, after] = parts;
     if (before !== undefined && after !== undefined && parts.length === 2) return [before, after];
     const got = `${parts.length - 1} times`;
@@ -98,9 +159,7 @@ export function createChatTemplate(
   };
   return {
     render: (question, visions, framesLast = false) => {
-      const key = `${framesLast} ${visions.join()}`;
-      if (!rendered.has(key)) rendered.set(key, around(visions, framesLast));
-      const [before, after] = rendered.get(key)!;
+      const [before, after] = around(visions, framesLast);
       return [
         { text: before, literal: false },
         { text: question, literal: true },

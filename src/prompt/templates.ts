@@ -1,6 +1,6 @@
 // The question put to the model about a clip: built-in templates and the user's own.
-import { readFile } from 'node:fs/promises';
 import { nearest, show, UserError } from '../core/index.ts';
+import { readText } from '../files/index.ts';
 import type { AnswerCodec } from './answer.ts';
 
 /** How the frames go in: one as an `image`, two or more as a `video` (or as several images). */
@@ -183,11 +183,9 @@ export function parseTemplate(source: string, name: string): PromptTemplate {
  * @throws UserError `bad-recipe` when the file cannot be read or is no template
  */
 export async function loadTemplate(path: string): Promise<PromptTemplate> {
-  let source: string;
-  try {
-    source = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new UserError('bad-recipe', `template: expected a readable text file, got ${show(path)}`, { cause });
+  const source = await readText(path, 'bad-recipe', 4 * MAX_TEMPLATE + 1000);
+  if (source === undefined) {
+    throw new UserError('bad-recipe', `template: expected a readable text file, got ${show(path)}`);
   }
   return parseTemplate(source, path);
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { invariant, show, UserError } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
-import { withTimeLimit } from './confine.ts';
 import { normalizeAsReference } from './normalize.ts';
+import { requireSoundPatterns } from './pattern-check.ts';
 import { checkTokenizerFile, tokenizerLimits } from './tokenizer-file.ts';
 
 /** A stretch of text to tokenize. */
@@ -70,8 +70,8 @@ interface LibraryTokenizer {
  * Loads the tokenizer of a model folder.
  * @param folder - a folder with `tokenizer.json`
  * @returns the tokenizer
- * @throws UserError `bad-checkpoint` when the file is missing or damaged, or has more than 500,000 tokens or merges, 10,000 added
- *   tokens or 32 MB; `not-supported` when it is no byte-level BPE
+ * @throws UserError `bad-checkpoint` when the file is missing or damaged, has more than 500,000 tokens or merges, 10,000 added
+ *   tokens or 32 MB, or a pattern that backtracks without end; `not-supported` when it is no byte-level BPE
  */
 export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   const path = join(folder, 'tokenizer.json');
@@ -96,7 +96,7 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
   };
   let tokenizer: LibraryTokenizer;
   try {
-    tokenizer = withTimeLimit(5000, () => new Tokenizer(file, {}) as LibraryTokenizer);
+    tokenizer = new Tokenizer(file, {}) as LibraryTokenizer; // work that the file's limits bound
   } catch (cause) {
     return fail('a tokenizer', cause);
   }
@@ -104,6 +104,7 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
   if (model === null || preTokenizer === null) {
     throw new UserError('not-supported', `${where}: expected a model and a pre-tokenizer, got none`);
   }
+  requireSoundPatterns(file, where);
   // Longest first: the tokenizer's own rule is leftmost-longest.
   const contents = added.map((token) => token.content).sort((a, b) => b.length - a.length);
   const pattern = new RegExp(contents.map(escapeRegExp).join('|') || '(?!)', 'gu');
@@ -111,18 +112,10 @@ export function createTokenizer(json: unknown, where = 'tokenizer.json'): TextTo
   // Tokens such as <tool_call> are added but not special: in the reference, split_special_tokens leaves them tokens.
   const special = new Set(added.filter((token) => token.special !== false).map((token) => token.content));
 
-  // The pattern is somebody else's and may take for ever; Qwen's splits a million characters in a second.
-  const split = (text: string): string[] => {
-    try {
-      return withTimeLimit(1000 + text.length / 100, () => preTokenizer.pre_tokenize(text));
-    } catch (cause) {
-      return fail(`a pattern that splits ${text.length} characters`, cause);
-    }
-  };
   const encodeText = (text: string): number[] => {
     const normalized = normalizer === null ? text : normalizeAsReference(text, (part) => normalizer.normalize(part));
     if (normalized === '') return [];
-    return model.encode(split(normalized)).map((token) => {
+    return model.encode(preTokenizer.pre_tokenize(normalized)).map((token) => {
       const id = model.tokens_to_ids.get(token);
       invariant(id !== undefined && !addedIds.has(token), `ordinary text was tokenized to the added token ${token}`);
       return id;

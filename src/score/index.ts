@@ -3,6 +3,7 @@
  * @module score
  */
 export * from './answer-graph.ts';
+export * from './ask.ts';
 export * from './batches.ts';
 export * from './card.ts';
 export * from './clip-cache.ts';

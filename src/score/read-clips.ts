@@ -1,9 +1,9 @@
 // A stream of clips through one or more models: each clip is looked at once for all that look alike, and asked about by each.
 import { UserError } from '../core/index.ts';
 import type { FramePlan } from '../video/index.ts';
-import type { EncodedClip } from './clip-encoder.ts';
+import { ofClip } from './ask.ts';
 import { withClipFile } from './clip-data.ts';
-import { ofClip } from './clip-encoder.ts';
+import type { EncodedClip } from './clip-encoder.ts';
 import type { Clip, ClipViewer, ViewedClip } from './clip-viewer.ts';
 import type { Member } from './member.ts';
 import { DEFAULT_BATCH } from './read-group.ts';

@@ -10,9 +10,17 @@ import type {
   PromptTemplate,
   TextTokenizer,
 } from '../prompt/index.ts';
-import { createAnswerCodec, loadChatTemplate, loadTokenizer, parseTemplate, resolveTemplate } from '../prompt/index.ts';
+import {
+  buildAnswerTrie,
+  createAnswerCodec,
+  loadChatTemplate,
+  loadTokenizer,
+  parseTemplate,
+  resolveTemplate,
+} from '../prompt/index.ts';
 import type { FrameOptions, FramePick } from '../video/index.ts';
 import { UserError } from '../core/index.ts';
+import { askAbout, smallestPicture } from './ask.ts';
 import type { ClipLimits } from './clip-limits.ts';
 import { MAX_TEXT_TOKENS } from './clip-limits.ts';
 
@@ -80,15 +88,19 @@ export interface Questioner {
   maxTextTokens: number;
 }
 
+/** What is needed of a model to ask it. */
+type QuestionedModel = Pick<Checkpoint, 'folder' | 'text' | 'tokens' | 'vision'>;
+
 /**
  * Loads what turns a clip's row into a question.
  * @param checkpoint - the model
  * @param settings - template and answer code
  * @param limits - how long a clip's text may be
- * @throws UserError `bad-checkpoint` without tokenizer, chat template or `<|im_end|>`, or for ids that the model has no rows for; `bad-recipe` for an unknown template
+ * @throws UserError `bad-checkpoint` without tokenizer, chat template or `<|im_end|>`, or for ids that the model has no rows for; `bad-recipe` for an unknown template or one that is too long; `not-supported` for
+ *   answers that its tokenizer does not keep apart
  */
 export async function loadQuestioner(
-  checkpoint: Pick<Checkpoint, 'folder' | 'text'>,
+  checkpoint: QuestionedModel,
   settings: Pick<ScorerSettings, 'prompt' | 'answer'>,
   { maxTextTokens = MAX_TEXT_TOKENS }: Pick<ClipLimits, 'maxTextTokens'> = {},
 ): Promise<Questioner> {
@@ -107,7 +119,7 @@ export async function loadQuestioner(
   if (endTokenId === undefined) {
     throw new UserError('bad-checkpoint', `${checkpoint.folder}: expected the token <|im_end|>, got none`);
   }
-  return {
+  const questioner: Questioner = {
     tokenizer,
     chat: await loadChatTemplate(checkpoint.folder),
     template: source === null ? await resolveTemplate(template) : parseTemplate(source, template),
@@ -115,6 +127,27 @@ export async function loadQuestioner(
     endTokenId,
     maxTextTokens,
   };
+  requireSoundQuestion(checkpoint, questioner);
+  return questioner;
+}
+
+/**
+ * Asks about a picture once, before there are clips: a broken chat template, a question that is too long and answers that cannot be
+ * told apart are mistakes of the model or template, and not of each clip.
+ */
+function requireSoundQuestion(checkpoint: QuestionedModel, questioner: Questioner): void {
+  const { tail } = (() => {
+    try {
+      return askAbout(smallestPicture(checkpoint), checkpoint, questioner, 'a');
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'bad-input') throw error;
+      const { hint } = error;
+      const details = { cause: error, ...(hint === undefined ? {} : { hint }) };
+      throw new UserError('bad-recipe', `template ${questioner.template.name}: ${error.message}`, details);
+    }
+  })();
+  const legal = questioner.codec.legalAnswers();
+  if (legal !== null) buildAnswerTrie(questioner.tokenizer, tail, legal);
 }
 
 /**

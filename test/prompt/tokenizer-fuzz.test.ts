@@ -1,8 +1,8 @@
-// Tokenizers and chat templates that were spoilt or mean harm: used, or refused by name and reason, within a second and 300 MB.
+// Tokenizers and chat templates that were spoilt or mean harm: used, or refused by name and reason, within bounds of work and memory.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createChatTemplate, createTokenizer, loadChatTemplate, loadTokenizer } from '../../src/prompt/index.ts';
 import type { TextTokenizer } from '../../src/prompt/index.ts';
 import {
@@ -139,14 +139,31 @@ describe('tokenizer.json', () => {
     expect((error as Error).message).toContain(message);
   });
 
-  it('with a pattern that never ends is refused when it is used', () => {
-    const tokenizer = createTokenizer(split({ Regex: '(a+)+$' }), 'here/tokenizer.json');
-    const start = performance.now();
-    expect(() => tokenizer.encode(`${'a'.repeat(60)}!`, { special: false })).toThrow(
-      'here/tokenizer.json: expected a pattern that splits 61 characters, got "more than 2 s of work"',
-    );
-    expect(performance.now() - start).toBeLessThan(3000);
-  });
+  it.each(['(a+)+$', String.raw`(\w|\w\w)+;`, String.raw`( +)+\n`])(
+    'with the pattern %s, which backtracks without end, is refused when it is loaded',
+    (pattern) => {
+      const error = caught(() => createTokenizer(split({ Regex: pattern }), 'here/tokenizer.json'));
+      expectRefusal(error, 'here/tokenizer.json: expected a pattern that splits any text, got ');
+      expect((error as Error).message).toContain('(more than 3 s of work)');
+    },
+    60_000,
+  );
+
+  it('with a sound pattern that is not known is taken, and splits long texts without a look at the clock', () => {
+    const tokenizer = createTokenizer(split({ Regex: String.raw`[\p{L}\p{M}]+|\p{N}|\s+|[^\s\p{L}\p{M}\p{N}]+` }));
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      throw new Error('the clock was asked');
+    });
+    const date = vi.spyOn(Date, 'now').mockImplementation(() => {
+      throw new Error('the clock was asked');
+    });
+    try {
+      expect(tokenizer.encode('a b '.repeat(50_000), { special: false })).toHaveLength(200_000);
+    } finally {
+      clock.mockRestore();
+      date.mockRestore();
+    }
+  }, 60_000);
 
   const many = (count: number, of: (i: number) => string): string[] => Array.from({ length: count }, (_, i) => of(i));
   /** The file's text with more in front of what one of its lists or records holds. */
@@ -212,15 +229,13 @@ describe('tokenizer.json', () => {
 });
 
 describe('chat templates', () => {
-  const render = (source: string): (() => unknown) => {
-    const chat = createChatTemplate(source, 'here/chat_template.jinja');
-    return () => chat.render('q', ['image']);
-  };
+  const render = (source: string) => (): unknown =>
+    createChatTemplate(source, 'here/chat_template.jinja').render('q', ['image']);
   const question = '{{ messages[0].content[1].text }}';
 
   it.each([
-    ['a loop without end', '{% for i in range(10**9) %}{% endfor %}', /memory|timed out/],
-    ['a loop of loops', `${'{% for i in range(9999) %}'.repeat(4)}${'{% endfor %}'.repeat(4)}`, /timed out/],
+    ['a loop without end', '{% for i in range(10**9) %}{% endfor %}', /memory|of work/],
+    ['a loop of loops', `${'{% for i in range(9999) %}'.repeat(4)}${'{% endfor %}'.repeat(4)}`, /of work/],
     [
       'a text that doubles',
       '{% set n = namespace(x="ab") %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}',
@@ -229,11 +244,11 @@ describe('chat templates', () => {
     [
       'lists of lists',
       '{% set n = namespace(x=[1]) %}{% for i in range(99) %}{% set n.x = [n.x,n.x,n.x] %}{% endfor %}{{ n.x }}',
-      /length|memory|timed/,
+      /length|memory|of work/,
     ],
     ['a list that holds itself', '{% set n = namespace() %}{% set n.x = n %}{{ n.x|tojson }}', /stack|JSON/],
-    ['a macro that calls itself', '{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}', /not a function/],
-    ['wide lines', '{{ "a\nb"|indent(400000000)|upper }}', /memory|length|characters|timed out/],
+    ['a macro that calls itself', '{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}', /not a function|of work/],
+    ['wide lines', '{{ "a\nb"|indent(400000000)|upper }}', /memory|length|characters|of work/],
     ['a long text', `${question}{% for i in range(20000) %}x{% endfor %}`, /more than 10200 characters/],
     [
       'too long a text for a pipe',
@@ -243,13 +258,15 @@ describe('chat templates', () => {
     ['a way to the machine', '{{ messages.constructor.constructor("return process")().exit() }}', /not a function/],
     ['a way by the prototype', '{{ "".__proto__.constructor("x") }}', /not a function/],
     ['an error in lines', '{{ raise_exception("a\n\nb") }}', /a\\n\\nb/],
-  ])('with %s are refused', (_, source, message) => {
-    const start = performance.now();
-    const error = caught(render(source));
-    expect(performance.now() - start).toBeLessThan(3000);
-    expectRefusal(error, 'here/chat_template.jinja: ');
-    expect((error as Error).message).toMatch(message);
-  });
+  ])(
+    'with %s are refused',
+    (_, source, message) => {
+      const error = caught(render(source));
+      expectRefusal(error, 'here/chat_template.jinja: ');
+      expect((error as Error).message).toMatch(message);
+    },
+    60_000,
+  );
 
   it('that have no way to the machine by names in brackets give nothing', () => {
     const names = ['constructor', '__proto__', 'prototype', '__class__', 'toString'];
@@ -263,7 +280,7 @@ describe('chat templates', () => {
 
   it.each([
     ['too long', 'x'.repeat(100_001), '100001 characters, more than 100000'],
-    ['of spaces', ' '.repeat(100_000), 'more than 1 s of work'],
+    ['of spaces', ' '.repeat(100_000), 'more than 3 s of work'],
     ['of brackets', `{{ ${'('.repeat(90_000)}`, 'stack'],
     ['with the mark of the question', '\u{F8F0}\u{F8F1}question\u{F8F2}', 'the mark of the question'],
   ])('that are %s are refused at once', (_, source, message) => {
@@ -277,14 +294,15 @@ describe('chat templates', () => {
       fc.asyncProperty(byteChanges, async (changes) => {
         const source = changedBytes(bytes, changes).toString();
         const chat = await readOrRefuse(() => createChatTemplate(source, 'here'), 'here');
-        if (chat === null || rendered++ >= 12) return;
+        if (chat === null) return;
+        rendered++;
         const segments = await readOrRefuse(() => chat.value.render('q', ['image']), 'here');
         expect(segments?.value.length ?? 3).toBe(3);
       }),
-      { numRuns: 300, seed: SEED },
+      { numRuns: 40, seed: SEED }, // each in a process of its own
     );
-    expect(rendered).toBeGreaterThan(12);
-  });
+    expect(rendered).toBeGreaterThan(2);
+  }, 120_000);
 
   it.each(['tokenizer_config.json', 'chat_template.json'])(
     'in %s with parts changed: loaded or refused',
