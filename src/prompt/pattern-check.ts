@@ -66,7 +66,7 @@ export function requireSoundPatterns(file: TokenizerFile, where: string): void {
 }
 
 function tryOut(file: TokenizerFile, patterns: readonly string[]): string | null {
-  const own = new Set([...patterns.join('')].filter((character) => !/[\\^$.*+?()[\]{}|]/u.test(character)));
+  const own = new Set(Array.from(patterns.join('')).filter((character) => !/[\\^$.*+?()[\]{}|]/u.test(character)));
   const characters = [...new Set([...usual, ...own])].slice(0, 40);
   const { vocab } = file.model;
   const bytes = Object.fromEntries(Object.entries(vocab).filter(([token]) => token.length === 1));
