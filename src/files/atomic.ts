@@ -56,16 +56,21 @@ export async function writeFileAtomic(
 
 /**
  * Makes a folder under a temporary name next to its place, forces it to disk and renames it: it is there whole or not at all.
- * @param path - the folder, which must not be there yet or be empty; missing parents are made
+ * @param path - the folder, which must not be there yet or be empty
  * @param fill - writes the content into the temporary folder
+ * @param options - `parents`: whether missing folders above it are made; default true
  * @throws UserError `bad-input` when the folder is there and not empty, or cannot be written; what `fill` throws, with nothing left
  *   behind
  */
-export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+export async function writeFolderAtomic(
+  path: string,
+  fill: (folder: string) => Promise<void>,
+  { parents = true }: { parents?: boolean } = {},
+): Promise<void> {
   const parent = dirname(resolve(path));
   const temporary = temporaryFor(path);
   try {
-    await mkdir(parent, { recursive: true });
+    if (parents) await mkdir(parent, { recursive: true });
     await requireFree(path);
     await mkdir(temporary);
   } catch (error) {
@@ -136,6 +141,13 @@ async function requireFree(path: string): Promise<void> {
     hint: 'Remove it or choose another name; nothing is overwritten.',
   });
 }
+
+/**
+ * Whether a name is one of those that are half-written, or were left so by a killed process.
+ * @param name - without its folder
+ * @internal
+ */
+export const isLeftover = (name: string): boolean => temporaryName.test(name);
 
 /**
  * Removes what killed processes left half-written in a folder. Temporary files of processes that are running on this machine stay.

@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { z } from 'zod';
 import { UserError, oneLine, show } from '../core/index.ts';
 import { temporaryFor } from './atomic.ts';
 import { isCode } from './codes.ts';
 import { writeNewFile } from './output.ts';
 import type { ProcessIdentity, Running } from './process.ts';
-import { isStillRunning, thisProcess } from './process.ts';
+import { isSame, isStillRunning, thisProcess } from './process.ts';
 
 /** A lock that is held. */
 export interface Lock extends AsyncDisposable {
@@ -31,10 +32,14 @@ const schema = z.object({
   namespace: z.string().nullable(),
   pid: z.int().positive(),
   started: z.string().nullable(),
+  thread: z.int(),
   token: z.string(),
 });
 
 type Content = z.infer<typeof schema>;
+
+/** Tokens of the locks that this thread holds, also those of another copy of this module. */
+const heldHere = ((globalThis as Record<symbol, unknown>)[Symbol.for('iovqa.locks')] ??= new Set()) as Set<string>;
 
 /**
  * The lock of a file, or of a folder that becomes whole at the end: beside it.
@@ -59,7 +64,8 @@ const MAX_DEPTH = 4;
 
 async function take(path: string, what: string, depth: number): Promise<Lock> {
   const self = await thisProcess();
-  const content: Content = { format: 1, ...self, token: randomBytes(8).toString('hex') };
+  const token = randomBytes(8).toString('hex');
+  const content: Content = { format: 1, ...self, thread: threadId, token };
   const text = `${JSON.stringify(content)}\n`;
   const temporary = temporaryFor(path);
   try {
@@ -69,8 +75,10 @@ async function take(path: string, what: string, depth: number): Promise<Lock> {
   } finally {
     await rm(temporary, { force: true });
   }
+  heldHere.add(token);
   const isOurs = async (): Promise<boolean> => (await contentOf(path)) === text;
   const release = async (): Promise<void> => {
+    heldHere.delete(token);
     if (await isOurs()) await rm(path, { force: true });
   };
   return {
@@ -119,7 +127,8 @@ async function takeOver(
   if (text === null) return false;
   const holder = parse(text);
   if (holder === null || depth === MAX_DEPTH) throw unreadable(path, what, text);
-  const running = await isStillRunning(holder, self);
+  const isGivenBack = isSame(holder, self) && holder.thread === threadId && !heldHere.has(holder.token);
+  const running = isGivenBack ? 'gone' : await isStillRunning(holder, self);
   if (running !== 'gone') throw held(path, what, holder, running);
   await using _ = await take(`${path}.takeover`, what, depth + 1);
   if ((await contentOf(path)) !== text) return false;

@@ -34,6 +34,16 @@ export async function thisProcess(): Promise<ProcessIdentity> {
   };
 }
 
+/**
+ * Whether two are one process, as far as the system tells.
+ * @param a - a process
+ * @param b - another
+ */
+export function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {
+  const keys = ['host', 'machine', 'boot', 'namespace', 'pid', 'started'] as const;
+  return keys.every((key) => a[key] === b[key]);
+}
+
 /** Whether a process runs: `elsewhere` where this machine cannot know. */
 export type Running = 'running' | 'gone' | 'elsewhere';
 

@@ -1,11 +1,13 @@
 // The folder of a run: begun once, gone on with by the same recipe only.
-import { mkdir, readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { UserError, show } from '../core/index.ts';
-import { removeLeftovers, writeFileAtomic } from '../files/index.ts';
+import type { Lock } from '../files/index.ts';
+import { acquireLock, asWriteError, isCode, isLeftover, removeLeftovers, writeFileAtomic } from '../files/index.ts';
 import { pinnedName } from '../model/index.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
-import { formatRecipe, resolveRecipe } from './recipe/index.ts';
+import { formatRecipe, isSavedRecipe, resolveRecipe } from './recipe/index.ts';
+import { checkpointSteps } from './state.ts';
 
 /** Sections that may differ when a run goes on: they change where and how fast, not what. */
 const free = new Set(['out', 'run']);
@@ -22,43 +24,122 @@ export async function pinModel(resolved: ResolvedRecipe): Promise<ResolvedRecipe
   return { recipe: { ...recipe, model }, provenance: new Map(provenance).set('model', where) };
 }
 
+/** A run's folder, which this process alone writes to until it is given back. */
+export interface RunFolder extends AsyncDisposable {
+  /** Makes the folder, where it is missing, and puts the recipe into it. Everything that can be wrong has been checked by then. */
+  begin: () => Promise<void>;
+  /** What a user should know of it; empty for nothing. */
+  readonly note: string;
+  /**
+   * Checks that the folder is where it was, and still this process's.
+   * @throws UserError `bad-input` when it was moved, deleted or taken over
+   */
+  requireInPlace: () => Promise<void>;
+}
+
 /**
- * Makes a run's folder, or checks that the one there is of the same recipe.
+ * Looks at a run's folder: a new place, or a run of the same recipe. A run that has no checkpoint is begun anew, whatever its recipe:
+ * nothing is lost, and who mends a mistake need not clear up. Nothing is written before {@link RunFolder.begin}, but the lock of a
+ * folder that is there.
  * @param resolved - the recipe, from {@link pinModel}
  * @param resume - whether a run that was begun may go on
- * @throws UserError `bad-input` for a folder with something else in it; `bad-recipe` for a run of another recipe
+ * @throws UserError `bad-input` for a folder with something else in it, or that another process writes to; `bad-recipe` for a run of
+ *   another recipe
  */
-export async function openRunFolder(resolved: ResolvedRecipe, resume: boolean): Promise<void> {
+export async function openRunFolder(resolved: ResolvedRecipe, resume: boolean): Promise<RunFolder> {
   const { out } = resolved.recipe;
-  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
-    throw new UserError('bad-input', `${out}: expected a folder, or a place for one, got ${(cause as Error).message}`);
-  });
-  await removeLeftovers(out);
-  const entries = await readdir(out);
-  const file = join(out, 'recipe.yaml');
-  if (!entries.includes('recipe.yaml')) {
-    if (entries.length > 0) {
-      throw new UserError(
-        'bad-input',
-        `${out}: expected a new or empty folder, got one with ${show(entries[0])} in it`,
+  const isThere = await requirePlace(out);
+  let lock: Lock | null = isThere ? await acquireLock(join(out, LOCK_FILE), out) : null;
+  const release = async (): Promise<void> => lock?.release();
+  try {
+    const found = isThere ? await look(out) : 'nothing';
+    let keeps = false;
+    let note = '';
+    if (found === 'run') {
+      await requireSameRecipe(resolved, resume);
+      keeps = true;
+    } else if (found === 'no checkpoint') {
+      const same = await requireSameRecipe(resolved, true).then(
+        () => true,
+        () => false,
       );
+      if (!same || !resume) note = `${out} held a run without a checkpoint: it is begun anew`;
     }
-    await writeFileAtomic(file, formatRecipe(resolved.recipe, resolved.provenance));
-    return;
+    return {
+      note,
+      begin: async () => {
+        await mkdir(out, { recursive: true });
+        lock ??= await acquireLock(join(out, LOCK_FILE), out);
+        await removeLeftovers(out);
+        if (keeps) return;
+        // Another process may have been faster.
+        if (!isThere && (await look(out)) !== 'nothing') throw await holdsSomething(out);
+        for (const name of ['events.jsonl', 'plan.jsonl']) await rm(join(out, name), { force: true });
+        await writeFileAtomic(join(out, RECIPE_FILE), formatRecipe(resolved.recipe, resolved.provenance));
+      },
+      requireInPlace: async () => lock?.requireHeld(),
+      [Symbol.asyncDispose]: release,
+    };
+  } catch (error) {
+    await release();
+    throw error;
   }
+}
+
+const RECIPE_FILE = 'recipe.yaml';
+const LOCK_FILE = 'run.lock';
+
+/** Whether a folder is there; refused where there is none and none can be made. */
+async function requirePlace(out: string): Promise<boolean> {
+  const refuse = (got: string): UserError =>
+    new UserError('bad-input', `${out}: expected a folder, or a place for one, got ${got}`);
+  for (let path = resolve(out); ; path = dirname(path)) {
+    const info = await stat(path).catch((error: unknown) => {
+      if (isCode(error, 'ENOENT')) return null;
+      throw isCode(error, 'ENOTDIR') ? refuse(`a file in the way`) : error;
+    });
+    if (info === null && dirname(path) !== path) continue;
+    if (info?.isDirectory() !== true) throw refuse(`a file at ${path}`);
+    await access(path, constants.W_OK).catch((error: unknown) => {
+      throw asWriteError(error, out);
+    });
+    return path === resolve(out);
+  }
+}
+
+/** What a folder holds; an error for something that is no run. */
+async function look(out: string): Promise<'nothing' | 'no checkpoint' | 'run'> {
+  const entries = (await readdir(out)).filter((name) => !name.startsWith(LOCK_FILE) && !isLeftover(name));
+  if (entries.length === 0) return 'nothing';
+  if (!entries.includes(RECIPE_FILE)) throw await holdsSomething(out);
+  const ours = [RECIPE_FILE, 'events.jsonl', 'plan.jsonl', 'checkpoints'];
+  if (entries.some((name) => !ours.includes(name)) || (await checkpointSteps(out)).length > 0) return 'run';
+  // A recipe that somebody wrote there, to train by it, is theirs.
+  const isOurs = entries.length > 1 || isSavedRecipe(await readFile(join(out, RECIPE_FILE), 'utf8'));
+  return isOurs ? 'no checkpoint' : 'run';
+}
+
+async function holdsSomething(out: string): Promise<UserError> {
+  const entries = (await readdir(out)).filter((name) => !name.startsWith(LOCK_FILE) && !isLeftover(name));
+  return new UserError('bad-input', `${out}: expected a new or empty folder, got one with ${show(entries[0])} in it`);
+}
+
+async function requireSameRecipe({ recipe }: ResolvedRecipe, resume: boolean): Promise<void> {
+  const { out } = recipe;
   if (!resume) {
     throw new UserError('bad-input', `${out}: expected a new folder, got one that holds a run`, {
       hint: 'Add --resume to go on with that run, or choose another folder.',
     });
   }
   const { recipe: saved } = await pinModel(await readRunRecipe(out));
-  const changed = differences(saved, resolved.recipe).filter((key) => !free.has(key.split('.')[0]!));
+  const changed = differences(saved, recipe).filter((key) => !free.has(key.split('.')[0]!));
   if (changed.length === 0) return;
-  const other = changed.map((key) => (key === 'model' ? `model (${resolved.recipe.model})` : key)).join(', ');
+  const other = changed.map((key) => (key === 'model' ? `model (${recipe.model})` : key)).join(', ');
   const hint = changed.includes('model')
     ? `The run's model is ${saved.model}; --out ${out} --resume, without a recipe, goes on with it.`
     : 'Resume without changes, or start a new run in another folder.';
-  throw new UserError('bad-recipe', `${file}: expected the recipe that the run was begun with, got another ${other}`, {
+  const where = join(out, RECIPE_FILE);
+  throw new UserError('bad-recipe', `${where}: expected the recipe that the run was begun with, got another ${other}`, {
     hint,
   });
 }
@@ -70,7 +151,7 @@ export async function openRunFolder(resolved: ResolvedRecipe, resume: boolean): 
  * @throws UserError `bad-input` when there is none
  */
 export async function readRunRecipe(out: string, sets: readonly string[] = []): Promise<ResolvedRecipe> {
-  const path = join(out, 'recipe.yaml');
+  const path = join(out, RECIPE_FILE);
   let text: string;
   try {
     text = await readFile(path, 'utf8');

@@ -1,8 +1,9 @@
 // Checkpoints of a run: what trains, the optimizer and the place in the run, written whole or not at all.
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, invariant, show } from '../core/index.ts';
 import {
+  isCode,
   pointTo,
   readJson,
   readSafetensorsHeader,
@@ -80,15 +81,23 @@ export async function saveState(
 ): Promise<void> {
   invariant(position.step === optimizer.step, `step ${position.step} with an optimizer at ${optimizer.step}`);
   const path = checkpointFolder(out, position.step);
-  await writeFolderAtomic(path, async (folder) => {
-    await writeModel(folder);
-    const moments = [...shapes].flatMap(([name, shape]) => [
-      [`m.${name}`, { data: optimizer.m.get(name)!, shape }] as const,
-      [`v.${name}`, { data: optimizer.v.get(name)!, shape }] as const,
-    ]);
-    await writeSafetensors(join(folder, 'optimizer.safetensors'), new Map(moments));
-    await writeFileAtomic(join(folder, 'state.json'), `${JSON.stringify({ format: 1, ...position }, null, 2)}\n`);
+  // Not with the folders above it: where the run's own is gone, none is to be made in its place.
+  await mkdir(join(out, 'checkpoints')).catch((error: unknown) => {
+    if (!isCode(error, 'EEXIST')) throw error;
   });
+  await writeFolderAtomic(
+    path,
+    async (folder) => {
+      await writeModel(folder);
+      const moments = [...shapes].flatMap(([name, shape]) => [
+        [`m.${name}`, { data: optimizer.m.get(name)!, shape }] as const,
+        [`v.${name}`, { data: optimizer.v.get(name)!, shape }] as const,
+      ]);
+      await writeSafetensors(join(folder, 'optimizer.safetensors'), new Map(moments));
+      await writeFileAtomic(join(folder, 'state.json'), `${JSON.stringify({ format: 1, ...position }, null, 2)}\n`);
+    },
+    { parents: false },
+  );
   await settle(out, position, keep);
 }
 

@@ -1,6 +1,6 @@
 // The training run: an async generator of events, from a recipe to checkpoints.
 import { join } from 'node:path';
-import { invariant } from '../core/index.ts';
+import { UserError, invariant } from '../core/index.ts';
 import type { JsonLinesWriter } from '../files/index.ts';
 import { openJsonLines, truncateJsonLines } from '../files/index.ts';
 import { assertMask, buildExample, summarizeMask, maskReport } from '../example/index.ts';
@@ -11,6 +11,7 @@ import { learningRateFactor } from './schedule.ts';
 import type { TrainEvent } from './events.ts';
 import { prepareClips } from './prepare.ts';
 import type { ResolvedRecipe } from './recipe/index.ts';
+import type { RunFolder } from './run-folder.ts';
 import { openRunFolder, pinModel } from './run-folder.ts';
 import type { TrainingSetup } from './setup.ts';
 import { openTraining } from './setup.ts';
@@ -38,19 +39,34 @@ export interface TrainOptions {
  */
 export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
   const adopted = await adoptAdapter(await pinModel(await adoptTable(resolved)));
-  await openRunFolder(adopted, options.resume ?? false);
+  await using folder = await openRunFolder(adopted, options.resume ?? false);
   await using setup = await openTraining(adopted.recipe);
+  await folder.begin();
   const log = await openEventLog(adopted.recipe.out);
+  const note = async (text: string): Promise<TrainEvent> => {
+    const event: TrainEvent = { type: 'note', text };
+    await log.writer().append(timed(event));
+    return event;
+  };
   try {
-    for await (const event of run(setup, log, options.signal)) {
-      for (const text of setup.takeNotes()) {
-        const note: TrainEvent = { type: 'note', text };
-        await log.writer().append(timed(note));
-        yield note;
+    let isNoted = folder.note === '';
+    for await (const event of run(setup, folder, log, options.signal)) {
+      if (!isNoted) {
+        isNoted = true;
+        yield await note(folder.note);
       }
-      if (event.type !== 'prepared' && event.type !== 'prepared-layers') await log.writer().append(timed(event));
+      for (const text of setup.takeNotes()) yield await note(text);
+      if (event.type !== 'prepared' && event.type !== 'prepared-layers') {
+        await log.writer().append(timed(event));
+        await folder.requireInPlace();
+        await log.writer().requireInPlace();
+      }
       yield event;
     }
+  } catch (error) {
+    // Where the folder is gone, the system's words for what did not work in it say little.
+    if (!(error instanceof UserError)) await folder.requireInPlace();
+    throw error;
   } finally {
     await log.writer().close();
   }
@@ -83,6 +99,7 @@ async function openEventLog(out: string): Promise<EventLog> {
 
 async function* run(
   setup: TrainingSetup,
+  folder: RunFolder,
   log: EventLog,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TrainEvent, void> {
@@ -180,6 +197,7 @@ async function* run(
     const aborted = signal?.aborted === true && position.step < totalSteps && !position.ended;
     if (improved || aborted || position.ended || due(checkpoint.every, position.step)) {
       await log.writer().sync();
+      await folder.requireInPlace();
       await saveState(
         out,
         position,

@@ -20,7 +20,7 @@ async function startChild(path: string): Promise<{ child: ChildProcess; said: st
 
 /** Writes the lock of some other process. */
 async function writeLock(path: string, changes: object): Promise<void> {
-  const content = { format: 1, ...(await thisProcess()), token: '0', ...changes };
+  const content = { format: 1, ...(await thisProcess()), thread: 0, token: '0', ...changes };
   writeFileSync(path, JSON.stringify(content));
 }
 
@@ -129,5 +129,15 @@ describe('a lock', () => {
     await expect(lock.requireHeld()).rejects.toThrow('expected the lock of this process');
     await lock.release();
     expect(existsSync(lock.path)).toBe(true); // another's
+  });
+
+  it('that was moved away is of nobody once it was given back, also while its process goes on', async () => {
+    const folder = temporaryFolder();
+    const lock = await acquireLock(join(folder, 'a.lock'), 'a');
+    renameSync(lock.path, join(folder, 'b.lock'));
+    await expect(acquireLock(join(folder, 'b.lock'), 'b')).rejects.toThrow('which is running');
+    await lock.release();
+    await (await acquireLock(join(folder, 'b.lock'), 'b')).release();
+    expect(readdirSync(folder)).toEqual([]);
   });
 });

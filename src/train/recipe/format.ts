@@ -29,6 +29,15 @@ export function formatRecipe(recipe: Recipe, provenance: ReadonlyMap<string, str
   return `${write(recipeRoot, recipe as unknown as Record<string, unknown>, '').join('\n')}\n`;
 }
 
+/**
+ * Whether a text is a recipe as {@link formatRecipe} writes it, and not one that somebody wrote.
+ * @param text - YAML
+ */
+export function isSavedRecipe(text: string): boolean {
+  const lines = text.split('\n').filter((line) => line !== '' && !/^ *\w+:$/.test(line));
+  return lines.length > 0 && lines.every((line) => /^ *# .*\(not used .*\)$|^ *\w+: .* # ./.test(line));
+}
+
 /** One line of YAML. */
 function formatValue(value: unknown): string {
   if (typeof value === 'string') {

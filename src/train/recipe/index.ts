@@ -1,6 +1,6 @@
 // What other layers use of recipes.
 export { recipeDocs } from './docs.ts';
-export { formatRecipe } from './format.ts';
+export { formatRecipe, isSavedRecipe } from './format.ts';
 export type { JsonSchema } from './keys.ts';
 export { recipeJsonSchema } from './keys.ts';
 export { recipePresets } from './presets.ts';
