@@ -25,7 +25,7 @@ describe('after a mistake', () => {
     ['a preset that the table is not of', () => ({ data: { manifest: shop.at('clips.csv'), preset: 'fetv' } })],
     ['a template without its file', () => ({ prompt: { template: shop.at('none.txt') } })],
   ] as [string, () => RecipeInput][])('in a recipe (%s) nothing was written', async (_, changes) => {
-    await expect(runAll(shop.recipe('deep/er', changes()))).rejects.toThrow();
+    await expect(runAll(shop.recipe('deep/er', changes()))).rejects.toThrow(/expected/);
     expect(existsSync(shop.at('deep'))).toBe(false);
   });
 
