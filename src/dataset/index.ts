@@ -8,7 +8,7 @@ export { columnValue, loadManifest, readManifest, requireNoProblems, withSidecar
 export type { TableOptions } from './options.ts';
 export { mergeTableOptions, parseDelimiter } from './options.ts';
 export type { ColumnMap, ColumnRole, Preset } from './presets.ts';
-export { columnRoles, findPreset, presetNames } from './presets.ts';
+export { columnRoles, findPreset, presetNames, presetOfColumns } from './presets.ts';
 export type { Problem, ProblemKind } from './problem.ts';
 export { formatProblem } from './problem.ts';
 export type { StreamedRow, StreamOptions } from './row-stream.ts';

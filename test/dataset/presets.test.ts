@@ -10,6 +10,7 @@ import {
   loadManifest,
   parseScale,
   presetNames,
+  presetOfColumns,
   readManifest,
   splitByGroup,
   toUnit5,
@@ -71,6 +72,57 @@ describe('presets', () => {
       { id: '0000.mp4', mos: 45.5, prompt: 'A "red" car, parked', group: 'A "red" car, parked', line: 1 },
       { id: '0001.mp4', mos: 61, group: 'A "red" car, parked', line: 2 },
     ]);
+  });
+
+  it.each([
+    [
+      'koniq-10k',
+      'image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,MOS_zscore\n1.jpg,0,0,.2,.7,.1,105,3.9,0.53,77.4\n',
+      { id: '1.jpg', mos: 3.9, std: 0.53 },
+    ],
+    [
+      'koniq-10k-sets',
+      'image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,set\n1.jpg,0,0,.2,.7,.1,105,77.4,0.53,training\n',
+      { id: '1.jpg', mos: 77.4, split: 'training' },
+    ],
+    [
+      'kadid-10k',
+      'dist_img,ref_img,dmos,var\nI01_01_01.png,I01.png,4.57,0.496\n',
+      { id: 'I01_01_01.png', mos: 4.57, group: 'I01.png' },
+    ],
+    [
+      'agiqa-3k',
+      'name,prompt,adj1,adj2,style,mos_quality,std_quality,mos_align,std_align\na.jpg,statue of a man,,,,0.966,0.223,0.409,0.616\n',
+      { id: 'a.jpg', kind: 'image', mos: 0.966, std: 0.223, prompt: 'statue of a man', group: 'statue of a man' },
+    ],
+    [
+      'live-vqc',
+      'File,MOS,width,height,pixfmt,framerate,nb_frames,bitdepth,bitrate\nA001.mp4,80.232,1920,1080,yuvj420p,29.99,300,8,19924412\n',
+      { id: 'A001.mp4', mos: 80.232 },
+    ],
+    [
+      'lsvq',
+      'name,height,width,mos,frame_number,is_test\nyfcc-batch1/725,720,1280,76.8,210,False\n',
+      { id: 'yfcc-batch1/725.mp4', mos: 76.8, split: 'train' },
+    ],
+    [
+      'beyond8bits',
+      'video_id,mos,sos,type,ref,resolution,bitrate,orientation,framerate,split,height,width\nb882a56f,61.2,1.9,Crowd,0,720p,1M,Portrait,30,validation,1280,720\n',
+      { id: 'b882a56f.mp4', mos: 61.2, split: 'validation' },
+    ],
+  ])('%s: reads the header of the published file, and is suggested for it', async (preset, text, row) => {
+    const read = await load(preset, 'p.csv', text);
+    expect(read.problems).toEqual([]);
+    expect(read.rows).toMatchObject([row]);
+    const path = join(folder, 'p.csv');
+    const { problems } = await loadManifest(path, { checkMedia: false });
+    expect(problems.map(({ hint }) => hint)).toContain(`the columns are those of the preset ${preset}`);
+  });
+
+  it('are not suggested for columns that many tables have', () => {
+    expect(presetOfColumns(['name', 'mos'])).toBeUndefined();
+    expect(presetOfColumns(['video', 'mos', 'prompt', 'std', 'split'])).toBeUndefined();
+    expect(presetOfColumns(['File', 'MOS'])).toBeUndefined();
   });
 
   it('can be used with further mappings, which go first', async () => {

@@ -15,7 +15,20 @@ export interface Recipe {
     /** Table of clips and scores: `.csv`, `.jsonl` or `.ndjson`. Required. */
     manifest: string;
     /** Public data set whose label file the manifest is: gives columns and scale. Default null. */
-    preset: 'taobaovd-gc' | 'konvid-1k' | 'lsvq' | 't2vqa-db' | 'fetv' | 'biq2021' | null;
+    preset:
+      | 'taobaovd-gc'
+      | 'konvid-1k'
+      | 'lsvq'
+      | 't2vqa-db'
+      | 'fetv'
+      | 'biq2021'
+      | 'koniq-10k'
+      | 'koniq-10k-sets'
+      | 'kadid-10k'
+      | 'agiqa-3k'
+      | 'live-vqc'
+      | 'beyond8bits'
+      | null;
     /** Scale of the scores, `MIN-MAX` or `dmos-MIN-MAX` where up is worse; null: the preset's, else 1-5. Default null. */
     scale: string | null;
     /** Column of the score to learn; null: the preset's, else `mos`. Default null. */
