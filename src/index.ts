@@ -6,6 +6,7 @@ export type { UserErrorCode, UserErrorDetails } from './core/index.ts';
 export { UserError } from './core/index.ts';
 export type {
   BootstrapOptions,
+  ClipOpinion,
   Comparison,
   Evaluation,
   EvaluationBy,
@@ -14,8 +15,12 @@ export type {
   EvaluationPart,
   Interval,
   Numbers,
+  Opinions,
+  RaterReport,
   Stat,
   Statistic,
+  VoteMethod,
+  Votes,
 } from './metrics/index.ts';
 export {
   challenge,
@@ -25,6 +30,7 @@ export {
   evaluateBy,
   krcc,
   mae,
+  opinionScores,
   plcc,
   rmse,
   srcc,
@@ -43,6 +49,8 @@ export type {
   TableOptions,
 } from './dataset/index.ts';
 export { kFold, readManifest, rowsOfSplit, splitByGroup } from './dataset/index.ts';
+export type { OpinionOptions, OpinionReport, OpinionRow, OpinionTable } from './checks/index.ts';
+export { opinionsOfVotes, opinionTable, raterTable } from './checks/index.ts';
 export type { FloatDtype } from './files/index.ts';
 export type { ExternalSource, MachineSpeed, Provider, RunOptions } from './graph/index.ts';
 export { providers } from './graph/index.ts';

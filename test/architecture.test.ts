@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('../src', import.meta.url));
 /** From the top down. */
 const layers = [
   'cli',
+  'checks',
   'report',
   'study',
   'train',

@@ -53,7 +53,16 @@ const descriptions: readonly (readonly [flags: string, description: string])[] =
 const heading = 'How the table is read (may also stand in TABLE.yaml beside it):';
 
 /** Commands that read a table. */
-const readers = ['train', 'score', 'evaluate', 'estimate', 'data check', 'inspect mask', 'inspect frames'];
+const readers = [
+  'train',
+  'score',
+  'evaluate',
+  'estimate',
+  'data check',
+  'data votes',
+  'inspect mask',
+  'inspect frames',
+];
 
 /**
  * Adds the flags to every command that reads a table, below its own.

@@ -4,7 +4,7 @@
  * @module dataset
  */
 export type { Dataset, FullOptions, Manifest, ManifestOptions } from './manifest.ts';
-export { columnValue, loadManifest, readManifest, requireNoProblems, withSidecar } from './manifest.ts';
+export { columnValue, loadManifest, readManifest, requireNoProblems, withSidecar, formatOfName } from './manifest.ts';
 export type { TableOptions } from './options.ts';
 export { mergeTableOptions, parseDelimiter } from './options.ts';
 export type { ColumnMap, ColumnRole, Preset } from './presets.ts';
@@ -22,3 +22,6 @@ export type { Grouped, Leak, Split } from './split.ts';
 export { kFold, leakingGroups, rowsOfSplit, splitByGroup } from './split.ts';
 export type { Table, TableFormat, TableRecord } from './table.ts';
 export { formatCsv, formatCsvLine, readTable } from './table.ts';
+export type { OtherColumn, VoteColumns } from './vote-columns.ts';
+export type { VoteTable, VoteTableOptions } from './vote-table.ts';
+export { readVoteTable } from './vote-table.ts';

@@ -101,7 +101,7 @@ function formatSidecar(table: string, { columns = {}, scale, mediaRoot, ...rest 
     return [`${indent}${key}:`, ...Object.entries(value).flatMap((entry) => line(`${indent}  `, entry))];
   };
   return [
-    `# How to read ${oneLine(basename(table))}; written by \`iovqa data check\`.`,
+    `# How to read ${oneLine(basename(table))}; written by iovqa.`,
     ...Object.entries(values).flatMap((entry) => line('', entry)),
     '',
   ].join('\n');

@@ -1,6 +1,8 @@
 // The commands that look at a data set.
 import type { Command } from 'commander';
+import { Option } from 'commander';
 import type { DataCheckFlags } from '../commands/data-check.ts';
+import type { DataVotesFlags } from '../commands/data-votes.ts';
 import { integer, json } from './options.ts';
 
 /**
@@ -19,5 +21,29 @@ export function addData(root: Command): void {
     .addOption(json())
     .action(async (path: string, flags: DataCheckFlags) =>
       (await import('../commands/data-check.ts')).dataCheck(path, flags),
+    );
+  data
+    .command('votes')
+    .description('Make opinion scores of raw votes: a table of clips that `train` reads, and what each rater did.')
+    .argument('<votes>', 'table of votes: a row a vote (clip, rater, score), or a row a clip with a column a rater')
+    .addOption(
+      new Option(
+        '--method <name>',
+        "mean: of all votes; bt500: of the raters that BT.500's screening keeps; p910: the model of P.910 Annex E",
+      )
+        .choices(['mean', 'bt500', 'p910'] satisfies DataVotesFlags['method'][])
+        .default('mean'),
+    )
+    .option('--out <file>', 'write the table of clips (.csv, .jsonl)')
+    .option('--raters-out <file>', 'write what each rater did (.csv)')
+    .option('--rater <column>', "column of the rater's name, in a table with a row a vote")
+    .option(
+      '--raters <columns>',
+      'columns of the raters, in a table with a row a clip: names and patterns such as r*,s1',
+    )
+    .option('--missing <text>', 'what stands for no vote, such as -1; empty cells, nan, NA and the like do anyhow')
+    .addOption(json())
+    .action(async (path: string, flags: DataVotesFlags) =>
+      (await import('../commands/data-votes.ts')).dataVotes(path, flags),
     );
 }

@@ -1,0 +1,174 @@
+// Which columns of a table of votes hold the clip, the rater and the vote, and whether a row is a vote or a clip.
+import { UserError, nearest, show } from '../core/index.ts';
+import type { ColumnRole } from './presets.ts';
+import type { Table } from './table.ts';
+import type { VoteTableOptions } from './vote-table.ts';
+
+/** A column that is neither clip, rater nor vote. */
+export interface OtherColumn {
+  /** Its name in the table of votes. */
+  column: string;
+  /** Its name in a table of clips: that of its role, where it has one. */
+  name: string;
+}
+
+interface BaseColumns {
+  /** The column of the clip's name. */
+  clip: string;
+  /** Whether the clips are called videos or pictures. */
+  media: 'video' | 'image';
+  /** Columns that are neither. */
+  others: OtherColumn[];
+}
+
+/** The columns of a table of votes. */
+export type VoteColumns =
+  | (BaseColumns & {
+      /** A row is a vote. */
+      layout: 'long';
+      /** The column of the rater's name. */
+      rater: string;
+      /** The column of the vote. */
+      score: string;
+    })
+  | (BaseColumns & {
+      /** A row is a clip. */
+      layout: 'wide';
+      /** The columns of votes, one a rater. */
+      raters: string[];
+    });
+
+/** Names that columns have in the field; compared without case, spaces, `_` and `-`. */
+const known = {
+  clip: 'clip clipname clipid stimulus stimulusid pvs pvsid filename file name path sample video videoname videoid image imagename imageid img src',
+  rater:
+    'rater raterid subject subjectid observer observerid participant participantid user userid username worker workerid annotator annotatorid evaluator evaluatorid viewer viewerid assessor judge voter listener pid',
+  score: 'score vote rating opinion opinionscore os value answer grade rate response',
+} as const;
+
+const sets = Object.fromEntries(Object.entries(known).map(([role, names]) => [role, new Set(names.split(' '))])) as {
+  [role in keyof typeof known]: Set<string>;
+};
+
+const plain = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]/g, '');
+
+/** Columns beside those of raters that sum them up. */
+const summaries = new Set(
+  'mos mean median std sd sos var variance count n votes numvotes ci cilow cihigh ci95 dmos'.split(' '),
+);
+
+/** Roles that a table of votes may give to the table of clips. */
+const carried: readonly ColumnRole[] = ['prompt', 'group', 'split'];
+
+/**
+ * Finds the columns.
+ * @param file - the path to name in errors
+ * @param table - the table
+ * @param options - what the caller says of them
+ * @param isMissing - whether a cell stands for no vote
+ * @throws UserError `bad-input` where they cannot be told for certain
+ */
+export function findVoteColumns(
+  file: string,
+  table: Table,
+  options: VoteTableOptions,
+  isMissing: (text: string) => boolean,
+): VoteColumns {
+  const { columns } = table;
+  const fail = (expected: string, hint: string, got?: string): UserError =>
+    new UserError('bad-input', `${file}: expected ${expected}, got ${got ?? columns.map((c) => show(c)).join(', ')}`, {
+      hint,
+    });
+  const named = (name: string, what: string, flag: string): string => {
+    if (columns.includes(name)) return name;
+    const near = nearest(name, columns);
+    throw fail(
+      `a column ${show(name)} (${flag}) of ${what}`,
+      near === undefined ? `${flag} COLUMN names another one` : `did you mean ${show(near)}?`,
+    );
+  };
+  /** The only column of a kind; undefined for none, an error for several. */
+  const only = (role: keyof typeof known, flag: string): string | undefined => {
+    const found = columns.filter((name) => sets[role].has(plain(name)));
+    if (found.length <= 1) return found[0];
+    throw fail(
+      `one column of the ${role}`,
+      `say which with ${flag} COLUMN`,
+      found.map((name) => show(name)).join(', '),
+    );
+  };
+
+  const { video, image, mos } = options.columns ?? {};
+  const media = video ?? image;
+  const clip =
+    media !== undefined
+      ? named(media, 'names of clips', video === undefined ? '--image' : '--video')
+      : (['video', 'image'].find((name) => columns.includes(name)) ?? only('clip', '--video'));
+  if (clip === undefined)
+    throw fail('a column with the names of clips', 'say which with --video COLUMN or --image COLUMN');
+  const base = {
+    clip,
+    media: image !== undefined || (video === undefined && /im(age|g)|pic(ture)?|photo/i.test(clip)) ? 'image' : 'video',
+  } as const;
+  const roleOf = new Map(
+    carried.map((role) => [options.columns?.[role] ?? role, role] as const).filter(([name]) => columns.includes(name)),
+  );
+  const others = (used: readonly string[]): OtherColumn[] =>
+    columns.filter((name) => !used.includes(name)).map((column) => ({ column, name: roleOf.get(column) ?? column }));
+
+  if (options.rater !== undefined && options.raters !== undefined)
+    throw fail('either --rater (a row a vote) or --raters (a column a rater)', 'give one of them', 'both');
+  const rest = columns.filter((name) => name !== clip && !roleOf.has(name));
+  if (options.raters === undefined) {
+    const rater = options.rater === undefined ? only('rater', '--rater') : named(options.rater, 'raters', '--rater');
+    const score = mos === undefined ? only('score', '--target') : named(mos, 'votes', '--target');
+    if (rater !== undefined) {
+      if (score === undefined) throw fail('a column of votes', 'say which with --target COLUMN');
+      return { ...base, layout: 'long', rater, score, others: others([clip, rater, score]) };
+    }
+    if (mos !== undefined || (score !== undefined && rest.length === 1))
+      throw fail(
+        'a column of raters',
+        'say which with --rater COLUMN, or name the columns of a table with one a rater by --raters',
+      );
+  }
+  const raters =
+    options.raters === undefined
+      ? rest.filter((name) => !summaries.has(plain(name)) && isNumeric(table, name, isMissing))
+      : matching(rest, options.raters);
+  if (raters.length === 0)
+    throw fail(
+      'columns of votes, one a rater, or columns of the rater and the vote',
+      'say which: --raters NAMES (a column a rater), or --rater COLUMN --target COLUMN (a row a vote)',
+    );
+  return { ...base, layout: 'wide', raters, others: others([clip, ...raters]) };
+
+  function matching(names: readonly string[], patterns: readonly string[]): string[] {
+    const found = new Set<string>();
+    for (const pattern of patterns) {
+      const expression = new RegExp(
+        `^${pattern
+          .split('*')
+          .map((part) => part.replaceAll(/[^\w]/g, '\\$&'))
+          .join('.*')}$`,
+      );
+      const hits = names.filter((name) => expression.test(name));
+      if (hits.length === 0)
+        throw fail(`a column ${show(pattern)} (--raters)`, 'names are separated by commas; * stands for any text');
+      for (const name of hits) found.add(name);
+    }
+    return names.filter((name) => found.has(name));
+  }
+}
+
+/** Whether a column holds numbers and nothing else, and at least one. */
+function isNumeric(table: Table, column: string, isMissing: (text: string) => boolean): boolean {
+  let numNumbers = 0;
+  for (const { cells } of table.records) {
+    const text = cells.get(column) ?? '';
+    if (isMissing(text)) continue;
+    if (!/^\s*[+-]?[\d.,]+(?:[eE][+-]?\d+)?\s*$/.test(text)) return false;
+    numNumbers++;
+  }
+  return numNumbers > 0;
+}
