@@ -41,7 +41,7 @@ describe('data votes', { timeout: 120_000 }, () => {
     expect(readFileSync(join(folder, 'clips.csv'), 'utf8')).toMatch(
       /^video,generator,mos,std,votes,ci_low,ci_high\nc0\.mp4,A,50,8\.451543,15,45\.319692,54\.680308\n/,
     );
-    expect(readFileSync(join(folder, 'raters.csv'), 'utf8')).toContain('r16,20,50,0,30,10,10,true,');
+    expect(readFileSync(join(folder, 'raters.csv'), 'utf8')).toContain('r16,20,50,0,28.125,10,10,true,');
 
     // The scale lies beside the table, so that the next command needs no option.
     const checked = await runCli(['data', 'check', 'clips.csv', '--no-decode', '--json'], { cwd: folder });
