@@ -7,10 +7,16 @@ import type { FormatName } from './formats.ts';
 import { expectedMedia, formats } from './formats.ts';
 import { HEAD_BYTES, sniff } from './sniff.ts';
 
-/** A file that may be opened. */
-export interface MediaFile {
-  /** Absolute path. */
+/** Where a file is. */
+export interface FilePlace {
+  /** Its absolute path. */
   path: string;
+  /** What to open: the same path, or where a confined process finds the file. */
+  source: string;
+}
+
+/** A file that may be opened. Messages name its path; what is opened is its source. */
+export interface MediaFile extends FilePlace {
   /** The path as an error message shows it: one line. */
   name: string;
   /** Its format, by its content; undefined where that is none that is known here. */
@@ -34,16 +40,26 @@ export function unreadable(path: string, expected: string, got: string, details?
 }
 
 /**
- * Looks at a file without decoding it.
+ * The place of a file that is opened by its path.
+ * @param path - its path
+ * @returns the place
+ */
+export function placeOf(path: string): FilePlace {
+  const absolute = resolve(path);
+  return { path: absolute, source: absolute };
+}
+
+/**
+ * Looks whether a file may be opened, without opening it.
  * @param path - any text; always taken as the path of a local file
  * @param maxBytes - greatest size of the file
- * @returns what it is
+ * @param place - where it is
+ * @returns its size in bytes
  * @throws UserError `unreadable-media` where it is missing, no plain file, empty or too big
  */
-export async function inspectFile(path: string, maxBytes: number): Promise<MediaFile> {
+export async function checkFile(path: string, maxBytes: number, { source }: FilePlace): Promise<number> {
   if (path.includes('\0')) throw unreadable(path, 'a file', 'a path with a NUL character, which no file can have');
-  const absolute = resolve(path);
-  const info = await stat(absolute).catch((error: NodeJS.ErrnoException) => {
+  const info = await stat(source).catch((error: NodeJS.ErrnoException) => {
     const missing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
     throw unreadable(path, 'a file', missing ? 'nothing at that path' : (error.code ?? error.message), {
       cause: error,
@@ -54,10 +70,27 @@ export async function inspectFile(path: string, maxBytes: number): Promise<Media
   }
   if (info.size === 0) throw unreadable(path, 'a picture or video', 'an empty file');
   if (info.size > maxBytes) throw unreadable(path, `at most ${maxBytes} bytes`, `${info.size} bytes`);
-  const looked = await lookInto(absolute).catch((error: NodeJS.ErrnoException) => {
+  return info.size;
+}
+
+/**
+ * Looks at a file without decoding it.
+ * @param path - any text; always taken as the path of a local file
+ * @param maxBytes - greatest size of the file
+ * @param place - where it is
+ * @returns what it is
+ * @throws UserError `unreadable-media` where it is missing, no plain file, empty or too big
+ */
+export async function inspectFile(
+  path: string,
+  maxBytes: number,
+  place: FilePlace = placeOf(path),
+): Promise<MediaFile> {
+  const size = await checkFile(path, maxBytes, place);
+  const looked = await lookInto(place.source).catch((error: NodeJS.ErrnoException) => {
     throw unreadable(path, 'a file that may be read', error.code ?? error.message, { cause: error });
   });
-  return { path: absolute, name: oneLine(path), ...looked, cutShort: info.size < looked.claimedBytes };
+  return { ...place, name: oneLine(path), ...looked, cutShort: size < looked.claimedBytes };
 }
 
 type Looked = Pick<MediaFile, 'format' | 'looksLike'> & { claimedBytes: number };

@@ -27,7 +27,7 @@ const BY_MASKS = 3;
  * @throws UserError `unreadable-media` where it is cut short, compressed, or too large
  */
 export async function readBmp(file: MediaFile, maxPixels: number): Promise<Bitmap> {
-  const data = await readFile(file.path);
+  const data = await readFile(file.source);
   const refuse = (got: string): never => {
     throw unreadable(file.path, 'a whole BMP picture without compression', got);
   };

@@ -92,7 +92,7 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
       protocol_whitelist: 'file',
       ignore_editlist: ignoreEdits ? '1' : '0',
     });
-    const opened = await format.openInput(`file:${file.path}`, null, options);
+    const opened = await format.openInput(`file:${file.source}`, null, options);
     if (opened < 0) throw unreadable(file.path, expectedMedia, `${file.looksLike} (${reason(opened)})`);
     checkSizes(format, file, limits);
     const found = await format.findStreamInfo();
@@ -113,7 +113,7 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
     if (aspect.num > 0 && aspect.den > 0 && aspect.num !== aspect.den) {
       notes.push(noteOf('pixel-aspect', `${aspect.num}:${aspect.den}`, 'codec'));
     }
-    const gif = file.format === 'gif' ? gifDelays(await readFile(file.path)) : undefined;
+    const gif = file.format === 'gif' ? gifDelays(await readFile(file.source)) : undefined;
     if (gif && !gif.whole) throw unreadable(file.path, 'a whole GIF', 'one that is cut short');
     const container = format.iformat?.name ?? '';
     const { duration } = format;

@@ -1,6 +1,6 @@
 // One clip from file to resized frames and plan; runs in the decoding child process.
 import { createHash } from 'node:crypto';
-import type { MediaFile } from '../media/index.ts';
+import type { FilePlace, MediaFile } from '../media/index.ts';
 import { inspectFile, noteOf, readingOf } from '../media/index.ts';
 import type { ReadOptions } from './picks.ts';
 import { shrink } from './resize.ts';
@@ -22,11 +22,17 @@ export interface ReadClip {
  * @param clip - the file
  * @param options - which frames, at which size
  * @param limits - what it may cost
+ * @param place - where the file is, if elsewhere than its path says
  * @returns frames and plan
  * @throws UserError `unreadable-media`
  */
-export async function readClip(clip: ClipInput, options: ReadOptions, limits: DecodeLimits): Promise<ReadClip> {
-  const file = await inspectFile(clip.path, limits.maxBytes);
+export async function readClip(
+  clip: ClipInput,
+  options: ReadOptions,
+  limits: DecodeLimits,
+  place?: FilePlace,
+): Promise<ReadClip> {
+  const file = await inspectFile(clip.path, limits.maxBytes, place);
   // Each decoder is loaded when first needed.
   const take = await takerOf(file, clip.kind);
   const { rgb: frames, ...rest } = await take(file, options, limits);

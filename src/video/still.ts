@@ -50,7 +50,7 @@ export async function readStill(file: MediaFile, options: StillOptions): Promise
   const { maxPixels } = options;
   if (file.format === 'bmp') return readBitmap(file, maxPixels);
   const open = (ignoreIcc = true): Sharp =>
-    sharp(file.path, {
+    sharp(file.source, {
       failOn: 'truncated',
       limitInputPixels: maxPixels,
       ignoreIcc,

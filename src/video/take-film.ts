@@ -50,7 +50,7 @@ export async function takeFilm(
   if (toEnd && list.numFrames > limits.maxFrames) {
     throw unreadable(file.path, `at most ${limits.maxFrames} frames`, String(list.numFrames));
   }
-  const content = options.pick === 'random' ? (await sha256File(file.path)).slice(0, 8) : '0';
+  const content = options.pick === 'random' ? (await sha256File(file.source)).slice(0, 8) : '0';
   const key = [options.seed, Number.parseInt(content, 16)];
   const pick = (numFrames: number, keyframes: readonly number[]): number[] =>
     pickFrames(options.pick, options.count, { numFrames, keyframes, key });

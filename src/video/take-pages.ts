@@ -20,13 +20,13 @@ import type { DecodeLimits } from './types.ts';
  * @throws UserError `unreadable-media`
  */
 export async function takePages(file: MediaFile, options: ReadOptions, limits: DecodeLimits): Promise<Taken> {
-  const { pages = 1, delay = [] } = await sharp(file.path, { limitInputPixels: limits.maxPixels })
+  const { pages = 1, delay = [] } = await sharp(file.source, { limitInputPixels: limits.maxPixels })
     .metadata()
     .catch((cause: Error) => {
       throw unreadable(file.path, 'a whole animated WebP', `an error of its decoder (${cause.message})`, { cause });
     });
   if (pages > limits.maxFrames) throw unreadable(file.path, `at most ${limits.maxFrames} frames`, String(pages));
-  const content = options.pick === 'random' ? (await sha256File(file.path)).slice(0, 8) : '0';
+  const content = options.pick === 'random' ? (await sha256File(file.source)).slice(0, 8) : '0';
   const key = [options.seed, Number.parseInt(content, 16)];
   const wanted = pickFrames(options.pick, options.count, { numFrames: pages, keyframes: [0], key });
   const kind = wanted.length > 1 && options.as === 'video' ? 'video' : 'image';
