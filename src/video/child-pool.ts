@@ -1,70 +1,90 @@
-// Child processes that decode, so that a hostile or damaged file can neither crash, hang nor bloat the run that reads it.
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+// A pool of decoding processes, so that a hostile or damaged file can neither crash, hang nor bloat the run that reads it.
 import { UserError, onAbort } from '../core/index.ts';
+import { placeOf, unreadable } from '../media/index.ts';
+import { announce, confinementFor, sandboxMode } from './confinement/sandbox.ts';
+import type { Confinement, SandboxMode } from './confinement/sandbox.ts';
 import type { ReadReply, ReadRequest } from './decode-child.ts';
-import { unreadable } from '../media/index.ts';
+import { Decoder, tooLong } from './decoder.ts';
 import type { ReadClip } from './read-clip.ts';
+import type { DecodeLimits } from './types.ts';
+import { defaultLimits } from './types.ts';
 
 /** A pool of decoding processes. */
 export interface ChildPool {
-  /** Starts the first child before it is needed. */
+  /** Starts the first process before it is needed. */
   start: () => void;
-  /** Reads one clip in a child; waits for a free one. */
+  /** Reads one clip in a process; waits for a free one. */
   read: (request: ReadRequest, signal?: AbortSignal) => Promise<ReadClip>;
-  /** Ends all children; clips that are being read or wait are rejected. */
+  /** Ends all processes; clips that are being read or wait are rejected. */
   close: () => Promise<void>;
+}
+
+/** Options of {@link openChildPool}. */
+export interface ChildPoolOptions {
+  /** Whether processes are confined by a sandbox; default as `IOVQA_SANDBOX` says. */
+  sandbox?: SandboxMode;
+  /** What a clip may cost. */
+  limits?: DecodeLimits;
+  /** Main module of the processes, for tests. */
+  main?: string;
 }
 
 interface Job {
   request: ReadRequest;
-  /** Children that died before they began with it. */
+  /** Processes that died before they began with it. */
   lost: number;
+  /** Whether it needs a process of its own. */
+  alone: boolean;
   resolve: (clip: ReadClip) => void;
   reject: (error: unknown) => void;
 }
 
 interface Worker {
-  child: ChildProcess;
-  exited: Promise<void>;
+  decoder: Decoder;
   ready: boolean;
   /** Whether it has begun with its job. */
   begun: boolean;
   job: Job | undefined;
-  timer: Countdown | undefined;
 }
 
-/** Milliseconds that a child may take to start. */
-const startLimit = 60_000;
+/** Milliseconds without a word that a process may take to start. */
+const startLimit = 600_000;
 
 /**
- * Opens a pool; children start when first needed, the first one earlier where that is asked for.
- * @param size - greatest number of children
+ * Opens a pool; processes start when first needed, the first one earlier where that is asked for.
+ * @param size - greatest number of processes
+ * @param options - confinement and limits
  * @returns the pool
  */
-export function openChildPool(size: number): ChildPool {
+export function openChildPool(size: number, options: ChildPoolOptions = {}): ChildPool {
+  const mode = options.sandbox ?? sandboxMode();
+  const limits = options.limits ?? defaultLimits;
   const workers = new Set<Worker>();
   const waiting: Job[] = [];
   let closed = false;
+  let confinement: Confinement | undefined;
 
+  const confine = async (): Promise<void> => {
+    const found = await confinementFor(mode);
+    if (mode === 'auto') announce(found);
+    confinement ??= options.main === undefined ? found : withMain(found, options.main);
+  };
   const settle = (worker: Worker, end: (job: Job) => void): void => {
     const { job } = worker;
     worker.job = undefined;
     worker.begun = false;
-    worker.timer?.stop();
-    unrefChild(worker.child);
+    worker.decoder.rest();
+    worker.decoder.unref();
     if (job) end(job);
   };
-  /** Kills a child and gives its clip this error; another child takes its place when needed. */
+  /** Kills a process and gives its clip this error; another one takes its place when needed. */
   const kill = (worker: Worker, error: unknown): void => {
     workers.delete(worker);
-    worker.child.kill('SIGKILL');
+    worker.decoder.kill();
     settle(worker, (job) => job.reject(error));
     next();
   };
-  /** A child that died between two clips is not the next clip's fault. */
+  /** A process that died between two clips is not the next clip's fault. */
   const retry = (worker: Worker, error: Error): void => {
     const { job } = worker;
     if (!job || job.lost >= 2) return kill(worker, error);
@@ -74,14 +94,24 @@ export function openChildPool(size: number): ChildPool {
     kill(worker, error);
   };
   const begin = (worker: Worker): void => {
-    const { clip, limits } = worker.job!.request;
-    worker.timer?.stop();
-    worker.timer = countdown(limits.maxMilliseconds, () => {
-      kill(worker, unreadable(clip.path, `to be read within ${limits.maxMilliseconds} ms`, 'a decoder still at work'));
-    });
-    worker.child.send(worker.job!.request, (error) => {
-      if (error) retry(worker, error);
-    });
+    const { decoder } = worker;
+    const job = worker.job!;
+    const isWanted = (): boolean => worker.job === job;
+    decoder.watch(job.request.clip.path, (error) => kill(worker, error));
+    decoder.give(job.request, isWanted).then(
+      (given) => {
+        if (given || !isWanted()) return;
+        job.alone = true;
+        settle(worker, () => waiting.unshift(job));
+        next();
+      },
+      (error: Error) => {
+        if (!isWanted()) return;
+        if (!(error instanceof UserError)) return retry(worker, error);
+        settle(worker, () => job.reject(error));
+        next();
+      },
+    );
   };
   const answer = (worker: Worker, reply: ReadReply): void => {
     if (reply.type === 'ready') {
@@ -95,9 +125,11 @@ export function openChildPool(size: number): ChildPool {
       worker.begun = true;
       return;
     }
-    const { clip, limits } = job.request;
-    if (reply.type === 'too-much-memory') {
-      kill(worker, unreadable(clip.path, `at most ${limits.maxMemory} bytes of memory to decode it`, 'more'));
+    const { clip } = job.request;
+    if (reply.type === 'too-much-memory' || reply.type === 'too-much-time') {
+      const memory = { expected: `at most ${limits.maxMemory} bytes of memory to decode it`, got: 'more' };
+      const { expected, got } = reply.type === 'too-much-memory' ? memory : tooLong(limits.maxMilliseconds);
+      kill(worker, unreadable(clip.path, expected, got));
       return;
     }
     settle(worker, () => {
@@ -108,45 +140,52 @@ export function openChildPool(size: number): ChildPool {
         job.reject(new UserError('unreadable-media', reply.message, details));
       }
     });
-    next();
+    if (worker.decoder.isForOne || worker.decoder.isWorn()) kill(worker, undefined);
+    else next();
   };
-  const start = (): Worker => {
-    const child = forkChild();
-    const exited = new Promise<void>((resolve) => {
-      child.once('exit', () => resolve());
-      child.once('error', () => resolve());
-    });
-    const worker: Worker = { child, exited, ready: false, begun: false, job: undefined, timer: undefined };
+  const died = (worker: Worker, how: string, complaint: string): void => {
+    const { job } = worker;
+    if (!job) return void workers.delete(worker);
+    if (worker.ready && !worker.begun) {
+      return retry(worker, new Error(`internal: the decoding process died (${how})`));
+    }
+    const error = worker.ready
+      ? unreadable(job.request.clip.path, 'a file that can be decoded', `a decoder that died of it (${how})`)
+      : new Error(`internal: the decoding process did not start (${how}): ${complaint.trim()}`);
+    kill(worker, error);
+  };
+  const launch = (job?: Job): Worker => {
+    const events = {
+      reply: (reply: ReadReply) => answer(worker, reply),
+      end: (how: string, complaint: string) => died(worker, how, complaint),
+    };
+    const clip = job?.alone === true ? placeOf(job.request.clip.path).path : undefined;
+    const worker: Worker = {
+      decoder: new Decoder(confinement!, limits, events, clip),
+      ready: false,
+      begun: false,
+      job,
+    };
     workers.add(worker);
-    let complaint = '';
-    child.stderr!.on('data', (chunk: Buffer) => {
-      complaint = (complaint + chunk.toString()).slice(-2000);
-    });
-    child.on('message', (reply: ReadReply) => answer(worker, reply));
-    child.on('error', (error) => kill(worker, error));
-    child.on('exit', (code, killedBy) => {
-      const how = killedBy ?? `exit status ${code}`;
-      const { job } = worker;
-      if (!job) return void workers.delete(worker);
-      if (worker.ready && !worker.begun)
-        return retry(worker, new Error(`internal: the decoding process died (${how})`));
-      const died = worker.ready
-        ? unreadable(job.request.clip.path, 'a file that can be decoded', `a decoder that died of it (${how})`)
-        : new Error(`internal: the decoding process did not start (${how}): ${complaint.trim()}`);
-      kill(worker, died);
-    });
     return worker;
   };
   const next = (): void => {
     while (waiting.length > 0) {
-      const idle = [...workers].find((worker) => !worker.job);
+      const job = waiting[0]!;
+      let idle = [...workers].find((worker) => !worker.job);
       if (!idle && workers.size >= size) return;
-      const worker = idle ?? start();
-      worker.job = waiting.shift()!;
-      refChild(worker.child);
+      if (idle && job.alone) {
+        workers.delete(idle);
+        idle.decoder.kill();
+        idle = undefined;
+      }
+      waiting.shift();
+      const worker = idle ?? launch(job);
+      worker.job = job;
+      worker.decoder.ref();
       if (worker.ready) begin(worker);
       else {
-        worker.timer = countdown(startLimit, () => {
+        worker.decoder.expectWithin(startLimit, () => {
           kill(worker, new Error(`internal: the decoding process did not start within ${startLimit} ms`));
         });
       }
@@ -155,12 +194,18 @@ export function openChildPool(size: number): ChildPool {
 
   return {
     start: () => {
-      if (!closed && workers.size === 0) unrefChild(start().child);
+      confine().then(
+        () => {
+          if (!closed && workers.size === 0) launch().decoder.unref();
+        },
+        () => {}, // reading tells
+      );
     },
-    read: (request, signal) =>
-      new Promise((resolve, reject) => {
-        signal?.throwIfAborted();
-        if (closed) throw new Error('internal: the frame reader is closed');
+    read: async (request, signal) => {
+      if (!closed) await confine();
+      signal?.throwIfAborted();
+      if (closed) throw new Error('internal: the frame reader is closed');
+      return new Promise((resolve, reject) => {
         const stop = (): void => {
           const place = waiting.indexOf(job);
           if (place >= 0) {
@@ -172,6 +217,7 @@ export function openChildPool(size: number): ChildPool {
         const job: Job = {
           request,
           lost: 0,
+          alone: false,
           resolve: (clip) => {
             forget();
             resolve(clip);
@@ -184,7 +230,8 @@ export function openChildPool(size: number): ChildPool {
         const forget = onAbort(signal, stop);
         waiting.push(job);
         next();
-      }),
+      });
+    },
     close: async () => {
       closed = true;
       const error = new Error('the frame reader was closed');
@@ -192,57 +239,14 @@ export function openChildPool(size: number): ChildPool {
       const all = [...workers];
       for (const worker of all) {
         kill(worker, error);
-        worker.child.ref(); // or the program might end before this promise is settled
+        worker.decoder.ref(); // or the program might end before this promise is settled
       }
-      await Promise.all(all.map((worker) => worker.exited));
+      await Promise.all(all.map(({ decoder }) => decoder.exited));
     },
   };
 }
 
-/** A timer that can be stopped. */
-interface Countdown {
-  stop: () => void;
-}
-
-/**
- * Calls `end` after some time in which this process could have heard of its child. The runtime computes on this thread: a step of a
- * large model holds it for a minute, in which the child has long answered.
- */
-function countdown(milliseconds: number, end: () => void): Countdown {
-  const step = Math.min(milliseconds, 250);
-  let left = milliseconds;
-  let last = performance.now();
-  const timer = setInterval(() => {
-    const now = performance.now();
-    left -= Math.min(now - last, 2 * step);
-    last = now;
-    if (left > 0) return;
-    clearInterval(timer);
-    end();
-  }, step);
-  return { stop: () => clearInterval(timer) };
-}
-
-function forkChild(): ChildProcess {
-  const typescript = import.meta.url.endsWith('.ts'); // run from source (tests, tsx), or compiled
-  const main = fileURLToPath(new URL(`./decode-child.${typescript ? 'ts' : 'js'}`, import.meta.url));
-  const loader = typescript ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [];
-  return fork(main, [], {
-    execArgv: [...loader, '--max-old-space-size=1024'],
-    env: { PATH: process.env['PATH'] },
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-}
-
-/** An idle child does not keep the program alive. */
-function unrefChild(child: ChildProcess): void {
-  child.unref();
-  child.channel?.unref();
-  (child.stderr as import('node:net').Socket | null)?.unref();
-}
-
-function refChild(child: ChildProcess): void {
-  child.ref();
-  child.channel?.ref();
+function withMain(confinement: Confinement, main: string): Confinement {
+  const { code } = confinement;
+  return { ...confinement, code: { main, files: [...code.files, main] } };
 }

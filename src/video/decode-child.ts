@@ -1,5 +1,6 @@
 // The main module of a decoding child process: reads clips that the parent names, one at a time, and dies with the parent.
 import { UserError } from '../core/index.ts';
+import type { FilePlace } from '../media/index.ts';
 import type { ReadOptions } from './picks.ts';
 import { readClip } from './read-clip.ts';
 import type { ReadClip } from './read-clip.ts';
@@ -13,31 +14,55 @@ export interface ReadRequest {
   options: ReadOptions;
   /** What it may cost. */
   limits: DecodeLimits;
+  /** Where the file is; what gives the clip to the process fills it in. */
+  place?: FilePlace;
 }
 
-/** What the child answers: `ready` once, then for each request `begun` and one of the others. */
+/** What the child answers: `ready` once, then for each request `begun`, beats while it is at work, and one of the others. */
 export type ReadReply =
   | { type: 'ready' }
   | { type: 'begun' }
   | { type: 'read'; clip: ReadClip }
   | { type: 'user-error'; message: string; hint: string | undefined }
   | { type: 'too-much-memory' }
+  | { type: 'too-much-time' }
   | { type: 'bug'; stack: string };
 
-const send = (reply: ReadReply, then: () => void = () => {}): void => {
+/** A sign of life. */
+export interface Beat {
+  /** What it is. */
+  type: 'beat';
+}
+
+const send = (reply: ReadReply | Beat, then: () => void = () => {}): void => {
   if (process.connected) process.send!(reply, undefined, undefined, then);
 };
 
-process.on('disconnect', () => process.exit());
-process.on('message', (request: ReadRequest) => {
+/** Milliseconds between two looks at what the clip costs, and looks between two beats. */
+const look = 20;
+const looksABeat = 50;
+
+// Not `exit`, which waits for what other threads are at. In a namespace of its own it is killed with bubblewrap.
+process.on('disconnect', () => {
+  process.kill(process.pid, 'SIGKILL');
+  process.exit();
+});
+process.on('message', ({ clip, options, limits, place }: ReadRequest) => {
   send({ type: 'begun' });
+  const before = process.cpuUsage();
+  const stop = (type: 'too-much-memory' | 'too-much-time'): void => {
+    clearInterval(watch);
+    send({ type }, () => process.exit(1));
+  };
+  let looks = 0;
   // Decoding runs on FFmpeg's and libvips' threads, so that this timer comes to its turn while it does.
   const watch = setInterval(() => {
-    if (process.memoryUsage.rss() <= request.limits.maxMemory) return;
-    clearInterval(watch);
-    send({ type: 'too-much-memory' }, () => process.exit(1));
-  }, 20);
-  void readClip(request.clip, request.options, request.limits)
+    if (++looks % looksABeat === 0) send({ type: 'beat' });
+    const { user, system } = process.cpuUsage(before);
+    if ((user + system) / 1000 > limits.maxMilliseconds) stop('too-much-time');
+    else if (process.memoryUsage.rss() > limits.maxMemory) stop('too-much-memory');
+  }, look);
+  void readClip(clip, options, limits, place)
     .then(
       (clip): ReadReply => ({ type: 'read', clip }),
       (error: unknown): ReadReply =>

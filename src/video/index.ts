@@ -3,6 +3,8 @@
  * rules, resized and cut into patches exactly as the reference processor does, and the plan that says what was taken.
  * @module video
  */
+export type { Confinement, SandboxMode, Tools } from './confinement/sandbox.ts';
+export { bestConfinement, confinementFor, onUnconfined, sandboxMode, sandboxModes } from './confinement/sandbox.ts';
 export type { PatchOptions } from './patches.ts';
 export { cutPatches } from './patches.ts';
 export type { NearDuplicate } from './picture-hash.ts';

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { invariant } from '../core/index.ts';
 import { openChildPool } from './child-pool.ts';
+import type { SandboxMode } from './confinement/sandbox.ts';
 import { cutPatches } from './patches.ts';
 import type { ClipFrames, ClipInput, DecodeLimits, FrameOptions } from './types.ts';
 import { defaultLimits } from './types.ts';
@@ -25,6 +26,8 @@ export interface FrameReaderOptions {
   workers?: number;
   /** What one clip may cost; defaults in {@link defaultLimits}. */
   limits?: Partial<DecodeLimits>;
+  /** Whether clips are decoded in a sandbox of the operating system; default as `IOVQA_SANDBOX` says, else `auto`. */
+  sandbox?: SandboxMode;
 }
 
 /**
@@ -35,7 +38,8 @@ export interface FrameReaderOptions {
  */
 export function openFrameReader(options: FrameReaderOptions = {}): FrameReader {
   const limits: DecodeLimits = { ...defaultLimits, ...options.limits };
-  const pool = openChildPool(options.workers ?? Math.min(4, availableParallelism()));
+  const { workers = Math.min(4, availableParallelism()), sandbox } = options;
+  const pool = openChildPool(workers, { limits, ...(sandbox === undefined ? {} : { sandbox }) });
   return {
     start: pool.start,
     read: async (clip, frameOptions, signal) => {

@@ -177,8 +177,10 @@ export interface DecodeLimits {
   maxPixels: number;
   /** Frames of a video that are decoded; default 36,000 (20 minutes at 30 frames a second). */
   maxFrames: number;
-  /** Milliseconds from the start of reading to its end; default 60,000. */
+  /** Milliseconds of processor time, of all threads together; default 120,000. */
   maxMilliseconds: number;
+  /** Milliseconds without a sign of life from the decoding process, a last resort; default 600,000. */
+  maxSilentMilliseconds: number;
   /** Resident memory of the decoding process, in bytes; default 2 GiB. */
   maxMemory: number;
 }
@@ -188,6 +190,7 @@ export const defaultLimits: Readonly<DecodeLimits> = {
   maxBytes: 2 ** 31,
   maxPixels: 2 ** 27,
   maxFrames: 36_000,
-  maxMilliseconds: 60_000,
+  maxMilliseconds: 120_000,
+  maxSilentMilliseconds: 600_000,
   maxMemory: 2 ** 31,
 };

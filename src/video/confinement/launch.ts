@@ -1,0 +1,83 @@
+// Starts a decoding process, as confined as it can be.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Writable } from 'node:stream';
+import { bubblewrapArguments } from './bubblewrap.ts';
+import { syscallFilters } from './filters.ts';
+import type { Confinement } from './sandbox.ts';
+import { openSlot } from './slot.ts';
+import type { Slot } from './slot.ts';
+
+/** A decoding process. */
+export interface Launched {
+  /** The process, or the one of bubblewrap, which ends with it and it with that. */
+  child: ChildProcess;
+  /** Where it gets its clips; undefined where it opens files itself. */
+  slot: Slot | undefined;
+  /** Where it finds the one clip that it was made for; undefined where it was made for any. */
+  clip: string | undefined;
+}
+
+/** Files that a process may have open: Node.js has about 20 of its own. */
+const maxFiles = 256;
+const slotFd = 4;
+const filterFd = 5;
+
+/**
+ * Starts a process.
+ * @param confinement - what confines it
+ * @param cpuSeconds - processor time after which the kernel ends it
+ * @param clip - the only clip that it may read; undefined for any, which come by its slot
+ * @returns the process
+ */
+export function launch(confinement: Confinement, cpuSeconds: number, clip?: string): Launched {
+  const { level, tools, code } = confinement;
+  const isBoxed = level === 'bubblewrap';
+  const slot = isBoxed && clip === undefined ? openSlot() : undefined;
+  const command = [
+    ...(tools.setpriv === undefined || isBoxed ? [] : [tools.setpriv, '--no-new-privs', '--pdeathsig', 'KILL', '--']),
+    ...(tools.prlimit === undefined
+      ? []
+      : [tools.prlimit, `--cpu=${cpuSeconds}`, `--nofile=${maxFiles}`, '--core=0', '--fsize=0', '--']),
+    ...(isBoxed
+      ? [tools.bwrap!, ...bubblewrapArguments(code.files, clip === undefined ? [] : [shown(clip)], filterFd)]
+      : []),
+    process.execPath,
+    '--max-old-space-size=1024',
+    code.main,
+  ];
+  const [file, ...args] = command;
+  const child: ChildProcess = spawn(file!, args, {
+    env: isBoxed ? {} : { PATH: process.env['PATH'] },
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(isBoxed ? ([slot?.readFd ?? 'ignore', 'pipe'] as const) : [])],
+    windowsHide: true,
+  });
+  slot?.handedOver();
+  if (isBoxed) {
+    const filter = (child.stdio as readonly unknown[])[filterFd] as Writable;
+    filter.on('error', () => {}); // it ended before it read
+    filter.end(Buffer.from(syscallFilters[process.arch]!.single, 'base64'));
+  }
+  return { child, slot, clip: clip === undefined ? undefined : shown(clip).target };
+}
+
+/** Where a process finds the clip in its slot. */
+export const slotPath: string = `/proc/self/fd/${slotFd}`;
+
+function shown(clip: string): { source: string; target: string } {
+  return { source: clip, target: '/clip' };
+}
+
+/**
+ * How a process ended. Bubblewrap and shells tell a signal by an exit status above 128.
+ * @param code - its exit status
+ * @param signal - the signal that ended it
+ * @returns the signal's name, or the exit status
+ */
+export function howItEnded(code: number | null, signal: NodeJS.Signals | null): string {
+  const number = (code ?? 0) - 128;
+  const name = Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
+  return signal ?? name ?? `exit status ${code}`;
+}

@@ -1,0 +1,88 @@
+// The code of a decoding process as plain JavaScript, and the files and folders that it may read to run.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { writeFileAtomic } from '../../files/index.ts';
+
+/** What a decoding process runs. */
+export interface OwnCode {
+  /** Its main module, JavaScript. */
+  main: string;
+  /** Files and folders that it reads, with nothing else of the project among them. Absolute. */
+  files: string[];
+}
+
+const root = realpathSync(fileURLToPath(new URL('../../../', import.meta.url)));
+/** Packages that decode. */
+const decoders = ['node-av', 'sharp'];
+
+/**
+ * The code of the decoding process. Run from source it is bundled first: a confined process can start no compiler.
+ * @returns where it is
+ */
+export async function ownCode(): Promise<OwnCode> {
+  const manifest = join(root, 'package.json');
+  const packages = packageFolders(decoders, root);
+  if (!import.meta.url.endsWith('.ts')) {
+    const dist = fileURLToPath(new URL('../../', import.meta.url));
+    return { main: join(dist, 'video', 'decode-child.js'), files: [manifest, dist, ...packages] };
+  }
+  const main = await bundle(join(root, 'src', 'video', 'decode-child.ts'));
+  return { main, files: [manifest, main, ...packages] };
+}
+
+/** Bundles with the esbuild that tsx, which runs us, has. Two folders below the root, as the modules are, which find files by that. */
+async function bundle(source: string): Promise<string> {
+  const esbuild = createRequire(createRequire(import.meta.url).resolve('tsx')).resolve('esbuild');
+  const { buildSync } = (await import(pathToFileURL(esbuild).href)) as typeof import('esbuild');
+  const { outputFiles } = buildSync({
+    entryPoints: [source],
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    write: false,
+  });
+  const { contents } = outputFiles[0]!;
+  const folder = join(realpathSync(join(root, 'node_modules')), '.iovqa');
+  const hash = createHash('sha256').update(contents).digest('hex').slice(0, 16);
+  const path = join(folder, `decode-child-${hash}.mjs`);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  await writeFileAtomic(path, contents);
+  return path;
+}
+
+/**
+ * Folders of packages and of all that they depend on, as far as they are installed.
+ * @param names - the packages
+ * @param from - the folder from which they are required
+ * @returns the folders, each once: where they are, and where a link to them stands
+ */
+export function packageFolders(names: readonly string[], from: string): string[] {
+  const found = new Set<string>();
+  const visit = (name: string, requiredFrom: string): void => {
+    for (let folder = requiredFrom; ; folder = dirname(folder)) {
+      const path = join(folder, 'node_modules', name);
+      if (existsSync(join(path, 'package.json'))) {
+        const real = realpathSync(path);
+        const isNew = !found.has(real);
+        found.add(path).add(real);
+        if (isNew) follow(real);
+        return;
+      }
+      if (folder === dirname(folder)) return;
+    }
+  };
+  const follow = (folder: string): void => {
+    const { dependencies = {}, optionalDependencies = {} } = JSON.parse(
+      readFileSync(join(folder, 'package.json'), 'utf8'),
+    ) as Partial<Record<'dependencies' | 'optionalDependencies', Record<string, string>>>;
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) visit(name, folder);
+  };
+  for (const name of names) visit(name, from);
+  return [...found];
+}
