@@ -1,5 +1,4 @@
 // The wanted frames of a video: by seeking where that surely gives what decoding from the start gives, else by decoding from the start.
-import { sha256File } from '../files/index.ts';
 import type { Film } from './film.ts';
 import { openFilm } from './film.ts';
 import { passFromStart, passSeeking } from './film-pass.ts';
@@ -50,7 +49,7 @@ export async function takeFilm(
   if (toEnd && list.numFrames > limits.maxFrames) {
     throw unreadable(file.path, `at most ${limits.maxFrames} frames`, String(list.numFrames));
   }
-  const content = options.pick === 'random' ? (await sha256File(file.source)).slice(0, 8) : '0';
+  const content = options.pick === 'random' ? (await contentHash(file)).slice(0, 8) : '0';
   const key = [options.seed, Number.parseInt(content, 16)];
   const pick = (numFrames: number, keyframes: readonly number[]): number[] =>
     pickFrames(options.pick, options.count, { numFrames, keyframes, key });
@@ -126,6 +125,12 @@ export async function takeFilm(
     if (!ended) return timingOfStamps(list.times, list.lastDuration, fps);
     return timingOfStamps(times, lastDuration, fps);
   }
+}
+
+/** Loaded when needed: a decoding process starts sooner without. */
+async function contentHash({ source }: MediaFile): Promise<string> {
+  const { sha256File } = await import('../files/index.ts');
+  return sha256File(source);
 }
 
 /** Opens a film and lists its packets. Writers that know no duration give a single frame's edit list the length zero. */

@@ -43,7 +43,8 @@ describe('files are written', () => {
   it('by the helper alone', () => {
     expect(files.length).toBeGreaterThan(150);
     const found = files
-      .filter((file) => file !== 'src/files/output.ts')
+      // The other is a file without a name, for a decoding process: no result, and copied by the kernel.
+      .filter((file) => file !== 'src/files/output.ts' && file !== 'src/video/confinement/slot.ts')
       .flatMap((file) => directWrites(readFileSync(join(root, file), 'utf8')).map((what) => `${file}: ${what}`));
     expect(found).toEqual([]);
   });

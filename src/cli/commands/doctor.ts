@@ -6,6 +6,7 @@ import { cacheFolder, cacheInfo, versionOf } from '../../model/index.ts';
 import { formatSize } from '../../core/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import { packageVersion as version } from '../../core/index.ts';
+import { bestConfinement } from '../../video/index.ts';
 
 /** A line of the report. */
 interface Finding {
@@ -41,6 +42,7 @@ export async function doctor(flags: DoctorFlags): Promise<void> {
     library('onnxruntime-node'),
     library('node-av'),
     library('sharp'),
+    ...(await sandboxFindings()),
     await cacheFinding(),
   ];
   for (const provider of providers) findings.push(await tryProvider(provider));
@@ -64,6 +66,30 @@ function library(name: string): Finding {
   } catch (error) {
     return { what: name, state: 'missing', detail: (error as Error).message.split('\n')[0]! };
   }
+}
+
+/** What of the operating system stands between a hostile clip and the machine. */
+async function sandboxFindings(): Promise<Finding[]> {
+  const { level, why, tools } = await bestConfinement();
+  const isBoxed = level === 'bubblewrap';
+  const privileges = isBoxed || tools.setpriv !== undefined;
+  const finding = (what: string, isThere: boolean, detail: string): Finding => ({
+    what,
+    state: isThere ? 'ok' : 'missing',
+    detail: isThere ? detail : 'not in force',
+  });
+  return [
+    {
+      what: 'sandbox',
+      state: isBoxed ? 'ok' : 'missing',
+      detail: isBoxed
+        ? 'bubblewrap: no network, no files but the clip and the decoder'
+        : `clips are decoded without: ${why}`,
+    },
+    finding('system-call filter', isBoxed, 'seccomp: no sockets, no new processes'),
+    finding('resource limits', tools.prlimit !== undefined, 'prlimit: processor time, open files, file size, core'),
+    finding('no new privileges', privileges, isBoxed ? 'set by bubblewrap' : 'setpriv'),
+  ];
 }
 
 async function cacheFinding(): Promise<Finding> {

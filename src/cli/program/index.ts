@@ -1,6 +1,7 @@
 // The table of commands, by group. Each command's code is loaded when it is called.
 import { Command } from 'commander';
 import { packageVersion as version } from '../../core/index.ts';
+import type { SandboxMode } from '../../video/index.ts';
 import { addTableOptions } from '../table-options.ts';
 import { addData } from './data.ts';
 import { addModels } from './models.ts';
@@ -15,6 +16,10 @@ export function buildProgram(): Command {
     .showHelpAfterError('(iovqa COMMAND --help lists what there is)')
     .configureHelp({ showGlobalOptions: false })
     .exitOverride();
+  root.hook('preAction', async (_, command) => {
+    if (!command.options.some(({ long }) => long === '--sandbox')) return;
+    await (await import('../sandbox.ts')).applySandbox(command.opts<{ sandbox?: SandboxMode }>().sandbox);
+  });
   for (const add of [addTraining, addScoring, addData, addModels]) add(root);
   addTableOptions(root);
   return root;

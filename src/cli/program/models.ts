@@ -6,7 +6,7 @@ import type { CacheFlags } from '../commands/cache.ts';
 import type { DoctorFlags } from '../commands/doctor.ts';
 import type { ExportFlags } from '../commands/export.ts';
 import type { ModelsListFlags, ModelsNewFlags, ModelsPullFlags } from '../commands/models.ts';
-import { integer, json } from './options.ts';
+import { integer, json, sandbox } from './options.ts';
 
 const exportFormats: readonly ExportFormat[] = ['merged', 'adapter'];
 
@@ -58,6 +58,7 @@ export function addModels(root: Command): void {
         'f16',
       ]),
     )
+    .addOption(sandbox())
     .addOption(json())
     .action(async (path: string, flags: ExportFlags) =>
       (await import('../commands/export.ts')).exportCommand(path, flags),

@@ -25,3 +25,10 @@ export const model = [
   '--model <model>',
   'same as --set model=MODEL: a folder, or ORG/NAME of a model that was pulled',
 ] as const;
+
+/** `--sandbox`. */
+export const sandbox = (): Option =>
+  new Option(
+    '--sandbox <mode>',
+    "decode clips in the operating system's sandbox: only so, where there is one (default), or never",
+  ).choices(['required', 'auto', 'off']);

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { EnsembleFlags } from '../commands/ensemble.ts';
 import type { EvaluateFlags } from '../commands/evaluate.ts';
 import type { ScoreFlags } from '../commands/score.ts';
-import { collect, integer, json } from './options.ts';
+import { collect, integer, json, sandbox } from './options.ts';
 
 /**
  * Adds them.
@@ -33,6 +33,7 @@ export function addScoring(root: Command): void {
     .option('--provider <name>', 'what ONNX Runtime runs the graph on')
     .option('--no-cache', 'neither take vision features from the cache nor keep them')
     .option('--csv', 'write CSV to stdout')
+    .addOption(sandbox())
     .addOption(json())
     .action(async (inputs: string[], flags: ScoreFlags) => (await import('../commands/score.ts')).score(inputs, flags));
 

@@ -4,7 +4,7 @@ import type { EstimateFlags } from '../commands/estimate.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from '../commands/inspect.ts';
 import type { QuickstartFlags } from '../commands/quickstart.ts';
 import type { TrainFlags } from '../commands/train.ts';
-import { collect, integer, json, manifest, model, set } from './options.ts';
+import { collect, integer, json, manifest, model, sandbox, set } from './options.ts';
 
 /**
  * Adds them.
@@ -18,6 +18,7 @@ export function addTraining(root: Command): void {
     .option('--model <folder>', 'base model; default: the one that ships')
     .option('--pictures <folder>', 'photographs to make clips of; default: those that ship')
     .option('--seed <n>', 'fixes clips and split', integer)
+    .addOption(sandbox())
     .addOption(json())
     .action(async (flags: QuickstartFlags) => (await import('../commands/quickstart.ts')).quickstartCommand(flags));
 
@@ -31,6 +32,7 @@ export function addTraining(root: Command): void {
     .option('--out <folder>', 'same as --set out=FOLDER')
     .option('--resume', 'go on with the run in the out folder; without a recipe, with the one it was begun with')
     .option('--dry-run', 'check recipe, data and model, show them, and stop')
+    .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: TrainFlags) =>
       (await import('../commands/train.ts')).train(path, flags),
@@ -43,6 +45,7 @@ export function addTraining(root: Command): void {
     .addOption(set())
     .option(...manifest)
     .option(...model)
+    .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: EstimateFlags) =>
       (await import('../commands/estimate.ts')).estimateCommand(path, flags),
@@ -57,6 +60,7 @@ export function addTraining(root: Command): void {
     .option(...manifest)
     .option(...model)
     .option('--clip <name>', 'a clip of the manifest; default: the first')
+    .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectMaskFlags) =>
       (await import('../commands/inspect.ts')).inspectMask(path, flags),
@@ -70,6 +74,7 @@ export function addTraining(root: Command): void {
     .option(...manifest)
     .option(...model)
     .option('--clip <name>', 'a clip of the manifest; can be repeated; default: all', collect)
+    .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectFramesFlags) =>
       (await import('../commands/inspect.ts')).inspectFrames(path, flags),

@@ -15,8 +15,6 @@ export interface OwnCode {
 }
 
 const root = realpathSync(fileURLToPath(new URL('../../../', import.meta.url)));
-/** Packages that decode. */
-const decoders = ['node-av', 'sharp'];
 
 /**
  * The code of the decoding process. Run from source it is bundled first: a confined process can start no compiler.
@@ -24,7 +22,7 @@ const decoders = ['node-av', 'sharp'];
  */
 export async function ownCode(): Promise<OwnCode> {
   const manifest = join(root, 'package.json');
-  const packages = packageFolders(decoders, root);
+  const packages = packageFolders(dependencies(root), root);
   if (!import.meta.url.endsWith('.ts')) {
     const dist = fileURLToPath(new URL('../../', import.meta.url));
     return { main: join(dist, 'video', 'decode-child.js'), files: [manifest, dist, ...packages] };
@@ -78,11 +76,16 @@ export function packageFolders(names: readonly string[], from: string): string[]
     }
   };
   const follow = (folder: string): void => {
-    const { dependencies = {}, optionalDependencies = {} } = JSON.parse(
-      readFileSync(join(folder, 'package.json'), 'utf8'),
-    ) as Partial<Record<'dependencies' | 'optionalDependencies', Record<string, string>>>;
-    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) visit(name, folder);
+    for (const name of dependencies(folder)) visit(name, folder);
   };
   for (const name of names) visit(name, from);
   return [...found];
+}
+
+/** Names of the packages that a package may import, installed or not. */
+function dependencies(folder: string): string[] {
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Partial<
+    Record<'dependencies' | 'optionalDependencies', Record<string, string>>
+  >;
+  return Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
 }

@@ -1,0 +1,73 @@
+// `--sandbox`: what is refused, what is said, and that it changes no score.
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bestConfinement } from '../../src/video/index.ts';
+import { makeClip } from '../video/make-clip.ts';
+import { runCli } from './run-cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'iovqa-sandbox-'));
+const tools = join(folder, 'tools');
+let clip = '';
+beforeAll(async () => {
+  clip = await makeClip({ path: join(folder, 'clip.mp4'), codec: 'libx264', format: 'mp4', numFrames: 3 });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const { why } = await bestConfinement();
+const withoutTools = { PATH: tools };
+
+describe('score', () => {
+  it('--sandbox required refuses to decode without one', async () => {
+    const { code, stdout, stderr } = await runCli(['score', '--sandbox', 'required', clip], { env: withoutTools });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^iovqa: sandbox: expected bubblewrap to decode in, got none: .*\nhint: .*\n$/);
+  });
+
+  it('IOVQA_SANDBOX does the same, and a wrong word is an error', async () => {
+    const env = { ...withoutTools, IOVQA_SANDBOX: 'required' };
+    expect((await runCli(['score', clip], { env })).code).toBe(2);
+    const { code, stderr } = await runCli(['score', clip], { env: { IOVQA_SANDBOX: 'on' } });
+    expect([code, stderr]).toEqual([2, 'iovqa: IOVQA_SANDBOX: expected required, auto or off, got "on"\n']);
+  });
+
+  it.skipIf(process.platform !== 'linux')('auto says so once where there is none; off says nothing', async () => {
+    const auto = await runCli(['score', '--json', clip, clip], { env: withoutTools });
+    expect(auto.code).toBe(0);
+    expect(auto.stderr.match(/note: clips are decoded without a sandbox: bwrap is not installed\n/g)).toHaveLength(1);
+    const off = await runCli(['score', '--json', '--sandbox', 'off', clip, clip]);
+    expect(off.stderr).not.toContain('sandbox');
+    expect(off.stdout).toBe(auto.stdout);
+  });
+
+  it.skipIf(why !== undefined)(
+    `in the sandbox gives the same${why === undefined ? '' : ` (skipped: ${why})`}`,
+    async () => {
+      const [boxed, bare] = await Promise.all(
+        ['required', 'off'].map((mode) => runCli(['score', '--json', '--sandbox', mode, clip])),
+      );
+      expect([boxed!.code, boxed!.stdout]).toEqual([0, bare!.stdout]);
+    },
+  );
+
+  it.skipIf(process.platform !== 'linux')('says why where bubblewrap is installed and may not work', async () => {
+    const broken = mkdtempSync(join(folder, 'broken-'));
+    symlinkSync('/bin/false', join(broken, 'bwrap'));
+    const { stderr } = await runCli(['score', '--sandbox', 'required', clip], { env: { PATH: broken } });
+    expect(stderr).toContain('got none: bwrap is installed but cannot be used here (');
+  });
+});
+
+describe('doctor', () => {
+  it('says what is in force', async () => {
+    const { stdout } = await runCli(['doctor', '--json'], { env: withoutTools });
+    const findings = JSON.parse(stdout) as { what: string; state: string; detail: string }[];
+    expect(findings.filter(({ what }) => /sandbox|filter|limits|privileges/.test(what))).toMatchObject([
+      { what: 'sandbox', state: 'missing' },
+      { what: 'system-call filter', state: 'missing' },
+      { what: 'resource limits', state: 'missing' },
+      { what: 'no new privileges', state: 'missing' },
+    ]);
+  });
+});
