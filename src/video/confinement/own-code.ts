@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { writeFileAtomic } from '../../files/index.ts';
 
 /** What a decoding process runs. */
@@ -14,7 +14,7 @@ export interface OwnCode {
   files: string[];
 }
 
-const root = realpathSync(fileURLToPath(new URL('../../../', import.meta.url)));
+const root = realpathSync(join(import.meta.dirname, '..', '..', '..'));
 
 /**
  * The code of the decoding process. Run from source it is bundled first: a confined process can start no compiler.
@@ -24,7 +24,7 @@ export async function ownCode(): Promise<OwnCode> {
   const manifest = join(root, 'package.json');
   const packages = packageFolders(dependencies(root), root);
   if (!import.meta.url.endsWith('.ts')) {
-    const dist = fileURLToPath(new URL('../../', import.meta.url));
+    const dist = join(import.meta.dirname, '..', '..');
     return { main: join(dist, 'video', 'decode-child.js'), files: [manifest, dist, ...packages] };
   }
   const main = await bundle(join(root, 'src', 'video', 'decode-child.ts'));
