@@ -9,6 +9,7 @@ import { describeSkipped, kindOfFile, listFolder } from '../media/index.ts';
 import type { Clip } from '../score/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableOptionsOf } from './table-options.ts';
+import { tell } from './terminal.ts';
 
 /** A clip with the name that results are told by. */
 export interface NamedClip extends Clip {
@@ -89,7 +90,7 @@ export async function findClips(inputs: readonly string[], flags: InputFlags): P
 async function fromManifest(path: string, flags: InputFlags): Promise<Inputs> {
   const { split } = flags;
   const { options, sidecar } = await withSidecar(path, tableOptionsOf(flags));
-  if (sidecar !== undefined) process.stderr.write(`note: ${sidecarNote(path, sidecar)}\n`);
+  if (sidecar !== undefined) tell(`note: ${sidecarNote(path, sidecar)}`);
   const rows = (): AsyncIterable<StreamedRow> => streamRows(path, { ...options, requireMos: false });
   /** A row that cannot be told to be of another split may be of this one. */
   const isMeant = ({ row, problems }: StreamedRow): boolean =>

@@ -1,4 +1,5 @@
 // Results on stdout: aligned tables for people, JSON and CSV for programs.
+import { printable } from '../core/index.ts';
 import { formatCsv } from '../dataset/index.ts';
 import { out } from './terminal.ts';
 
@@ -18,7 +19,7 @@ export function printJson(value: unknown): void {
  * @param lines - without line ends
  */
 export function printLines(lines: readonly string[]): void {
-  for (const line of lines) out(`${line}\n`);
+  for (const line of lines) out(`${printable(line)}\n`);
 }
 
 /**

@@ -1,10 +1,13 @@
 // The recipe of a command: a file, flags, or both.
-import { readFile } from 'node:fs/promises';
-import { UserError, oneLine, whatCame } from '../core/index.ts';
+import { UserError, oneLine } from '../core/index.ts';
+import { readText } from '../files/index.ts';
 import type { ResolvedRecipe } from '../train/index.ts';
 import { readRunRecipe, resolveRecipe } from '../train/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableSets } from './table-options.ts';
+
+/** Most bytes of a recipe; one with every key has 3,000. */
+const MAX_RECIPE = 1_000_000;
 
 /** Flags that set keys of a recipe. */
 export interface RecipeFlags extends TableFlags {
@@ -31,12 +34,9 @@ export async function recipeOf(
 ): Promise<ResolvedRecipe> {
   const sets = setsOf(flags);
   if (path === undefined) return resolveRecipe({ base: fallback, sets });
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new UserError('bad-input', `${oneLine(path)}: expected a recipe file, got ${whatCame(cause)}`, { cause });
-  }
+  const text = await readText(path, 'bad-input', MAX_RECIPE);
+  if (text === undefined)
+    throw new UserError('bad-input', `${oneLine(path)}: expected a recipe file, got no such file`);
   return resolveRecipe({ base: fallback, file: { path, text }, sets });
 }
 

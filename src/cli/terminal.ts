@@ -1,5 +1,6 @@
 // What the user sees: results on stdout, notes and one status line on stderr. In a terminal both are the same screen, so that
-// whoever writes first takes the status line away; all writing goes through here.
+// whoever writes first takes the status line away; all writing goes through here. Words from files and tables come out as text.
+import { printable } from '../core/index.ts';
 
 /** What the last line of the terminal shows; empty for none. */
 let status = '';
@@ -15,7 +16,8 @@ const CLEAR = '\r\u001B[K';
 export function out(text: string): boolean {
   const shown = status;
   if (process.stdout.isTTY) clearStatus();
-  const hasRoom = process.stdout.write(text);
+  // Behind a pipe CSV stays what it is, to the byte.
+  const hasRoom = process.stdout.write(process.stdout.isTTY ? printable(text) : text);
   if (text.endsWith('\n')) showStatus(shown);
   return hasRoom;
 }
@@ -27,7 +29,7 @@ export function out(text: string): boolean {
 export function tell(line: string): void {
   const shown = status;
   clearStatus();
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${printable(line)}\n`);
   showStatus(shown);
 }
 
@@ -38,6 +40,7 @@ export function tell(line: string): void {
  */
 export function showStatus(line: string): void {
   if (!process.stderr.isTTY || line === '') return;
+  line = printable(line);
   status = line;
   process.stderr.write(`${CLEAR}${line.slice(0, (process.stderr.columns || 80) - 3)}`);
 }

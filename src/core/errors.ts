@@ -77,24 +77,53 @@ export function whatCame(cause: unknown): string {
 }
 
 /**
+ * What a terminal takes for an order and not for text: control characters (ESC, CSI and their like), separators of lines, and marks
+ * that turn the direction of what follows, so that it reads otherwise than it is.
+ */
+const orders = /[\p{Cc}\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/gu;
+
+const escaped = (text: string): string =>
+  text.replace(orders, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/**
  * A value as an error message shows it: strings quoted with control characters escaped, long ones shortened.
  * @param value - anything
  * @returns one line of at most about 80 characters
  */
 export function show(value: unknown): string {
   const text = typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 80 ? `${text.slice(0, 76)}…${text.endsWith('"') ? '"' : ''}` : text;
+  return escaped(text.length > 80 ? `${text.slice(0, 76)}…${text.endsWith('"') ? '"' : ''}` : text);
 }
+
+/** Most characters of a name in a line of output; a path has 4,096 at most. */
+const MAX_LINE = 4096;
 
 /**
  * A name or message as a line of output shows it, also where a file's name holds line ends or a terminal's control sequences.
  * @param text - any text
- * @returns the text itself, or quoted and escaped where it holds control characters
+ * @returns the text itself, or quoted and escaped where it holds control characters; without its middle where it is very long
  */
 export function oneLine(text: string): string {
-  const control = /[\p{Cc}\u2028\u2029]/gu;
-  if (text.search(control) < 0) return text;
-  return JSON.stringify(text).replace(control, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const short = text.length > MAX_LINE ? `${text.slice(0, MAX_LINE / 2)} … ${text.slice(-MAX_LINE / 2)}` : text;
+  return short.search(orders) < 0 ? short : escaped(JSON.stringify(short));
+}
+
+/**
+ * Lines as a terminal may be given them: whatever file or table their words came from, nothing in them moves the cursor or turns text.
+ * @param text - lines
+ * @returns the same with control characters but line ends and tabs escaped; JSON means the same as before
+ */
+export function printable(text: string): string {
+  return text.replace(orders, (c) => (c === '\n' || c === '\t' ? c : escaped(c)));
+}
+
+/**
+ * Somebody else's sentences as plain text of one line.
+ * @param text - any text
+ * @returns the text with a space in place of line ends and tabs, and without other control characters
+ */
+export function plainText(text: string): string {
+  return text.replaceAll(/[\t\n\r\u0085\u2028\u2029]+/gu, ' ').replace(orders, '');
 }
 
 /**

@@ -14,15 +14,24 @@ export interface MosScale {
 /** The scales that data sets commonly use, in the words {@link parseScale} reads; for help texts and suggestions. */
 export const commonScales: readonly string[] = ['1-5', '0-1', '0-100', '1-10', 'dmos-0-100'];
 
+/** Largest end of a scale, and its least width as a share of that: beyond them no score could be told from another, or be written. */
+const MAX_END = 1e9;
+const LEAST_WIDTH = 1e-6;
+
+function isUsable({ min, max }: MosScale): boolean {
+  const largest = Math.max(Math.abs(min), Math.abs(max));
+  return largest <= MAX_END && max - min >= LEAST_WIDTH * largest && max - min >= 1e-9;
+}
+
 /**
  * Reads the name of a scale: `MIN-MAX`, with `dmos-` before it where up is worse.
  * @param spec - such as `1-5`, `0-1`, `0-100`, `dmos-0-100`; or a scale, which is checked
  * @returns the scale
- * @throws UserError `bad-recipe` when the words are not of that form or the ends are not finite and ascending
+ * @throws UserError `bad-recipe` when the words are not of that form or the ends are not ascending, within ±10⁹ and apart
  */
 export function parseScale(spec: string | MosScale): MosScale {
   const scale = typeof spec === 'string' ? scaleOfName(spec) : spec;
-  if (!scale || !Number.isFinite(scale.min) || !Number.isFinite(scale.max) || scale.min >= scale.max) {
+  if (!scale || !Number.isFinite(scale.min) || !Number.isFinite(scale.max) || !isUsable(scale)) {
     throw new UserError(
       'bad-recipe',
       `MOS scale: expected MIN-MAX or dmos-MIN-MAX with MIN below MAX, got ${show(spec)}`,

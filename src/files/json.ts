@@ -1,5 +1,6 @@
 // Text and JSON files that somebody else wrote: read whole, within limits.
-import { readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { UserErrorCode } from '../core/index.ts';
 import { UserError, show } from '../core/index.ts';
 import { isCode } from './codes.ts';
@@ -63,12 +64,24 @@ async function readWhole(path: string, code: UserErrorCode, maxBytes: number): P
     if (info.size > maxBytes) {
       throw new UserError(code, `${path}: expected at most ${maxBytes} bytes, got ${info.size}`);
     }
-    return await readFile(path);
+    return await readUpTo(path, code, maxBytes);
   } catch (cause) {
     if (isCode(cause, 'ENOENT')) return undefined;
     if (cause instanceof UserError) throw cause;
     throw new UserError(code, `${path}: expected a readable file, got ${show((cause as Error).message)}`, { cause });
   }
+}
+
+/** A file may grow, and some of the system's say that they are empty and have no end. */
+async function readUpTo(path: string, code: UserErrorCode, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of createReadStream(path, { end: maxBytes, highWaterMark: 1 << 20 })) {
+    chunks.push(chunk as Buffer);
+    length += (chunk as Buffer).length;
+  }
+  if (length > maxBytes) throw new UserError(code, `${path}: expected at most ${maxBytes} bytes, got more`);
+  return Buffer.concat(chunks, length);
 }
 
 function decode(path: string, code: UserErrorCode, bytes: Buffer, what: string): string {

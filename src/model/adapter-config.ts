@@ -7,7 +7,7 @@ import { readJson } from '../files/index.ts';
 import { parseHubName } from './hub/index.ts';
 import type { LoraOptions, LoraTarget } from './lora.ts';
 import { firstLoraLayer, loraTargets } from './lora.ts';
-import { listProblems, placeSchema } from './problems.ts';
+import { listProblems, placeSchema, shortList } from './problems.ts';
 
 /** What adapter_config.json says. */
 export interface AdapterConfig {
@@ -25,13 +25,13 @@ export interface AdapterConfig {
 }
 
 /** A list of names in full has 1,400 for the 72B model; a pattern of them all is shorter. */
-const namesSchema = z.union([z.string().max(100_000), z.array(z.string()).max(10_000)]).nullish();
+const namesSchema = z.union([z.string().max(100_000), shortList(10_000).pipe(z.array(z.string()))]).nullish();
 const schema = z.looseObject({
   peft_type: z.string(),
   base_model_name_or_path: placeSchema.nullish(),
   revision: placeSchema.nullish(),
   r: z.int().positive(),
-  lora_alpha: z.number().positive(),
+  lora_alpha: z.number().min(1e-6).max(1e6),
   lora_dropout: z.number().min(0).lt(1).nullish(),
   use_rslora: z.boolean().nullish(),
   bias: z.string().nullish(),

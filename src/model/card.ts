@@ -1,9 +1,9 @@
 // The card `iovqa.json` beside an adapter or model: how it is to be asked, what it was trained on, and golden scores.
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../core/index.ts';
+import { UserError, plainText } from '../core/index.ts';
 import { readJson, writeFileAtomic } from '../files/index.ts';
-import { listProblems, placeSchema } from './problems.ts';
+import { listProblems, placeSchema, shortList } from './problems.ts';
 
 /** Name of the card in the folder of an adapter or model. */
 export const CARD_FILE = 'iovqa.json';
@@ -82,25 +82,30 @@ export interface Card {
   writtenBy: string;
 }
 
+/** Somebody else's words, as plain text. */
+const words = (most: number): z.ZodType<string, string> => z.string().max(most).transform(plainText);
+
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const schema: z.ZodType<Card> = z.strictObject({
   format: z.literal(1),
   baseHash: hex.nullable(),
   baseModel: placeSchema.nullable(),
   frames: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
-  prompt: z.strictObject({ template: z.string(), source: z.string().nullable() }),
-  answer: z.strictObject({ kind: z.string(), step: z.number().nullable() }),
-  positions: z.string(),
+  prompt: z.strictObject({ template: placeSchema, source: z.string().max(200_000).nullable() }),
+  answer: z.strictObject({ kind: words(100), step: z.number().nullable() }),
+  positions: words(100),
   scale: z.strictObject({ min: z.number(), max: z.number(), higherIsBetter: z.boolean() }),
   training: z.strictObject({
     manifestSha256: hex,
-    targetColumn: z.string(),
+    targetColumn: words(4096),
     numClips: z.int().min(0),
     step: z.int().min(0),
   }),
-  about: z.string().min(1).max(2000).optional(),
-  goldenScores: z.array(z.strictObject({ inputSha256: hex, score: z.number() })),
-  writtenBy: z.string(),
+  about: words(2000)
+    .refine((text) => text.trim() !== '', 'expected text')
+    .optional(),
+  goldenScores: shortList(100).pipe(z.array(z.strictObject({ inputSha256: hex, score: z.number() }))),
+  writtenBy: words(200),
 });
 
 /**

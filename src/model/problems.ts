@@ -34,6 +34,13 @@ export function throwProblems(where: string, expected: string, problems: readonl
   throw new UserError('bad-checkpoint', `${where}: expected ${expected}, got: ${listProblems(problems)}`);
 }
 
+/**
+ * A list whose length is looked at before its items: each wrong item of a list without end would be a problem of its own, of 1 KB.
+ * @param most - items
+ */
+export const shortList = (most: number): z.ZodType<unknown[]> =>
+  z.custom<unknown[]>((value) => Array.isArray(value) && value.length <= most, `expected a list of at most ${most}`);
+
 /** A folder or name as somebody else's file gives it: one line, of at most 4,096 characters. */
 export const placeSchema: z.ZodString = z
   .string()

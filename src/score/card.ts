@@ -1,5 +1,6 @@
 // Between the card of an adapter and the settings of a scorer.
 import { UserError, show } from '../core/index.ts';
+import { parseScale } from '../dataset/index.ts';
 import type { PositionRule } from '../example/index.ts';
 import type { Card, Checkpoint } from '../model/index.ts';
 import type { AnswerKind, AnswerStep } from '../prompt/index.ts';
@@ -50,6 +51,8 @@ export async function makeCard(
 const MAX_FRAMES = 10_000;
 const MAX_MIN_PIXELS = 2 ** 25;
 
+const steps: readonly AnswerStep[] = [0.1, 0.2, 0.5, 1];
+
 /**
  * The settings that a card holds.
  * @param card - the card
@@ -73,10 +76,15 @@ export function settingsOf(card: Card, where: string): ScorerSettings {
   };
   const { frames, answer } = card;
   const assumedFps = frames['assumedFps'] ?? null;
-  if (assumedFps !== null && !(typeof assumedFps === 'number' && assumedFps > 0 && assumedFps <= 1000)) {
+  if (assumedFps !== null && !(typeof assumedFps === 'number' && assumedFps >= 1e-3 && assumedFps <= 1000)) {
     bad('frames.assumedFps', assumedFps);
   }
-  if (card.scale.min >= card.scale.max) bad('scale', card.scale);
+  try {
+    parseScale(card.scale);
+  } catch {
+    bad('scale', card.scale);
+  }
+  if (answer.step !== null && !steps.includes(answer.step as AnswerStep)) bad('answer.step', answer.step);
   return {
     frames: {
       pick: oneOf<FramePick>('frames.pick', frames['pick'], ['middle', 'first', 'uniform', 'random', 'keyframe']),

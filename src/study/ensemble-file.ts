@@ -4,7 +4,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { UserError, packageVersion } from '../core/index.ts';
 import { readJson, writeFileAtomic } from '../files/index.ts';
-import { isHubName, listProblems, placeSchema } from '../model/index.ts';
+import { isHubName, listProblems, placeSchema, shortList } from '../model/index.ts';
 
 /** Name of the file in the ensemble's folder. */
 export const ENSEMBLE_FILE = 'ensemble.json';
@@ -27,13 +27,18 @@ interface EnsembleFile {
 
 const schema: z.ZodType<EnsembleFile> = z.strictObject({
   format: z.literal(1),
-  members: z
-    .array(
-      z.strictObject({ path: placeSchema, weight: z.number().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
-    )
-    .min(1)
-    .max(1000),
-  writtenBy: z.string(),
+  members: shortList(1000).pipe(
+    z
+      .array(
+        z.strictObject({
+          path: placeSchema,
+          weight: z.number().positive().max(1),
+          sha256: z.string().regex(/^[0-9a-f]{64}$/),
+        }),
+      )
+      .min(1),
+  ),
+  writtenBy: z.string().max(200),
 });
 
 /**

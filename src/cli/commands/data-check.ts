@@ -18,6 +18,7 @@ import { formatTable, printJson, printLines } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import type { TableFlags } from '../table-options.ts';
 import { tableOptionsOf } from '../table-options.ts';
+import { tell } from '../terminal.ts';
 
 /** Flags of `data check`. */
 export interface DataCheckFlags extends TableFlags {
@@ -64,7 +65,7 @@ interface Seen {
  */
 export async function dataCheck(path: string, flags: DataCheckFlags): Promise<void> {
   const manifest = await loadManifest(path, tableOptionsOf(flags));
-  if (manifest.sidecar !== undefined) process.stderr.write(`note: ${sidecarNote(path, manifest.sidecar)}\n`);
+  if (manifest.sidecar !== undefined) tell(`note: ${sidecarNote(path, manifest.sidecar)}`);
   const problems = manifest.problems.map(formatProblem);
   const seen = flags.decode ? await lookAt(manifest.rows, flags.workers ?? 2, manifest.assumedFps) : [];
   problems.push(...seen.flatMap(({ error }) => error ?? []));
@@ -107,12 +108,12 @@ export async function dataCheck(path: string, flags: DataCheckFlags): Promise<vo
 /** Only what the table could be read with is written down. */
 async function writeOptions(path: string, { problems }: Manifest, flags: DataCheckFlags): Promise<void> {
   if (problems.some(({ scope }) => scope === 'file')) {
-    process.stderr.write(`note: ${oneLine(sidecarPath(path))} is not written, since the table could not be read\n`);
+    tell(`note: ${oneLine(sidecarPath(path))} is not written, since the table could not be read`);
     return;
   }
   const { options } = await withSidecar(path, tableOptionsOf(flags));
   const written = await writeSidecar(path, options);
-  process.stderr.write(`note: ${oneLine(written)} holds these options now; every command reads it\n`);
+  tell(`note: ${oneLine(written)} holds these options now; every command reads it`);
 }
 
 async function lookAt(rows: readonly ClipRow[], workers: number, assumedFps: number | undefined): Promise<Seen[]> {

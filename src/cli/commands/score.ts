@@ -56,7 +56,7 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
     });
   }
   const { count, notes, items } = await findClips(inputs, flags);
-  for (const note of notes) process.stderr.write(`note: ${note}\n`);
+  for (const note of notes) tell(`note: ${note}`);
   const { finished: done, bases } = await finishedClips(flags);
   const source = flags.with ?? embeddedAdapter();
   const model = flags.with === undefined ? embeddedModel() : flags.model;
