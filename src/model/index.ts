@@ -15,6 +15,7 @@ export * from './lora.ts';
 export * from './lower-layers.ts';
 export * from './merge.ts';
 export * from './model-graph.ts';
+export * from './model-shape.ts';
 export * from './model-sizes.ts';
 export * from './non-finite.ts';
 export * from './problems.ts';

@@ -7,14 +7,15 @@ import type { FloatDtype, TensorToWrite } from '../files/index.ts';
 import { writeFolderAtomic, writeNewFile } from '../files/index.ts';
 import { weightShapes } from './checkpoint-config.ts';
 import { byteTokenizer, chatTemplate } from './init-tokenizer.ts';
-import { modelSizes } from './model-sizes.ts';
+import type { ModelSizeName } from './model-sizes.ts';
+import { configOfSize, modelSizes } from './model-sizes.ts';
 import type { TextConfig, VisionConfig } from './qwen2-5-vl/config.ts';
 import { fileName, torchDtype, writeWeights } from './write-checkpoint.ts';
 
 /** What {@link createRandomCheckpoint} makes. */
 export interface RandomCheckpointOptions {
   /** A name of {@link modelSizes}. */
-  preset: keyof typeof modelSizes;
+  preset: ModelSizeName;
   /** Seed of the weights; default 0. */
   seed?: number;
   /** Element type in the file; default F32. */
@@ -43,21 +44,7 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
   }
   const size = modelSizes[preset];
   const tokenizer = byteTokenizer(corpus);
-  const text: TextConfig = {
-    ...size.text,
-    vocabSize: size.text.vocabSize === 0 ? tokenizer.size : size.text.vocabSize,
-    headDim: size.text.hiddenSize / size.text.numHeads,
-    ropeTheta: 1e6,
-    rmsNormEps: 1e-6,
-  };
-  const vision: VisionConfig = {
-    ...size.vision,
-    outHiddenSize: text.hiddenSize,
-    inChannels: 3,
-    patchSize: size.vision.patchSize ?? 14,
-    temporalPatchSize: 2,
-    spatialMergeSize: 2,
-  };
+  const { text, vision } = configOfSize(size, tokenizer.size);
   await writeFolderAtomic(folder, async (temporary) => {
     await mkdir(temporary, { recursive: true });
     const json = (name: string, value: unknown): Promise<void> =>

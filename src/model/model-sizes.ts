@@ -17,7 +17,7 @@ export interface ModelSize {
   };
 }
 
-/** The tower of both real sizes. */
+/** The tower of the 3B and 7B models. */
 const realVision: ModelSize['vision'] = {
   depth: 32,
   hiddenSize: 1280,
@@ -28,10 +28,15 @@ const realVision: ModelSize['vision'] = {
   tokensPerSecond: 2,
 };
 
-/** Sizes by name. */
-export const modelSizes: Readonly<
-  Record<'tiny' | 'nano' | 'small' | 'bench-304m' | 'qwen2.5-vl-3b' | 'qwen2.5-vl-7b', ModelSize>
-> = {
+/** That of the 32B and 72B models. */
+const largeVision: ModelSize['vision'] = { ...realVision, intermediateSize: 3456 };
+
+/** A name of {@link modelSizes}. */
+export type ModelSizeName =
+  'tiny' | 'nano' | 'small' | 'bench-304m' | 'qwen2.5-vl-3b' | 'qwen2.5-vl-7b' | 'qwen2.5-vl-32b' | 'qwen2.5-vl-72b';
+
+/** Sizes by name; those of the published models are of their config.json on the hub. */
+export const modelSizes: Readonly<Record<ModelSizeName, ModelSize>> = {
   tiny: {
     about: 'about 150 thousand parameters, for tests',
     text: {
@@ -149,4 +154,74 @@ export const modelSizes: Readonly<
     },
     vision: realVision,
   },
+  'qwen2.5-vl-32b': {
+    about: 'the sizes of Qwen2.5-VL-32B, 67 GB in bf16, for estimates',
+    text: {
+      hiddenSize: 5120,
+      numLayers: 64,
+      numHeads: 40,
+      numKvHeads: 8,
+      intermediateSize: 27_648,
+      vocabSize: 152_064,
+      mropeSection: [16, 24, 24],
+      tieWordEmbeddings: false,
+    },
+    vision: largeVision,
+  },
+  'qwen2.5-vl-72b': {
+    about: 'the sizes of Qwen2.5-VL-72B, 147 GB in bf16, for estimates',
+    text: {
+      hiddenSize: 8192,
+      numLayers: 80,
+      numHeads: 64,
+      numKvHeads: 8,
+      intermediateSize: 29_568,
+      vocabSize: 152_064,
+      mropeSection: [16, 24, 24],
+      tieWordEmbeddings: false,
+    },
+    vision: largeVision,
+  },
 };
+
+/** Presets of published models by their names on the hub. */
+const published: Readonly<Record<string, ModelSizeName>> = {
+  'Qwen/Qwen2.5-VL-3B-Instruct': 'qwen2.5-vl-3b',
+  'Qwen/Qwen2.5-VL-7B-Instruct': 'qwen2.5-vl-7b',
+  'Qwen/Qwen2.5-VL-32B-Instruct': 'qwen2.5-vl-32b',
+  'Qwen/Qwen2.5-VL-72B-Instruct': 'qwen2.5-vl-72b',
+};
+
+/**
+ * The size that a name stands for.
+ * @param name - of the hub, with or without `@REVISION`, or of {@link modelSizes}
+ * @returns the size; null for other names
+ */
+export function sizeNamed(name: string): ModelSize | null {
+  const preset = published[name.split('@')[0]!] ?? name;
+  return Object.hasOwn(modelSizes, preset) ? modelSizes[preset as ModelSizeName] : null;
+}
+
+/**
+ * A size as config.json would give it.
+ * @param size - the size
+ * @param vocabSize - tokens of the tokenizer, where the size leaves that open
+ */
+export function configOfSize(size: ModelSize, vocabSize: number): { text: TextConfig; vision: VisionConfig } {
+  const text: TextConfig = {
+    ...size.text,
+    vocabSize: size.text.vocabSize === 0 ? vocabSize : size.text.vocabSize,
+    headDim: size.text.hiddenSize / size.text.numHeads,
+    ropeTheta: 1e6,
+    rmsNormEps: 1e-6,
+  };
+  const vision: VisionConfig = {
+    ...size.vision,
+    outHiddenSize: text.hiddenSize,
+    inChannels: 3,
+    patchSize: size.vision.patchSize ?? 14,
+    temporalPatchSize: 2,
+    spatialMergeSize: 2,
+  };
+  return { text, vision };
+}

@@ -1,10 +1,10 @@
 // Forecasts memory and time of a run before it: sizes from a few of its clips, costs from its graphs, speeds from this machine.
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { UserError } from '../core/index.ts';
 import { buildExample, buildScoringExample, trimToTargets } from '../example/index.ts';
-import type { GraphCost, MachineSpeed, Value } from '../graph/index.ts';
+import type { GraphCost, MachineSpeed, RunOptions, Value } from '../graph/index.ts';
 import { ARENA, gradients, graphCost, input, measureSpeed, runSeconds } from '../graph/index.ts';
-import type { Checkpoint } from '../model/index.ts';
+import type { ModelShape } from '../model/index.ts';
 import {
   embedTokens,
   firstLoraLayer,
@@ -13,7 +13,7 @@ import {
   layerInputs,
   lowerLayers,
   modelGraph,
-  openCheckpoint,
+  openModelShape,
   visionFeatures,
   visionInputs,
 } from '../model/index.ts';
@@ -27,6 +27,7 @@ import { MAX_BYTES } from './clip-store.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
 import { LARGE, answerTrie, scorerSettings } from './setup.ts';
 import { stepGraph } from './step.ts';
+import { VALIDATION_BATCH } from './validate.ts';
 
 /** One kind of work of a run. */
 export interface EstimatedPart {
@@ -60,10 +61,20 @@ export interface RunEstimate {
   ownBytes: number;
   /** Most resident memory (VmHWM): its own and the weights that are mapped, in bytes. */
   residentBytes: number;
-  /** Memory of this machine, in bytes. */
+  /** Memory of the machine, in bytes: this one's, or what was asked about. */
   machineBytes: number;
+  /** What a reader must know of the figures, such as that the model's sizes are those of a table. */
+  notes: readonly string[];
   /** Speeds that were measured. */
   speed: MachineSpeed;
+}
+
+/** About which machine a forecast is made. */
+export interface EstimateOptions {
+  /** Its memory, in bytes; default: this machine's. */
+  memoryBytes?: number;
+  /** Its cores; default: this machine's, or the recipe's threads. Products are taken to be as many times as fast. */
+  threads?: number;
 }
 
 /** Clips that are opened. */
@@ -90,15 +101,16 @@ interface Samples {
 
 /**
  * Forecasts a run. Opens a few clips of it, and measures the machine for a second or two; nothing is written.
- * @param resolved - the run, from `resolveRecipe`
+ * @param resolved - the run, from `resolveRecipe`; its model need not be here (`openModelShape`)
+ * @param options - another machine
  * @throws UserError as training does for mistakes in data and model; `unreadable-media` for a clip that cannot be opened
  */
-export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate> {
+export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOptions = {}): Promise<RunEstimate> {
   const { recipe } = await adoptAdapter(await adoptTable(resolved));
   const data = await readRunData(recipe);
-  const checkpoint = await openCheckpoint(recipe.model);
+  const checkpoint = await openModelShape(recipe.model);
   const samples = await readSamples(recipe, checkpoint, data);
-  const speed = await measureSpeed(recipe.run);
+  const speed = await speedOf(recipe.run, options.threads);
   const { text, vision, stored } = checkpoint;
   const lora = recipe.method === 'full' ? null : recipe.lora;
 
@@ -133,7 +145,8 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
     Math.ceil(updates / (every === 'epoch' ? Math.ceil(data.train.length / recipe.batchSize) : every));
   // A checkpoint comes with the scores of two golden pictures.
   const golden = 2 * times(recipe.checkpoint.every);
-  const scored = data.validation.length * times(recipe.evaluation.every) + golden;
+  const together = Math.max(1, Math.min(VALIDATION_BATCH, data.validation.length));
+  const scored = Math.ceil(data.validation.length / together) * times(recipe.evaluation.every) + golden;
   const part = (
     name: EstimatedPart['name'],
     runs: number,
@@ -165,7 +178,7 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
       'scoring pass',
       Math.round(scored * samples.passes),
       score,
-      samples.sizes.map((sample) => sample.score),
+      samples.sizes.map((sample) => ofBatch(sample.score, together)),
       mapped(false),
     ),
   ];
@@ -186,10 +199,10 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
   const clipBytes = 4 * text.hiddenSize * samples.visionTokens;
   const held = BASE_BYTES + copies * trainedBytes + Math.min(MAX_BYTES, clips * clipBytes);
   const isLarge = mapped(true) + mapped(false) >= LARGE;
-  const together = (of: (part: EstimatedPart) => number): number =>
+  const most = (of: (part: EstimatedPart) => number): number =>
     isLarge ? Math.max(...parts.map(of)) : parts.reduce((total, one) => total + of(one), 0);
-  const ownBytes = held + together((one) => one.ownBytes);
-  const residentBytes = held + together((one) => one.ownBytes + one.mappedBytes);
+  const ownBytes = held + most((one) => one.ownBytes);
+  const residentBytes = held + most((one) => one.ownBytes + one.mappedBytes);
   const work = parts.reduce((total, one) => total + one.runs * one.seconds, 0);
   return {
     numSampled: samples.sizes.length,
@@ -199,9 +212,21 @@ export async function estimateRun(resolved: ResolvedRecipe): Promise<RunEstimate
     seconds: work + residentBytes / speed.freshBytes,
     ownBytes,
     residentBytes,
-    machineBytes: totalmem(),
+    machineBytes: options.memoryBytes ?? totalmem(),
+    notes: [
+      ...checkpoint.notes,
+      ...(options.threads === undefined ? [] : [`speeds are this machine's, times its threads`]),
+    ],
     speed,
   };
+}
+
+/** This machine's speeds; for other threads, products and other ops as many times as fast. */
+async function speedOf(run: RunOptions, threads: number | undefined): Promise<MachineSpeed> {
+  const here = await measureSpeed(run);
+  if (threads === undefined) return here;
+  const times = threads / (run.threads || availableParallelism());
+  return { ...here, flops: here.flops * times, writtenBytes: here.writtenBytes * times };
 }
 
 const count = (value: Value): number => value.shape.reduce<number>((total, d) => total * (d as number), 1);
@@ -215,7 +240,7 @@ function ofBatch(sizes: ReadonlyMap<string, number>, clips: number): Map<string,
 
 async function readSamples(
   recipe: Recipe,
-  checkpoint: Checkpoint,
+  checkpoint: ModelShape,
   data: Awaited<ReturnType<typeof readRunData>>,
 ): Promise<Samples> {
   const settings = scorerSettings(recipe, data);

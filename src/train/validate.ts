@@ -8,7 +8,7 @@ import type { TrainRow } from './data.ts';
 import type { ValidationScores } from './events.ts';
 
 /** Clips scored by one run of the graph. */
-const BATCH = 4;
+export const VALIDATION_BATCH = 4;
 
 /**
  * Scores rows and compares with their opinion scores, both on the manifest's scale. Where an answer is no score (`raw` only),
@@ -27,8 +27,8 @@ export async function validate(
 ): Promise<ValidationScores> {
   const predictions: number[] = [];
   const failures: string[] = [];
-  for (let i = 0; i < rows.length; i += BATCH) {
-    const batch = rows.slice(i, i + BATCH);
+  for (let i = 0; i < rows.length; i += VALIDATION_BATCH) {
+    const batch = rows.slice(i, i + VALIDATION_BATCH);
     const clips = await Promise.all(batch.map((row) => store.get(row)));
     try {
       for (const some of splitToFit(clips, (part) => isRoomFor(readout, part))) {

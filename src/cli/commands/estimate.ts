@@ -1,4 +1,5 @@
 // `iovqa estimate`: what a run will take, before it takes it.
+import { parseSize } from '../../core/index.ts';
 import { estimateRun } from '../../train/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import { formatSeconds } from '../progress.ts';
@@ -8,6 +9,10 @@ import { tell } from '../terminal.ts';
 
 /** Flags of `estimate`. */
 export interface EstimateFlags extends RecipeFlags {
+  /** Memory of another machine. */
+  memory?: string;
+  /** Its cores. */
+  threads?: number;
   /** Write a JSON value. */
   json?: boolean;
 }
@@ -23,7 +28,11 @@ const time = (seconds: number): string => (seconds < 10 ? `${seconds.toPrecision
  * @param flags - flags
  */
 export async function estimateCommand(path: string | undefined, flags: EstimateFlags): Promise<void> {
-  const estimate = await estimateRun(await recipeOf(path, flags, { out: 'runs/estimate' }));
+  const estimate = await estimateRun(await recipeOf(path, flags, { out: 'runs/estimate' }), {
+    ...(flags.memory === undefined ? {} : { memoryBytes: parseSize(flags.memory, '--memory') }),
+    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+  });
+  for (const note of estimate.notes) tell(`note: ${note}`);
   if (flags.json === true) return printJson(estimate);
   const { parts, ownBytes, residentBytes, machineBytes, numSampled, tokens, visionTokens, seconds } = estimate;
   printLines([
@@ -40,10 +49,10 @@ export async function estimateCommand(path: string | undefined, flags: EstimateF
       ]),
     ),
     `time: about ${time(seconds)}, decoding aside`,
-    `memory: about ${gb(residentBytes)} resident, ${gb(ownBytes)} of it its own; this machine has ${gb(machineBytes)}`,
+    `memory: about ${gb(residentBytes)} resident, ${gb(ownBytes)} of it its own; ${flags.memory === undefined ? 'this machine' : 'the machine'} has ${gb(machineBytes)}`,
   ]);
   if (ownBytes > 0.9 * machineBytes) {
-    tell('note: that is more than this machine has; a smaller microBatch, frames.maxPixels or model needs less');
+    tell('note: that is more than the machine has; a smaller microBatch, frames.maxPixels or model needs less');
   } else if (residentBytes > 0.9 * machineBytes) {
     tell('note: the weights do not all stay in memory beside that; reading them again takes time');
   }

@@ -58,6 +58,8 @@ export async function modelsNew(folder: string, flags: ModelsNewFlags): Promise<
 export interface ModelsPullFlags {
   /** Branch, tag or commit. */
   revision?: string;
+  /** Leave the weights out. */
+  configOnly?: boolean;
   /** Write a JSON value. */
   json?: boolean;
 }
@@ -67,13 +69,17 @@ export interface ModelsPullFlags {
  * @param name - `ORG/NAME`
  * @param flags - flags
  */
-export async function modelsPull(name: string, { revision, json = false }: ModelsPullFlags): Promise<void> {
+export async function modelsPull(
+  name: string,
+  { revision, configOnly = false, json = false }: ModelsPullFlags,
+): Promise<void> {
   let progress: Progress | undefined;
   let shown = 0;
   await untilStopped('stopping; the same command goes on', async (signal) => {
     try {
       const pulled = await pullModel(name, {
         ...(revision === undefined ? {} : { revision }),
+        configOnly,
         signal,
         onPlan: ({ repo, revision: at, commit, files, sizeBytes, missingBytes }) => {
           const missing = missingBytes === 0 ? 'all here' : `${megabytes(missingBytes)} MB to fetch`;

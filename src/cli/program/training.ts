@@ -40,11 +40,19 @@ export function addTraining(root: Command): void {
 
   root
     .command('estimate')
-    .description('Forecast memory and time of a run; nothing is trained or written.')
+    .description(
+      'Forecast memory and time of a run, also with a model that is not here; nothing is trained or written.',
+    )
     .argument('[recipe]', 'recipe file')
     .addOption(set())
     .option(...manifest)
-    .option(...model)
+    .option(
+      '--model <model>',
+      'same as --set model=MODEL: a folder, ORG/NAME of the hub, or a size such as qwen2.5-vl-7b',
+    )
+    .option('--out <folder>', 'same as --set out=FOLDER')
+    .option('--memory <size>', 'memory of the machine that it will run on, such as 64GB; default: of this one')
+    .option('--threads <n>', 'cores of that machine; default: of this one', integer)
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: EstimateFlags) =>

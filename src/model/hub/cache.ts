@@ -91,6 +91,20 @@ export async function findModelFolder(text: string, cacheFolder: string = hubCac
 }
 
 /**
+ * The folder of a model of which at least config.json and the tokenizer are here.
+ * @param text - folder, or name of the hub
+ * @param cacheFolder - the hub's cache; default: the environment's
+ * @returns the folder; null where they are not
+ */
+export async function findConfigFolder(text: string, cacheFolder: string = hubCacheFolder()): Promise<string | null> {
+  const name = parseHubName(text);
+  const isHub = name !== null && isHubName(text) && text !== EMBEDDED_MODEL;
+  const folder = isHub ? ((await findSnapshot(cacheFolder, name))?.folder ?? null) : text;
+  const isThere = folder !== null && ['config.json', 'tokenizer.json'].every((file) => existsSync(join(folder, file)));
+  return isThere ? folder : null;
+}
+
+/**
  * The name of a model with the commit that it is now, so that it means the same for good.
  * @param text - folder, or `ORG/NAME` or `ORG/NAME@REVISION` of the hub's cache
  * @param cacheFolder - the hub's cache; default: the environment's

@@ -3,7 +3,7 @@
  * @module hub
  */
 export type { HubName } from './cache.ts';
-export { findModelFolder, isHubName, parseHubName, pinnedName } from './cache.ts';
+export { findConfigFolder, findModelFolder, isHubName, parseHubName, pinnedName } from './cache.ts';
 export * from './list.ts';
 export * from './pull.ts';
 export * from './settings.ts';

@@ -53,6 +53,8 @@ export interface PulledModel extends Omit<PullPlan, 'missingBytes'> {
 export interface PullOptions {
   /** Branch, tag or commit; default: the name's own (`ORG/NAME@REVISION`), else `main`. */
   revision?: string;
+  /** Leave the weights out: what `estimateRun` needs of a model. */
+  configOnly?: boolean;
   /** Where the hub and its cache are; default: as the environment says. */
   settings?: HubSettings;
   /** Receives the plan, once it stands. */
@@ -82,7 +84,7 @@ export async function pullModel(model: string, options: PullOptions = {}): Promi
   const settings = options.settings ?? (await readHubSettings());
   const client = createHubClient(settings);
   const retry = retryOptions(options);
-  const listing = await ask(client, settings, name, retry, options.onNote);
+  const listing = await ask(client, settings, name, retry, options);
   if ('file' in listing) {
     return fetchFiles(client, settings, name, listing, retry, options).catch((error: unknown) => {
       const hint = 'HF_HOME and HF_HUB_CACHE name another. Where only room is lacking, the same command goes on.';
@@ -118,7 +120,7 @@ async function ask(
   { endpoint, offline, cacheFolder }: HubSettings,
   name: HubName,
   retry: RetryOptions,
-  onNote: PullOptions['onNote'],
+  { onNote, configOnly = false }: PullOptions,
 ): Promise<HubListing | Snapshot> {
   let cause: HubTrouble | null = null;
   if (!offline) {
@@ -134,7 +136,8 @@ async function ask(
   }
   const why = cause === null ? 'HF_HUB_OFFLINE is set' : cause.message;
   const snapshot = await findSnapshot(cacheFolder, name);
-  if (snapshot !== null && (await missingFiles(snapshot.folder)).length === 0) {
+  const missing = snapshot === null ? [] : await missingFiles(snapshot.folder);
+  if (snapshot !== null && missing.every((file) => configOnly && isWeights(file))) {
     const hub = cause === null ? 'the hub was not asked' : 'the hub was asked in vain';
     onNote?.(`note: ${hub} (${why}); ${snapshot.commit} is what the cache has for ${name.revision}`);
     return snapshot;
@@ -152,7 +155,7 @@ async function fetchFiles(
   name: HubName,
   listing: HubListing,
   retry: RetryOptions,
-  { onPlan, onProgress }: PullOptions,
+  { onPlan, onProgress, configOnly = false }: PullOptions,
 ): Promise<PulledModel> {
   const { repo } = name;
   const { commit } = listing;
@@ -170,7 +173,8 @@ async function fetchFiles(
     if (!(await hasSize(join(folder, file.name), file.size))) await linkBlob(join(blobs, file.etag), folder, file.name);
   };
 
-  const files = await chooseFiles(repo, listing, folder, get);
+  const chosen = await chooseFiles(repo, listing, folder, get);
+  const files = configOnly ? chosen.filter((file) => !isWeights(file.name)) : chosen;
   let missingBytes = 0;
   for (const file of files) {
     if (!(await isHere(file))) missingBytes += Math.max(0, file.size - (await partialSize(blobs, file.etag)));
@@ -188,6 +192,8 @@ async function fetchFiles(
   await writeRef(cacheFolder, name, commit);
   return { ...plan, folder, offline: false };
 }
+
+const isWeights = (file: string): boolean => file.endsWith('.safetensors');
 
 async function requireRoom(folder: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
