@@ -124,6 +124,15 @@ async function holdsSomething(out: string): Promise<UserError> {
   return new UserError('bad-input', `${out}: expected a new or empty folder, got one with ${show(entries[0])} in it`);
 }
 
+/**
+ * How a run that has ended is trained further.
+ * @param recipe - the run's
+ */
+export function howToTrainOn({ method, out }: Pick<Recipe, 'method' | 'out'>): string {
+  const from = `--set ${method === 'full' ? 'model' : 'adapter'}=${join(out, 'checkpoints', 'best')}`;
+  return `To train further, begin a new run from its best checkpoint, with a schedule of its own: ${from} --out ANOTHER_FOLDER`;
+}
+
 async function requireSameRecipe({ recipe }: ResolvedRecipe, resume: boolean): Promise<void> {
   const { out } = recipe;
   if (!resume) {
@@ -137,7 +146,9 @@ async function requireSameRecipe({ recipe }: ResolvedRecipe, resume: boolean): P
   const other = changed.map((key) => (key === 'model' ? `model (${recipe.model})` : key)).join(', ');
   const hint = changed.includes('model')
     ? `The run's model is ${saved.model}; --out ${out} --resume, without a recipe, goes on with it.`
-    : 'Resume without changes, or start a new run in another folder.';
+    : changed.includes('epochs')
+      ? `The learning rate of that run falls to its end over ${saved.epochs} epochs. ${howToTrainOn(saved)}`
+      : 'Resume without changes, or start a new run in another folder.';
   const where = join(out, RECIPE_FILE);
   throw new UserError('bad-recipe', `${where}: expected the recipe that the run was begun with, got another ${other}`, {
     hint,

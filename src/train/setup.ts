@@ -273,7 +273,10 @@ function targetColumn({ data }: Recipe): string {
 }
 
 /** All prompts end alike, so any prompt gives the trie. */
-export function answerTrie(checkpoint: Pick<Checkpoint, 'tokens'>, { tokenizer, chat, codec }: Questioner): Feeder['trie'] {
+export function answerTrie(
+  checkpoint: Pick<Checkpoint, 'tokens'>,
+  { tokenizer, chat, codec }: Questioner,
+): Feeder['trie'] {
   const legal = codec.legalAnswers();
   if (legal === null) return null;
   const { tail } = encodePrompt({ tokenizer, chat, question: '?', visions: [], padTokens: checkpoint.tokens });

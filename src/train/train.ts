@@ -12,7 +12,7 @@ import type { TrainEvent } from './events.ts';
 import { prepareClips } from './prepare.ts';
 import type { ResolvedRecipe } from './recipe/index.ts';
 import type { RunFolder } from './run-folder.ts';
-import { openRunFolder, pinModel } from './run-folder.ts';
+import { howToTrainOn, openRunFolder, pinModel } from './run-folder.ts';
 import type { TrainingSetup } from './setup.ts';
 import { openTraining } from './setup.ts';
 import type { RunPosition } from './state.ts';
@@ -135,6 +135,9 @@ async function* run(
     numParameters: [...learner.parameters.values()].reduce((total, p) => total + p.length, 0),
     numModelParameters: setup.numModelParameters,
   };
+  if (position.step > 0 && (position.ended || position.step >= totalSteps)) {
+    yield { type: 'note', text: `the run has ended. ${howToTrainOn(recipe)}` };
+  }
   if (position.step === 0) yield { type: 'mask', text: await firstMask(setup) };
 
   const due = (every: 'epoch' | number, step: number): boolean =>

@@ -13,9 +13,9 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { HubSettings } from '../../src/model/index.ts';
-import { findModelFolder, listCachedModels, pullModel } from '../../src/model/index.ts';
+import { findConfigFolder, findModelFolder, listCachedModels, pullModel } from '../../src/model/index.ts';
 import { temporaryFolder } from '../files/temporary.ts';
-import { busy, hub, modelRepo, nameB, noise, refusal, shardA, shop, wanted } from './hub-fixtures.ts';
+import { busy, hub, modelRepo, nameA, nameB, noise, refusal, shardA, shop, wanted } from './hub-fixtures.ts';
 import type { HubRepo } from './hub-server.ts';
 import { gitHash, hubRepo, sha256, startHub } from './hub-server.ts';
 
@@ -78,6 +78,21 @@ describe('a pull', () => {
     const files = { 'adapter_config.json': '{}', 'adapter_model.safetensors': 'w', 'iovqa.json': '{}' };
     hub.repos.set('Org/Model', hubRepo({ ...files, LICENSE: 'x', 'tokenizer.json': '{}', 'README.md': 'x' }));
     expect((await shop().pull()).files.toSorted()).toEqual(['LICENSE', ...Object.keys(files)]);
+  });
+
+  it('leaves the weights out where only the config is asked for, and gets them later', async () => {
+    hub.repos.set('Org/Model', modelRepo());
+    const s = shop();
+    const config = await s.pull({ configOnly: true });
+    expect(config.files.filter((name) => name.endsWith('.safetensors'))).toEqual([]);
+    expect(config.files).toEqual(
+      expect.arrayContaining(['config.json', 'tokenizer.json', 'model.safetensors.index.json']),
+    );
+    expect(await findConfigFolder('Org/Model', s.cacheFolder)).toBe(config.folder);
+    await expect(findModelFolder('Org/Model', s.cacheFolder)).rejects.toThrow(`one without ${nameA}`);
+    expect((await s.pull({ configOnly: true, offline: true })).offline).toBe(true);
+    expect((await s.pull()).files).toContain(nameA);
+    expect(await findModelFolder('Org/Model', s.cacheFolder)).toBe(config.folder);
   });
 
   it('takes one file of weights where there is one, and no index beside it', async () => {

@@ -138,3 +138,19 @@ describe('a folder that is gone while its run goes on', () => {
     expect(await bytesOf(shop.at(`${name}-away`), 6)).toBe(await bytesOf(shop.at(`${name}-whole`), 6));
   });
 });
+
+test('a run that has ended says how it is trained further, and that way works', async () => {
+  const first = shop.recipe('ended', { epochs: 1 });
+  await runAll(first);
+  const again = await runAll(first, { resume: true });
+  const best = shop.at('ended', 'checkpoints', 'best');
+  const way = `To train further, begin a new run from its best checkpoint, with a schedule of its own: --set adapter=${best}`;
+  expect(only(again, 'note').map(({ text }) => text)).toEqual([expect.stringContaining(way) as string]);
+  expect(only(again, 'step')).toEqual([]);
+  await expect(runAll(shop.recipe('ended', { epochs: 2 }), { resume: true })).rejects.toMatchObject({
+    message: expect.stringContaining('got another epochs') as string,
+    hint: expect.stringContaining(`falls to its end over 1 epochs. ${way}`) as string,
+  });
+  const further = await runAll(shop.recipe('further', { epochs: 1, adapter: best }));
+  expect(further.at(-1)).toMatchObject({ type: 'end', reason: 'finished' });
+});
