@@ -1,11 +1,7 @@
-// Where scores go, one row at a time: a file of JSON lines or CSV, or stdout as a table, CSV or JSON.
+// Scores on stdout, one row at a time: as a table, CSV or JSON.
 import { once } from 'node:events';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { oneLine } from '../core/index.ts';
-import { formatCsvLine } from '../dataset/index.ts';
-import { asWriteError, openJsonLines, openOutput, temporaryFor } from '../files/index.ts';
-import type { ScoreLine } from '../score/index.ts';
+import type { ScoreLine, ScoreLineShape } from '../score/index.ts';
 import { scoreColumns, scoreCsvLine } from '../score/index.ts';
 import { decimals } from './output.ts';
 import { out as writeOut } from './terminal.ts';
@@ -16,46 +12,27 @@ export interface ScoreOutput {
   write: (line: ScoreLine) => Promise<void>;
   /** Completes what was written. */
   end: () => Promise<void>;
-  /** Gives up: a file that only makes sense whole is not there afterwards. Does nothing after `end`. */
-  [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-/** Where rows go. */
+/** In which form rows are written. */
 export interface ScoreOutputFlags {
-  /** File that gets the scores. */
-  out?: string;
-  /** Write CSV to stdout. */
+  /** Write CSV. */
   csv?: boolean;
-  /** Write a JSON array to stdout. */
+  /** Write a JSON array. */
   json?: boolean;
 }
 
 /**
- * Opens an output.
- * @param flags - file, or form
- * @param numMembers - members of the ensemble that scores; 0 for a single model
- * @param hasBasis - whether rows have a `basis`
+ * Rows to stdout.
+ * @param flags - the form
+ * @param shape - the columns of CSV
  */
-export async function openScoreOutput(
-  { out, csv, json }: ScoreOutputFlags,
-  numMembers: number,
-  hasBasis: boolean,
-): Promise<ScoreOutput> {
-  const columns = scoreColumns({ numMembers, hasBasis });
-  const csvLine = (line: ScoreLine): string => scoreCsvLine(line, columns);
-  if (out !== undefined) {
-    const telling = async <T>(work: Promise<T>): Promise<T> =>
-      work.catch((error: unknown) => {
-        throw asWriteError(error, out);
-      });
-    await telling(mkdir(dirname(out), { recursive: true }));
-    const file = await telling(
-      out.endsWith('.jsonl') ? jsonLinesFile(out) : csvFile(out, formatCsvLine(columns), csvLine),
-    );
-    return { ...file, write: (line) => telling(file.write(line)), end: () => telling(file.end()) };
-  }
+export function printScores({ csv, json }: ScoreOutputFlags, shape: ScoreLineShape): ScoreOutput {
   if (json === true) return toStdout('[', (line, i) => `${i === 0 ? '' : ','}\n${indented(line)}`, ['\n]\n', ']\n']);
-  if (csv === true) return toStdout(formatCsvLine(columns), csvLine);
+  if (csv === true) {
+    const columns = scoreColumns(shape);
+    return toStdout(`${columns.join()}\n`, (line) => scoreCsvLine(line, columns));
+  }
   return toStdout(tableRow(['score', 'std', 'integer', 'legalMass', 'clip']), (line) =>
     tableRow([
       decimals(line.score),
@@ -87,42 +64,5 @@ function toStdout(
   return {
     write: async (line) => put(`${count === 0 ? start : ''}${row(line, count++)}`),
     end: () => put(count === 0 ? `${start}${emptyEnd}` : end),
-    [Symbol.asyncDispose]: async () => {},
-  };
-}
-
-/** Each line is there at once, and stays. */
-async function jsonLinesFile(path: string): Promise<ScoreOutput> {
-  const file = await openJsonLines(path);
-  const close = async (): Promise<void> => file.close();
-  return { write: (line) => file.append(line), end: close, [Symbol.asyncDispose]: close };
-}
-
-/** Under a temporary name until it is whole. */
-async function csvFile(path: string, header: string, csvLine: (line: ScoreLine) => string): Promise<ScoreOutput> {
-  const temporary = temporaryFor(path);
-  const file = await openOutput(temporary, 'new');
-  let isOpen = true;
-  const dispose = async (): Promise<void> => {
-    if (!isOpen) return;
-    isOpen = false;
-    await file.close();
-    await rm(temporary, { force: true });
-  };
-  try {
-    await file.write(header);
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-  return {
-    write: (line) => file.write(csvLine(line)),
-    end: async () => {
-      await file.sync();
-      await file.close();
-      isOpen = false;
-      await rename(temporary, path);
-    },
-    [Symbol.asyncDispose]: dispose,
   };
 }

@@ -20,6 +20,8 @@ export interface Clip {
   kind: 'video' | 'image';
   /** The text that it was generated from. */
   prompt?: string | undefined;
+  /** Its row in the list that is scored, from 1; rows rise. Default: one more than the clip's before it. */
+  row?: number | undefined;
 }
 
 /** Grid and timing of an image or video: what the question's tokens depend on. */

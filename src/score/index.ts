@@ -5,6 +5,7 @@
 export * from './answer-graph.ts';
 export * from './ask.ts';
 export * from './batches.ts';
+export * from './beginning.ts';
 export * from './card.ts';
 export * from './clip-cache.ts';
 export * from './clip-data.ts';

@@ -4,6 +4,7 @@ import { sha256File } from '../files/index.ts';
 import type { Checkpoint } from '../model/index.ts';
 import { adapterTensorsFile } from '../model/index.ts';
 import { askAbout, askAboutClip, smallestPicture } from './ask.ts';
+import { commonBeginnings } from './beginning.ts';
 import { settingsOf } from './card.ts';
 import type { EncodedClip } from './clip-encoder.ts';
 import { encoderOf } from './clip-encoder.ts';
@@ -51,12 +52,18 @@ export interface Member {
    * @param clip - the clip
    * @throws UserError `bad-input` when the template needs a text prompt and the clip has none, and for a text of too many tokens
    */
-  ask: (viewed: ViewedClip, clip: Clip) => EncodedClip;
+  ask: (viewed: ViewedClip, clip: Clip) => AskedClip;
   /**
    * Refuses a text prompt that is too long for any clip.
    * @throws UserError `bad-input`
    */
   checkPrompt: (prompt: string) => void;
+}
+
+/** A clip as a member is asked about it. */
+export interface AskedClip extends EncodedClip {
+  /** What all questions about such clips begin with. */
+  beginning: Int32Array;
 }
 
 /**
@@ -83,6 +90,7 @@ export async function openMember(source: string, options: MemberOptions, parts: 
     const computed = await goldenScores(encoder, readout, parameters, patch);
     checkGoldenScores(folder, card.goldenScores, computed, settings.scale.max - settings.scale.min);
   }
+  const beginningOf = commonBeginnings((viewed, prompt) => askAbout(viewed, checkpoint, questioner, prompt));
   return {
     folder,
     hasCard: card !== null,
@@ -97,7 +105,8 @@ export async function openMember(source: string, options: MemberOptions, parts: 
     },
     ask: (viewed, clip) => {
       const { plan, vision, cached } = viewed;
-      return { prompt: askAboutClip(viewed, checkpoint, questioner, clip), plan, vision, cached };
+      const prompt = askAboutClip(viewed, checkpoint, questioner, clip);
+      return { prompt, beginning: beginningOf(viewed), plan, vision, cached };
     },
   };
 }

@@ -3,6 +3,7 @@
 import { UserError } from '../core/index.ts';
 import type { SharedBeginning } from './answer-graph.ts';
 import { batchByLength } from './batches.ts';
+import { beginsWith } from './beginning.ts';
 import type { EncodedClip } from './clip-encoder.ts';
 import type { Reading, Readout } from './readout.ts';
 
@@ -15,21 +16,38 @@ const BATCH_TOKENS = 2048;
 /** Clips of a batch where nothing else is asked for. */
 export const DEFAULT_BATCH = 4;
 
-/** Clips after which what they begin with is computed apart: it takes a session of its own, which a short list would wait for. */
+/** Row after which what clips begin with is computed apart: it takes a session of its own, which a short list would wait for. */
 const SHARE_AFTER = 8;
 
 /** Fewest tokens that are worth it. */
 const SHARE_TOKENS = 8;
 
+/** A clip of a group. */
+export interface GroupClip extends Omit<EncodedClip, 'plan'> {
+  /** Its row in the list, from 1. */
+  row: number;
+  /** What all questions about such clips begin with. */
+  beginning: Int32Array;
+}
+
 /** Reads groups of clips. */
 export interface GroupReader {
   /**
-   * Reads clips. What a clip gets does not depend on the others, but for the rounding of float32.
+   * Reads clips. What a clip gets does not depend on the others, but for the rounding of float32; and that is the same whenever the
+   * group holds the same rows.
    * @param clips - any number
    * @param batchSize - most clips of a batch
    * @returns for each clip a reading, or why there is none
    */
-  read: (clips: readonly Omit<EncodedClip, 'plan'>[], batchSize: number) => Promise<(Reading | UserError)[]>;
+  read: (clips: readonly GroupClip[], batchSize: number) => Promise<(Reading | UserError)[]>;
+}
+
+/**
+ * Rows that are read as one group: rows 1 to this, the next as many, and so on.
+ * @param batchSize - most clips of a batch
+ */
+export function rowsOfGroup(batchSize: number = DEFAULT_BATCH): number {
+  return 2 * batchSize;
 }
 
 /**
@@ -38,72 +56,53 @@ export interface GroupReader {
  * @param parameters - of the adapter or model; they must stay as they are
  */
 export function createGroupReader(readout: Readout, parameters: ReadonlyMap<string, Float32Array>): GroupReader {
-  let numRead = 0;
-  /** Undefined until enough clips were read; null where they have nothing in common. */
-  let shared: SharedBeginning | null | undefined;
+  const shared = new Map<string, Promise<SharedBeginning | null>>();
 
-  const readAll = async (
-    clips: readonly Omit<EncodedClip, 'plan'>[],
-    batchSize: number,
-  ): Promise<(Reading | UserError)[]> => {
-    const results: (Reading | UserError)[] = [];
-    const lengths = clips.map(({ prompt }) => prompt.tokenIds.length);
-    const readBatch = async (batch: readonly number[], beginning: SharedBeginning | null): Promise<void> => {
-      try {
-        const some = batch.map((index) => clips[index]!);
-        const readings = await readout.read(parameters, some, beginning);
-        batch.forEach((index, i) => (results[index] = readings[i]!));
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        // An error is its own clip's alone.
-        if (batch.length > 1) for (const index of batch) await readBatch([index], beginning);
-        else results[batch[0]!] = error;
-      }
-    };
-    const sharing = clips.map(({ prompt }) => shared != null && beginsWith(prompt, shared.tokens));
-    for (const isSharing of [true, false]) {
-      const indices = [...clips.keys()].filter((index) => sharing[index] === isSharing);
-      const own = indices.map((index) => lengths[index]! - (isSharing ? shared!.tokens.length : 0));
-      const limits = { clips: batchSize, tokens: BATCH_TOKENS, shared: isSharing ? (shared?.tokens.length ?? 0) : 0 };
-      for (const batch of batchByLength(own, limits)) {
-        await readBatch(
-          batch.map((i) => indices[i]!),
-          isSharing ? shared! : null,
-        );
-      }
+  const share = async (tokens: Int32Array): Promise<SharedBeginning | null> => {
+    try {
+      return await readout.share(parameters, tokens);
+    } catch (error) {
+      if (error instanceof UserError) return null; // each clip meets it by itself, and says so
+      throw error;
     }
-    return results;
+  };
+  /** What a clip begins with, where that is computed apart. */
+  const beginningOf = async ({ row, beginning, prompt }: GroupClip): Promise<SharedBeginning | null> => {
+    if (row <= SHARE_AFTER || beginning.length < SHARE_TOKENS || !beginsWith(prompt, beginning)) return null;
+    const key = beginning.join();
+    if (!shared.has(key)) shared.set(key, share(beginning));
+    return shared.get(key)!;
   };
 
   return {
     read: async (clips, batchSize) => {
-      if (shared === undefined && numRead >= SHARE_AFTER && clips.length > 0) {
-        const tokens = commonBeginning(clips.map(({ prompt }) => prompt));
-        shared = tokens.length < SHARE_TOKENS ? null : await readout.share(parameters, tokens);
+      const results: (Reading | UserError)[] = [];
+      const readBatch = async (batch: readonly number[], beginning: SharedBeginning | null): Promise<void> => {
+        try {
+          const some = batch.map((index) => clips[index]!);
+          const readings = await readout.read(parameters, some, beginning);
+          batch.forEach((index, i) => (results[index] = readings[i]!));
+        } catch (error) {
+          if (!(error instanceof UserError)) throw error;
+          // An error is its own clip's alone.
+          if (batch.length > 1) for (const index of batch) await readBatch([index], beginning);
+          else results[batch[0]!] = error;
+        }
+      };
+      const beginnings: (SharedBeginning | null)[] = [];
+      for (const clip of clips) beginnings.push(await beginningOf(clip));
+      for (const beginning of new Set(beginnings)) {
+        const indices = [...clips.keys()].filter((index) => beginnings[index] === beginning);
+        const past = beginning?.tokens.length ?? 0;
+        const own = indices.map((i) => clips[i]!.prompt.tokenIds.length - past);
+        for (const batch of batchByLength(own, { clips: batchSize, tokens: BATCH_TOKENS, shared: past })) {
+          await readBatch(
+            batch.map((i) => indices[i]!),
+            beginning,
+          );
+        }
       }
-      numRead += clips.length;
-      return readAll(clips, batchSize);
+      return results;
     },
   };
-}
-
-type Prompt = EncodedClip['prompt'];
-
-/** Tokens before the first that stands for vision. */
-const textBefore = ({ tokenIds, visions }: Prompt): Int32Array =>
-  tokenIds.subarray(0, Math.min(tokenIds.length - 1, ...visions.map(({ start }) => start)));
-
-const beginsWith = (prompt: Prompt, tokens: Int32Array): boolean => {
-  const text = textBefore(prompt);
-  return text.length >= tokens.length && tokens.every((token, i) => token === text[i]);
-};
-
-function commonBeginning(prompts: readonly Prompt[]): Int32Array {
-  let common = textBefore(prompts[0]!);
-  for (const prompt of prompts) {
-    const text = textBefore(prompt);
-    const differs = common.findIndex((token, i) => token !== text[i]);
-    if (differs >= 0) common = common.subarray(0, differs);
-  }
-  return common.slice();
 }

@@ -3,7 +3,7 @@ import { createDisposer } from '../core/index.ts';
 import type { Clip } from './clip-viewer.ts';
 import type { MemberOptions } from './member.ts';
 import { notesOn, openMember } from './member.ts';
-import type { ClipReading, FailedClip } from './read-clips.ts';
+import type { ClipReading, FailedClip, ReadClipsOptions, RejectedClip } from './read-clips.ts';
 import { readClips } from './read-clips.ts';
 import type { ScoresMeta } from './scores-file/index.ts';
 import { describeScores } from './scores-file/index.ts';
@@ -21,7 +21,19 @@ export interface ScorerOptions extends MemberOptions, SharedPartsOptions {
 export interface ClipScore extends ClipReading {
   /** The clip, as it was given. */
   clip: Clip;
+  /** Its row in the list, from 1. */
+  row: number;
 }
+
+/** How a list of clips is scored. */
+export type ScoreListOptions = Pick<ReadClipsOptions, 'inGroups'>;
+
+/** Scores clips, as {@link Scorer} does, with any kind of result. */
+export type ScoreStream<Score> = (
+  clips: Iterable<Clip | RejectedClip> | AsyncIterable<Clip | RejectedClip>,
+  signal?: AbortSignal,
+  options?: ScoreListOptions,
+) => AsyncGenerator<Score | FailedClip, void>;
 
 /** Scores clips. Dispose of it to free its memory and processes. */
 export interface Scorer {
@@ -40,14 +52,14 @@ export interface Scorer {
   /**
    * Scores clips in order. One that cannot be read gives its error, and the next ones go on. However many there are, only a few are
    * held: two batches, the next two, and two clips for each decoding process.
-   * @param clips - the clips; taken as they are needed, ahead of their results
+   * Same clips in the same rows, same machine, same thread count: the same bits, however fast they come, and also when a part of a
+   * list is scored by itself, if that begins with the first row of a group (rows 1, 9, 17, … with the default batch size).
+   * @param clips - the clips; taken as they are needed, ahead of their results. A rejected one comes out in its place
    * @param signal - stops the stream with its reason
+   * @param options - whether clips are read in groups
    * @returns one result a clip, in the order given
    */
-  score: (
-    clips: Iterable<Clip> | AsyncIterable<Clip>,
-    signal?: AbortSignal,
-  ) => AsyncGenerator<ClipScore | FailedClip, void>;
+  score: ScoreStream<ClipScore>;
   /** What makes the scores, for `FILE.meta.json` beside them. */
   describe: () => Promise<ScoresMeta>;
   /** Ends the decoding processes and frees the sessions. */
@@ -72,9 +84,9 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
       about: member.about,
       notes: notesOn(member),
       checkPrompt: member.checkPrompt,
-      score: async function* (clips, signal) {
-        for await (const result of readClips([member], clips, { ...options, signal })) {
-          yield 'error' in result ? result : { clip: result.clip, ...result.readings[0]! };
+      score: async function* (clips, signal, { inGroups } = {}) {
+        for await (const result of readClips([member], clips, { ...options, inGroups, signal })) {
+          yield 'error' in result ? result : { clip: result.clip, row: result.row, ...result.readings[0]! };
         }
       },
       describe: async () => {

@@ -1,17 +1,21 @@
 // A stream of clips: some are prepared ahead, never more than so many, and are handed on in groups, in the order given.
 
 /** How far a stream is ahead of its results. */
-export interface StreamOptions {
-  /** Items in a group. */
+export interface StreamOptions<T> {
+  /** Most items in a group. */
   group: number;
   /** Items that are prepared beyond the next group. */
   ahead: number;
+  /**
+   * Whether a group ends with an item; default: with its last possible one. What stands in one group must never depend on how fast
+   * items come, or scores would differ in their last bits from run to run.
+   * @param item - an item
+   * @param next - the one after it; undefined when it has not come yet
+   */
+  endsGroup?: (item: T, next: T | undefined) => boolean;
   /** Stops the stream with its reason. */
   signal?: AbortSignal | undefined;
 }
-
-/** Milliseconds without a new item after which those that have come are handed on: whoever feeds a pipe by hand wants an answer. */
-const PAUSE = 250;
 
 /**
  * Prepares items ahead and hands them on in groups. However many there are, at most `2 · group + ahead` are held: the group that is
@@ -19,15 +23,15 @@ const PAUSE = 250;
  * @param source - the items; taken as fast as they are needed, and closed when the stream ends early
  * @param work - prepares one
  * @param options - how many at a time
- * @returns groups of `group` prepared items, in order; smaller ones at the end, and where the source pauses
+ * @returns groups of prepared items, in order; the last one ends with the source
  */
 export async function* prepareAhead<T, R>(
   source: Iterable<T> | AsyncIterable<T>,
   work: (item: T) => Promise<R>,
-  { group, ahead, signal }: StreamOptions,
+  { group, ahead, endsGroup = () => false, signal }: StreamOptions<T>,
 ): AsyncGenerator<R[], void> {
   const most = group + ahead;
-  const prepared: Promise<R>[] = [];
+  const prepared: { item: T; result: Promise<R> }[] = [];
   const state: { ended: boolean; failure: { error: unknown } | null } = { ended: false, failure: null };
   let wake = (): void => {};
   const changed = (): Promise<void> => new Promise((resolve) => (wake = resolve));
@@ -41,7 +45,7 @@ export async function* prepareAhead<T, R>(
         if (next.done === true || state.ended) break; // ended meanwhile: nobody wants it
         const result = work(next.value);
         result.catch(() => {}); // it is met when its turn comes
-        prepared.push(result);
+        prepared.push({ item: next.value, result });
         wake();
         while (prepared.length >= most && !state.ended) await new Promise<void>((resolve) => (room = resolve));
       }
@@ -51,17 +55,26 @@ export async function* prepareAhead<T, R>(
     state.ended = true;
     wake();
   };
+  /** Items of the next group; 0 when it is not known to be whole. */
+  const numReady = (): number => {
+    for (let i = 0; i < prepared.length; i++) {
+      if (i + 1 === group || endsGroup(prepared[i]!.item, prepared[i + 1]?.item)) return i + 1;
+    }
+    return state.ended ? prepared.length : 0;
+  };
   const onAbort = (): void => wake();
   signal?.addEventListener('abort', onAbort);
   void pull();
   try {
     for (;;) {
       signal?.throwIfAborted();
-      if (prepared.length < group && !state.ended && !(await isPausing())) continue;
-      if (prepared.length === 0) break;
-      const some = prepared.splice(0, group);
-      room();
-      yield await Promise.all(some);
+      const count = numReady();
+      if (count > 0) {
+        const some = prepared.splice(0, count);
+        room();
+        yield await Promise.all(some.map(({ result }) => result));
+      } else if (state.ended) break;
+      else await changed();
     }
     if (state.failure !== null) throw state.failure.error;
   } finally {
@@ -71,20 +84,5 @@ export async function* prepareAhead<T, R>(
       room();
       void Promise.resolve(items.return?.()).catch(() => {}); // not waited for: a pipe may stay silent for ever
     }
-  }
-
-  /** Waits for the next item; true when there are items and none has come for a while. */
-  async function isPausing(): Promise<boolean> {
-    const count = prepared.length;
-    const change = changed();
-    if (count === 0) return change.then(() => false);
-    let timer: NodeJS.Timeout | undefined;
-    const pause = new Promise<void>((resolve) => {
-      // Computing holds this thread: what has come meanwhile is looked at first.
-      timer = setTimeout(() => setImmediate(resolve), PAUSE);
-    });
-    await Promise.race([change, pause]);
-    clearTimeout(timer);
-    return prepared.length === count && !state.ended;
   }
 }

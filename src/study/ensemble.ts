@@ -2,7 +2,7 @@
 import { UserError, createDisposer, oneLine } from '../core/index.ts';
 import type { MosScale } from '../dataset/index.ts';
 import { scaleName } from '../dataset/index.ts';
-import type { Clip, ClipReading, FailedClip, Member, ScorerOptions, ScoresMeta } from '../score/index.ts';
+import type { Clip, ClipReading, Member, ScorerOptions, ScoresMeta, ScoreStream } from '../score/index.ts';
 import { createSharedParts, describeScores, notesOn, openMember, readClips } from '../score/index.ts';
 import type { StoredMember } from './ensemble-file.ts';
 import { isEnsemble, readEnsembleFile, writeEnsembleFile } from './ensemble-file.ts';
@@ -20,6 +20,8 @@ export interface EnsembleMember {
 export interface EnsembleScore {
   /** The clip, as it was given. */
   clip: Clip;
+  /** Its row in the list, from 1. */
+  row: number;
   /** Weighted mean of the members' scores, on their scale. */
   score: number;
   /** Weighted mean of the members' greedy integers, rounded: what the paper reads out. 10 to 50. */
@@ -53,11 +55,9 @@ export interface Ensemble {
    * Scores clips in order, as `Scorer.score` does; a clip that one member cannot score has that member's error.
    * @param clips - the clips
    * @param signal - stops the stream with its reason
+   * @param options - whether clips are read in groups
    */
-  score: (
-    clips: Iterable<Clip> | AsyncIterable<Clip>,
-    signal?: AbortSignal,
-  ) => AsyncGenerator<EnsembleScore | FailedClip, void>;
+  score: ScoreStream<EnsembleScore>;
   /** What makes the scores, for `FILE.meta.json` beside them. */
   describe: () => Promise<ScoresMeta>;
   /** Ends the decoding processes and frees the sessions. */
@@ -97,9 +97,11 @@ export async function loadEnsemble(
       checkPrompt: (prompt) => {
         for (const member of members) member.checkPrompt(prompt);
       },
-      score: async function* (clips, signal) {
-        for await (const result of readClips(members, clips, { ...options, signal })) {
-          yield 'error' in result ? result : { clip: result.clip, ...combine(result.readings, weights) };
+      score: async function* (clips, signal, { inGroups } = {}) {
+        for await (const result of readClips(members, clips, { ...options, inGroups, signal })) {
+          yield 'error' in result
+            ? result
+            : { clip: result.clip, row: result.row, ...combine(result.readings, weights) };
         }
       },
       describe: async () => {
@@ -172,7 +174,10 @@ export async function createEnsemble(
  * @param readings - one a member, on one scale
  * @param weights - one a member; together 1
  */
-export function combine(readings: readonly ClipReading[], weights: readonly number[]): Omit<EnsembleScore, 'clip'> {
+export function combine(
+  readings: readonly ClipReading[],
+  weights: readonly number[],
+): Omit<EnsembleScore, 'clip' | 'row'> {
   const mean = (valueOf: (reading: ClipReading) => number): number =>
     readings.reduce((sum, reading, i) => sum + weights[i]! * valueOf(reading), 0);
   const score = mean((reading) => reading.score);

@@ -20,6 +20,8 @@ export interface CliOptions {
   env?: NodeJS.ProcessEnv;
   /** Most KiB that it may write to one file. */
   maxFileKib?: number;
+  /** Milliseconds after which it hangs; default a minute. */
+  timeout?: number;
   /** Sees the process before it has done anything. */
   onStart?: (child: ChildProcess) => void;
   /** Sees stderr as it grows, and may signal the process. */
@@ -28,7 +30,7 @@ export interface CliOptions {
 
 export async function runCli(
   args: readonly string[],
-  { cwd, env, maxFileKib, onStart, onStderr }: CliOptions = {},
+  { cwd, env, maxFileKib, timeout = 60_000, onStart, onStderr }: CliOptions = {},
 ): Promise<CliResult> {
   const node = [process.execPath, '--import', tsx, main, ...args];
   const limited = ['bash', '-c', `ulimit -f ${maxFileKib} && exec "$@"`, 'bash', ...node];
@@ -37,7 +39,7 @@ export async function runCli(
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000, // a command that hangs fails its test, and is gone
+    timeout, // a command that hangs fails its test, and is gone
     killSignal: 'SIGKILL',
   });
   onStart?.(child);

@@ -1,20 +1,17 @@
-// `iovqa score` of long lists: in order and in bounded memory, gone on with after a kill; and by an ensemble.
+// `iovqa score` of lists: gone on with after kills, never mixed, by one process at a time; and by an ensemble.
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { BadRow, NamedClip } from '../../src/cli/inputs.ts';
-import type { ScoreStream } from '../../src/cli/score-order.ts';
-import { scoreInOrder } from '../../src/cli/score-order.ts';
-import { UserError } from '../../src/core/index.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRandomCheckpoint, embeddedAdapter, readCard } from '../../src/model/index.ts';
-import type { FailedClip } from '../../src/score/index.ts';
 import { writePicture } from '../train/run-fixtures.ts';
+import { killScore } from './kill-score.ts';
 import type { CliOptions, CliResult } from './run-cli.ts';
 import { runCli } from './run-cli.ts';
 
 interface ScoreLine {
+  row: number;
   clip: string;
   score: number;
   integer: number;
@@ -44,40 +41,92 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('each clip stands once in the file, in order, however often the work is killed', async () => {
-  let numKilled = 0;
-  let length = 0;
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const { code } = await run(`score list.csv --with one --out scores.jsonl${attempt === 0 ? '' : ' --resume'}`, {
-      onStart: (child) => {
-        const timer = setInterval(() => {
-          if (!existsSync(at('scores.jsonl'))) return;
-          void readFile(at('scores.jsonl'), 'utf8').then((text) => {
-            if (text.length > length) child.kill('SIGKILL');
-          });
-        }, 5);
-        child.on('close', () => clearInterval(timer));
-      },
-    });
-    if (code === null) numKilled++;
-    length = (await readFile(at('scores.jsonl'), 'utf8')).length;
-  }
-  expect(numKilled).toBeGreaterThan(0);
-  const { code, stdout } = await run('score list.csv --with one --out scores.jsonl --resume');
-  expect([code, stdout]).toEqual([0, '']);
-  const got = lines(await readFile(at('scores.jsonl'), 'utf8'));
-  expect(got.map(({ clip }) => clip)).toEqual(names);
-  const whole = await run('score list.csv --with one --json');
-  expect(got).toEqual(JSON.parse(whole.stdout));
-  expect(whole.stdout).toBe(`${JSON.stringify(got, null, 2)}\n`);
-});
+test.each(['jsonl', 'csv'])(
+  'a file in %s ends with the same bytes, however often the work is killed',
+  async (form) => {
+    const args = ['list.csv', '--with', 'one'];
+    const out = `killed.${form}`;
+    const { numKilled } = await killScore({ cwd: folder, args, out, kills: 3, mostBytes: 1500, seed: form.length });
+    expect(numKilled).toBeGreaterThan(0);
+    const { code, stdout } = await run(`score list.csv --with one --out ${out} --resume`);
+    expect([code, stdout]).toEqual([0, '']);
+    expect((await run(`score list.csv --with one --out new/whole.${form} --no-cache`)).code).toBe(0);
+    const got = await readFile(at(out), 'utf8');
+    expect(got).toBe(await readFile(at('new', `whole.${form}`), 'utf8'));
+    const stdoutOf = await run(`score list.csv --with one --${form === 'csv' ? 'csv' : 'json'}`);
+    expect(stdoutOf.stdout).toBe(form === 'csv' ? got : `${JSON.stringify(lines(got), null, 2)}\n`);
+    const clips = [...got.matchAll(/^(?:\{"row":)?(\d+),(?:"clip":")?([^",]+)/gm)].map(([, row, clip]) => [
+      Number(row),
+      clip,
+    ]);
+    expect(clips).toEqual(names.map((name, i) => [i + 1, name]));
+  },
+  300_000,
+);
 
-test('a CSV file is there when it is whole, in a folder that is made for it', async () => {
-  const { code } = await run('score list.csv --with one --out new/scores.csv');
-  const stdout = (await run('score list.csv --with one --csv')).stdout;
-  expect([code, await readdir(at('new'))]).toEqual([0, ['scores.csv']]);
-  expect(await readFile(at('new', 'scores.csv'), 'utf8')).toBe(stdout);
-  const blocked = await run('score list.csv --with one --out 0.png/scores.csv');
+test('rows of other models, prompts and lists are not mixed into a file, nor those of another process', async () => {
+  expect((await run('score 0.png 1.png missing.png --with one --out mixed.csv')).code).toBe(2); // not a clip at all
+  await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cat\nmissing.png,a cow\n');
+  const first = await run('score three.csv --with one --out mixed.csv');
+  expect([first.code, first.stderr]).toEqual([1, expect.stringContaining('missing.png')]);
+  const before = await readFile(at('mixed.csv'), 'utf8');
+  expect(before.match(/^\d,0\.png,/gm)).toHaveLength(2);
+  const refused = async (command: string): Promise<string> => {
+    const { code, stderr } = await run(command);
+    expect(code).toBe(2);
+    return stderr;
+  };
+  expect(await refused('score three.csv --out mixed.csv')).toContain('expected a new file');
+  expect(await refused('score three.csv --with two --out mixed.csv --resume')).toMatch(
+    /mixed\.csv: expected to go on with what made its rows, got modelHash \S+ \(one\) -> \S+ \(two\)\nhint: mixed\.csv\.meta\.json/,
+  );
+  await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cow\nmissing.png,a cow\n');
+  expect(await refused('score three.csv --with one --out mixed.csv --resume')).toContain('mixed.csv:3: expected row 2');
+  await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cat\nmissing.png,a cow\n');
+  const again = await run('score three.csv --with one --out mixed.csv --resume');
+  expect([again.code, again.stderr]).toEqual([
+    1,
+    expect.stringContaining('1 rows of mixed.csv have an error from before'),
+  ]);
+  expect(await readFile(at('mixed.csv'), 'utf8')).toBe(before);
+  await copyFile(at('2.png'), at('missing.png'));
+  expect((await run('score three.csv --with one --out mixed.csv --retry-failed')).code).toBe(0);
+  const whole = await run('score three.csv --with one --csv');
+  const after = await readFile(at('mixed.csv'), 'utf8');
+  expect(after.split('\n').map((line) => line.split(',')[1])).toEqual(
+    whole.stdout.split('\n').map((line) => line.split(',')[1]),
+  );
+  expect(after.split('\n').slice(0, 3)).toEqual(before.split('\n').slice(0, 3));
+  expect(after).not.toContain('expected');
+}, 300_000);
+
+test('of two that write one file, the second is told so', async () => {
+  let second: Promise<CliResult> | undefined;
+  const first = await run('score list.csv --with one --out shared.jsonl', {
+    onStart: (child) => {
+      const timer = setInterval(() => {
+        if (!existsSync(at('shared.jsonl'))) return;
+        clearInterval(timer);
+        child.kill('SIGSTOP');
+        second = run('score list.csv --with one --out shared.jsonl --resume');
+        void second.then(() => child.kill('SIGCONT'));
+      }, 1);
+    },
+  });
+  expect(await second).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(
+      /shared\.jsonl: expected no other process to write there, got process \d+ of /,
+    ) as string,
+  });
+  expect(first.code).toBe(0);
+  expect(lines(await readFile(at('shared.jsonl'), 'utf8'))).toHaveLength(40);
+}, 300_000);
+
+test('a file goes into a folder that is made for it, where there may be one', async () => {
+  expect((await run('score 0.png --with one --out other/scores.csv')).code).toBe(0);
+  expect((await readdir(at('other'))).sort()).toEqual(['scores.csv', 'scores.csv.meta.json']);
+  const blocked = await run('score 0.png --with one --out 0.png/scores.csv');
   expect(blocked.stderr).toContain('0.png/scores.csv: expected a folder to write to');
   expect(blocked.code).toBe(2);
 });
@@ -95,7 +144,7 @@ test('an ensemble made on the command line gives its members’ scores beside th
   expect(one[0]!.score).not.toBe(two[0]!.score);
   const csv = (await run('score 0.png --with both --csv')).stdout;
   expect(csv).toMatch(/^row,clip,score,integer,std,legalMass,member1,member2,notes,error,key\n1,0\.png,/);
-});
+}, 300_000);
 
 test('without --with, the adapter that ships scores, and says what it is', async () => {
   const { code, stdout, stderr } = await run('score 0.png 1.png --json');
@@ -108,50 +157,4 @@ test('without --with, the adapter that ships scores, and says what it is', async
   ]);
   expect(stderr).toContain(`note: ${about}`);
   expect((await run('inspect model models/nano')).code).toBe(0); // by name, wherever one is
-  expect((await run('score 0.png --with one --out mixed.jsonl')).code).toBe(0);
-  const mixed = await run('score 0.png 1.png --out mixed.jsonl --resume');
-  expect([mixed.code, mixed.stderr]).toEqual([
-    2,
-    expect.stringContaining('mixed.jsonl: expected scores with the basis'),
-  ]);
-});
-
-describe('clips in order', () => {
-  const clip = (i: number): NamedClip => ({ id: `clip ${i}`, path: `${i}`, kind: 'image' });
-  const bad = (i: number): BadRow => ({ id: `bad ${i}`, reason: 'it is' });
-  /** Takes four clips before it tells the score of the first. */
-  const score: ScoreStream = async function* (clips) {
-    let group: NamedClip[] = [];
-    const scored = (one: NamedClip): FailedClip => ({ clip: one, error: new UserError('bad-input', 'any') });
-    for await (const one of clips) {
-      group.push(one);
-      if (group.length < 4) continue;
-      yield* group.map(scored);
-      group = [];
-    }
-    yield* group.map(scored);
-  };
-  test.each(['', 'c', 'b', 'cb', 'bc', 'bbccccbccbcccccbb', 'cccc', 'b'.repeat(2500), `c${'b'.repeat(2500)}c`])(
-    'of %s',
-    async (pattern) => {
-      const items = Array.from(pattern, (letter, i) => (letter === 'c' ? clip(i) : bad(i)));
-      let numTaken = 0;
-      let numGiven = 0;
-      let mostHeld = 0;
-      const source = async function* (): AsyncGenerator<NamedClip | BadRow, void> {
-        for (const item of items) {
-          numTaken++;
-          mostHeld = Math.max(mostHeld, numTaken - numGiven);
-          yield item;
-        }
-      };
-      const got: string[] = [];
-      for await (const item of scoreInOrder(score, source())) {
-        numGiven++;
-        got.push('reason' in item ? item.id : (item.clip as NamedClip).id);
-      }
-      expect(got).toEqual(items.map(({ id }) => id));
-      expect(mostHeld).toBeLessThan(1010);
-    },
-  );
 });

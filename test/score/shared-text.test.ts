@@ -7,8 +7,14 @@ import { createDisposer, randomStream } from '../../src/core/index.ts';
 import { readSafetensorsHeader, readTensor, writeSafetensors } from '../../src/files/index.ts';
 import type { Checkpoint, LoraOptions } from '../../src/model/index.ts';
 import { createRandomCheckpoint, loraTargets, openCheckpoint } from '../../src/model/index.ts';
-import type { EncodedClip, Readout, ScorerSettings, SharedBeginning } from '../../src/score/index.ts';
-import { askAbout, createGroupReader, createSharedParts, loadQuestioner } from '../../src/score/index.ts';
+import type { EncodedClip, GroupClip, Readout, ScorerSettings, SharedBeginning } from '../../src/score/index.ts';
+import {
+  askAbout,
+  commonBeginnings,
+  createGroupReader,
+  createSharedParts,
+  loadQuestioner,
+} from '../../src/score/index.ts';
 import { saveAdapter } from './save-adapter.ts';
 
 let folder: string;
@@ -56,15 +62,19 @@ async function ask(
   source: string,
   count: number,
   promptOf: (i: number) => string = () => 'a corgi',
-): Promise<EncodedClip[]> {
+): Promise<(EncodedClip & GroupClip)[]> {
   const questioner = await loadQuestioner(all, settings(source));
+  const beginningOf = commonBeginnings((viewed, prompt) => askAbout(viewed, all, questioner, prompt));
   return Array.from({ length: count }, (_, i) => {
     const grid = { t: 1, h: 4, w: 4 + 2 * (i % 3) };
     const rows = (grid.h * grid.w) / 4;
     const stream = randomStream(i);
     const features = Float32Array.from({ length: rows * all.text.hiddenSize }, () => stream.normal());
-    const prompt = askAbout({ as: 'image', shapes: [{ kind: 'image', grid }] }, all, questioner, promptOf(i));
-    return { prompt, vision: { kind: 'features', features }, plan: {} as EncodedClip['plan'], cached: false };
+    const viewed = { as: 'image', shapes: [{ kind: 'image', grid }] } as const;
+    const prompt = askAbout(viewed, all, questioner, promptOf(i));
+    const plan = {} as EncodedClip['plan'];
+    const vision = { kind: 'features', features } as const;
+    return { row: i + 1, prompt, beginning: beginningOf(viewed), vision, plan, cached: false };
   });
 }
 
@@ -129,19 +139,42 @@ describe('createGroupReader', () => {
     expect(reads.reduce((sum, { clips: count }) => sum + count, 0)).toBe(24);
   });
 
-  test('shares what the prompts of clips have in common, and leaves out clips that begin otherwise', async () => {
+  test('shares what stands before the prompts, whatever they have in common, and leaves out clips that begin otherwise', async () => {
     const source = 'Rate how well this shows {prompt} {frames}';
-    const clips = await ask(source, 16, (i) => (i < 15 ? `corgi ${i}` : 'cat'));
+    const clips = await ask(source, 16, (i) => `corgi ${i}`);
+    const other = (await ask('Is it sharp? {frames}', 16))[15]!;
     const { readout, shares, reads } = watched();
     const reader = createGroupReader(readout, new Map());
     await reader.read(clips.slice(0, 8), 4);
     const results = await reader.read(clips.slice(8, 14), 4);
     expect(results).toHaveLength(6);
+    const { start } = clips[0]!.prompt.visions[0]!;
     expect(shares).toHaveLength(1);
-    expect(shares[0]).toBeLessThan(clips[0]!.prompt.visions[0]!.start - 1);
+    expect(shares[0]).toBeLessThan(start - 2); // `corgi` and what follows are not among it
+    expect(shares[0]).toBeGreaterThan(start / 2);
     reads.length = 0;
-    await reader.read(clips.slice(14), 4);
+    await reader.read([clips[14]!, { ...other, beginning: clips[14]!.beginning }], 4);
     expect(reads.map(({ shared }) => shared).toSorted((a, b) => a - b)).toEqual([0, shares[0]]);
+  });
+
+  test('gives a row the same bits whichever group the work begins with', async () => {
+    const source = 'How good is this as {prompt}? {frames}';
+    // Prompts of one group begin alike, those of another do not.
+    const clips = await ask(source, 24, (i) => (i < 16 ? `corgi ${i}` : ['cat', 'tree', 'wolf', 'sea'][i % 4]!));
+    await using disposer = createDisposer();
+    const parts = createSharedParts({ workers: 1, cache: false }, disposer);
+    const questioner = await loadQuestioner(all, settings(source));
+    const readout = parts.readout(all, null, questioner, settings(source));
+    const groups = [clips.slice(0, 8), clips.slice(8, 16), clips.slice(16)];
+    const read = async (from: number): Promise<unknown[]> => {
+      const reader = createGroupReader(readout, new Map());
+      const results: unknown[] = [];
+      for (const group of groups.slice(from)) results.push(await reader.read(group, 4));
+      return results;
+    };
+    const whole = await read(0);
+    expect(await read(1)).toEqual(whole.slice(1));
+    expect(await read(2)).toEqual(whole.slice(2));
   });
 
   test('gives an error to the clip that it comes from', async () => {

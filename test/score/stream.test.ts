@@ -50,20 +50,44 @@ describe('prepareAhead', () => {
     expect(taken).toBeLessThanOrEqual(308);
   });
 
-  test('hands on what there is when the source pauses', async () => {
+  test('forms groups by the items and never by when they come', async () => {
+    const source = async function* (): AsyncGenerator<number> {
+      for (let i = 1; i <= 11; i++) {
+        if (i % 5 === 3) await sleep(400);
+        yield i;
+      }
+    };
+    // Groups of the numbers up to 4, 8, 12; 5 and 6 are not among them.
+    const endsGroup = (one: number, next?: number): boolean =>
+      one % 4 === 0 || (next !== undefined && Math.ceil(one / 4) !== Math.ceil(next / 4));
+    const items = async function* (): AsyncGenerator<number> {
+      for await (const i of source()) if (i !== 8 && i !== 6) yield i;
+    };
+    const groups = await collect(prepareAhead(items(), async (i) => i, { group: 4, ahead: 4, endsGroup }));
+    expect(groups).toEqual([
+      [1, 2, 3, 4],
+      [5, 7],
+      [9, 10, 11],
+    ]);
+    const plain = await collect(prepareAhead(source(), async (i) => i, { group: 4, ahead: 4 }));
+    expect(plain.map((group) => group.length)).toEqual([4, 4, 3]);
+  });
+
+  test('hands on each item of groups of one without waiting for the next', async () => {
     let answered = (): void => {};
     const source = async function* (): AsyncGenerator<number> {
-      yield 1;
-      yield 2;
-      await new Promise<void>((resolve) => (answered = resolve));
-      yield 3;
+      for (let i = 1; i <= 3; i++) {
+        yield i;
+        await new Promise<void>((resolve) => (answered = resolve));
+      }
     };
     const groups: number[][] = [];
-    for await (const group of prepareAhead(source(), async (i) => i, { group: 4, ahead: 4 })) {
+    for await (const group of prepareAhead(source(), async (i) => i, { group: 1, ahead: 4 })) {
       groups.push(group);
+      await sleep(1);
       answered();
     }
-    expect(groups).toEqual([[1, 2], [3]]);
+    expect(groups).toEqual([[1], [2], [3]]);
   });
 
   test('gives what came before the source failed, and then its error', async () => {

@@ -1,19 +1,16 @@
 // `iovqa score`: a score for each clip, in order, as they come; only what is being worked on is held.
-import { stat } from 'node:fs/promises';
 import { UserError, nearest, parseSize, show } from '../../core/index.ts';
-import { truncateJsonLines } from '../../files/index.ts';
 import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
+import { NoteCounter } from '../../media/index.ts';
 import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
-import type { ScoreLine, ScorerOptions } from '../../score/index.ts';
-import { hashOfMeta, loadScorer, rowKey } from '../../score/index.ts';
+import type { ClipList, ListScorer, ScoredRow, ScorerOptions } from '../../score/index.ts';
+import { loadScorer, openScoresFile, scoreList } from '../../score/index.ts';
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
-import type { BadRow, InputFlags, NamedClip } from '../inputs.ts';
+import type { InputFlags } from '../inputs.ts';
 import { findClips } from '../inputs.ts';
 import { startProgress } from '../progress.ts';
-import type { ScoredItem } from '../score-order.ts';
-import { scoreInOrder } from '../score-order.ts';
-import { openScoreOutput } from '../score-output.ts';
+import { printScores } from '../score-output.ts';
 import { tell } from '../terminal.ts';
 
 /** Flags of `score`. */
@@ -26,6 +23,8 @@ export interface ScoreFlags extends InputFlags {
   out?: string;
   /** Go on with a file that was begun. */
   resume?: boolean;
+  /** Score rows with an error again. */
+  retryFailed?: boolean;
   /** Threads of one op. */
   threads?: number;
   /** Processes that decode clips. */
@@ -55,9 +54,10 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
       hint: 'A model alone scores with --with MODEL.',
     });
   }
+  requireOut(flags);
   const { count, notes, items } = await findClips(inputs, flags);
-  for (const note of notes) tell(`note: ${note}`);
-  const { finished: done, bases } = await finishedClips(flags);
+  for (const text of notes) note(text);
+  await using file = flags.out === undefined ? null : await openScoresFile(flags.out, flags);
   const source = flags.with ?? embeddedAdapter();
   const model = flags.with === undefined ? embeddedModel() : flags.model;
   const options: ScorerOptions = {
@@ -66,120 +66,72 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
     ...(flags.maxTextTokens === undefined ? {} : { maxTextTokens: flags.maxTextTokens }),
     ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, '--max-memory') }),
     ...(flags.cache === false ? { cache: false } : {}),
-    onNote: (text) => tell(`note: ${text}`),
+    onNote: note,
     run: runOptions(flags),
   };
-  const hasMembers = await isEnsemble(source);
-  await using scorer = await (hasMembers ? loadEnsemble(source, options) : loadScorer(source, options));
+  await using scorer = await ((await isEnsemble(source)) ? loadEnsemble(source, options) : loadScorer(source, options));
   if (flags.prompt !== undefined) scorer.checkPrompt(flags.prompt); // once, not for each clip
-  for (const note of scorer.notes) tell(`note: ${note}`);
-  const { about } = scorer;
-  for (const basis of bases) {
-    if (basis === about) continue;
-    throw new UserError(
-      'bad-input',
-      `${flags.out}: expected scores with the basis ${show(about)}, got ${show(basis)}`,
-      {
-        hint: 'Another model began the file: say it with --with, or choose another file.',
-      },
-    );
-  }
-  await using output = await openScoreOutput(flags, 'members' in scorer ? scorer.members.length : 0, about !== null);
+  for (const text of scorer.notes) note(text);
   const progress = startProgress('scoring', count);
-  let numDone = 0;
-  let numScored = 0;
-  let numCached = 0;
-  let numFailed = 0;
-  const open = async function* (): AsyncGenerator<(NamedClip | BadRow) & { row: number }, void> {
-    let row = 0;
-    for await (const item of items()) {
-      row++;
-      if (done.has(item.id)) numDone++;
-      else yield { ...item, row };
+  const pixels = new NoteCounter();
+  const counts = { done: 0, scored: 0, cached: 0, failed: 0, keptFailed: 0 };
+  const onRow = ({ line, cached }: ScoredRow): void => {
+    progress.update(++counts.done);
+    pixels.add(line.notes ?? []);
+    if (line.error === undefined) {
+      counts.scored++;
+      if (cached) counts.cached++;
+      return;
     }
+    counts.failed++;
+    tell(line.error);
   };
-  const made = hashOfMeta(await scorer.describe());
+  const onKept = (numKept: number, numFailed: number): void => {
+    counts.done = numKept;
+    counts.keptFailed = numFailed;
+  };
   try {
-    for await (const item of scoreInOrder((clips) => scorer.score(clips), open())) {
-      const line = scoreLine(item, made, about);
-      await output.write(line);
-      progress.update(++numDone);
-      if ('score' in item) numScored++;
-      if ('cached' in item && item.cached) numCached++;
-      if (line.error === undefined) continue;
-      numFailed++;
-      tell(line.error);
+    if (file !== null) await file.score(scorer, items, { onKept, onRow, onNote: note });
+    else await print(scorer, items, flags, onRow);
+    for (const text of pixels.lines()) note(text);
+    if (counts.cached > 0) tell(`vision features of ${counts.cached} of ${counts.scored} clips were in the cache`);
+    if (counts.keptFailed > 0) {
+      tell(`${counts.keptFailed} rows of ${flags.out} have an error from before: --retry-failed scores them again`);
     }
-    await output.end();
-    if (numCached > 0) tell(`vision features of ${numCached} of ${numScored} clips were in the cache`);
   } finally {
     progress.stop();
   }
-  if (numFailed > 0) process.exitCode = 1;
+  if (counts.failed + counts.keptFailed > 0) process.exitCode = 1;
 }
 
-const noScore = { score: null, integer: null, std: null, legalMass: null } as const;
+const note = (text: string): void => tell(`note: ${text}`);
 
-function scoreLine(item: ScoredItem, made: string, about: string | null): ScoreLine {
-  const of = ('reason' in item ? item : item.clip) as (NamedClip | BadRow) & { row: number };
-  const basis = about === null ? {} : { basis: about };
-  const key = rowKey(made, 'prompt' in of ? of.prompt : undefined);
-  const start = { row: of.row, clip: of.id };
-  if ('reason' in item) return { ...start, ...noScore, ...basis, error: item.reason, key };
-  if ('error' in item) return { ...start, ...noScore, ...basis, error: item.error.message, key };
-  const { score: value, integer, std, legalMass } = item;
-  const members = 'members' in item ? item.members : [];
-  return {
-    ...start,
-    score: value,
-    integer,
-    std,
-    legalMass,
-    ...Object.fromEntries(members.map((member, i) => [`member${i + 1}`, member.score])),
-    ...basis,
-    key,
-  };
+/** Scores to stdout. */
+async function print(
+  scorer: ListScorer,
+  list: ClipList,
+  flags: ScoreFlags,
+  onRow: (row: ScoredRow) => void,
+): Promise<void> {
+  const meta = await scorer.describe();
+  const numMembers = meta.isEnsemble ? meta.models.length : 0;
+  const output = printScores(flags, { numMembers, hasBasis: meta.basis !== null });
+  for await (const row of scoreList(scorer, meta, list)) {
+    await output.write(row.line);
+    onRow(row);
+  }
+  await output.end();
 }
 
-/** What a file begun before holds. */
-interface Finished {
-  /** Clips that it has a score of. */
-  finished: Set<string>;
-  /** What their lines say of the model; null for nothing. */
-  bases: Set<string | null>;
-}
-
-/** Reads a file begun before. Lines of clips that failed leave it: they are tried again. */
-async function finishedClips({ out, resume = false }: ScoreFlags): Promise<Finished> {
-  const finished = new Set<string>();
-  const bases = new Set<string | null>();
-  if (out === undefined) {
-    if (resume) throw new UserError('bad-input', '--resume: expected --out FILE.jsonl beside it, got none');
-    return { finished, bases };
+/** Checks what goes with `--out`. */
+function requireOut({ out, resume, retryFailed }: ScoreFlags): void {
+  if (out !== undefined) return;
+  for (const [flag, isGiven] of [
+    ['--resume', resume],
+    ['--retry-failed', retryFailed],
+  ] as const) {
+    if (isGiven === true) throw new UserError('bad-input', `${flag}: expected --out FILE beside it, got none`);
   }
-  if (!/\.(jsonl|csv)$/.test(out)) {
-    throw new UserError('bad-input', `--out: expected a name that ends in .jsonl or .csv, got ${out}`);
-  }
-  if (resume && out.endsWith('.csv')) {
-    throw new UserError('bad-input', `--resume: expected --out FILE.jsonl beside it, got ${out}`);
-  }
-  const exists = await stat(out).then(
-    ({ size }) => size > 0,
-    () => false,
-  );
-  if (!exists) return { finished, bases };
-  if (!resume) {
-    const hint = out.endsWith('.csv') ? 'Remove it, or choose another name.' : 'Add --resume to go on with it.';
-    throw new UserError('bad-input', `${out}: expected a new file, got one that holds something`, { hint });
-  }
-  await truncateJsonLines(out, (value) => {
-    const { clip, error, basis = null } = value as ScoreLine;
-    if (error !== undefined) return false;
-    finished.add(clip);
-    bases.add(basis);
-    return true;
-  });
-  return { finished, bases };
 }
 
 function runOptions({ threads, provider }: ScoreFlags): RunOptions {

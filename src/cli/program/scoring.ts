@@ -27,7 +27,8 @@ export function addScoring(root: Command): void {
       "most memory of one run, such as 8GB; a clip that needs more is an error (4/5 of the machine's)",
     )
     .option('--out <file>', 'write the scores to a file (.jsonl or .csv) instead of stdout')
-    .option('--resume', 'go on with the file of --out: only clips without a score in it')
+    .option('--resume', 'go on with the file of --out behind its last row')
+    .option('--retry-failed', 'go on with the file of --out, and score its rows with an error again')
     .option('--threads <n>', 'threads of one op', integer)
     .option('--workers <n>', 'processes that decode clips', integer)
     .option('--provider <name>', 'what ONNX Runtime runs the graph on')

@@ -46,6 +46,7 @@ export async function describeModel(model: DescribedModel): Promise<Omit<ScoresM
     template: { name: questioner.template.name, sha256: sha256(askedInWords(questioner, settings.frames.as)) },
     answer,
     positions,
+    maxTextTokens: questioner.maxTextTokens,
     frames: { ...frames, assumedFps: assumedFps ?? null },
   };
 }
@@ -72,6 +73,8 @@ export interface DescribedRun {
   run?: RunOptions;
   /** Most clips of a run of the graph; default 4. */
   batchSize?: number;
+  /** Most memory of a run of the graph, in bytes. */
+  maxMemory?: number;
 }
 
 /**
@@ -81,7 +84,7 @@ export interface DescribedRun {
  */
 export async function describeScores(
   made: Pick<ScoresMeta, 'models' | 'isEnsemble' | 'scale' | 'basis'>,
-  { run = {}, batchSize = DEFAULT_BATCH }: DescribedRun,
+  { run = {}, batchSize = DEFAULT_BATCH, maxMemory }: DescribedRun,
 ): Promise<ScoresMeta> {
   const { min, max, higherIsBetter }: MosScale = made.scale;
   const { provider = 'cpu', threads = 0 } = run;
@@ -93,6 +96,7 @@ export async function describeScores(
       provider,
       threads,
       batchSize,
+      maxMemory: maxMemory ?? null,
       decoders: Object.fromEntries(['node-av', 'sharp'].map((name) => [name, versionOf(name)])),
       onnxruntime: versionOf('onnxruntime-node'),
     },

@@ -1,4 +1,4 @@
-// Files of scores: their rows, and what made them.
+// Files of scores: their rows, what made them, and how they are begun and gone on with.
 export type { DescribedModel, DescribedRun } from './describe.ts';
 export { describeModel, describeScores } from './describe.ts';
 export type { ScoreLine, ScoreLineShape } from './line.ts';
@@ -13,3 +13,7 @@ export type {
   ScoresTemplate,
 } from './meta.ts';
 export { hashOfMeta, metaDifferences, readScoresMeta, scoresMetaPath, writeScoresMeta } from './meta.ts';
+export type { ClipList, ListedClip, ListRow, ListScorer, ScoredClip, ScoredRow, UnusableRow } from './score-list.ts';
+export { scoreList } from './score-list.ts';
+export type { ScoresFile, ScoresFileOptions, ScoringListener } from './scores-file.ts';
+export { openScoresFile } from './scores-file.ts';

@@ -42,6 +42,8 @@ export interface ScoresModel {
   answer: ScoresAnswer;
   /** Which positions videos get. */
   positions: string;
+  /** Most tokens of a clip's text; a longer one is an error. */
+  maxTextTokens: number;
   /** Frames: which, how many, how large. */
   frames: Record<string, string | number | boolean | null>;
 }
@@ -54,6 +56,8 @@ export interface ScoresRuntime {
   threads: number;
   /** Most clips of a run of the graph. */
   batchSize: number;
+  /** Most memory of such a run, in bytes, as asked for; null for the machine's. */
+  maxMemory: number | null;
   /** What decodes clips, with its version: names and versions by what they do. */
   decoders: Record<string, string>;
   /** Version of ONNX Runtime. */
@@ -104,6 +108,7 @@ const schema: z.ZodType<ScoresMeta> = z.strictObject({
         template: z.strictObject({ name: z.string(), sha256: hash }),
         answer: z.strictObject({ kind: z.string(), step: z.number().nullable() }),
         positions: z.string(),
+        maxTextTokens: z.number(),
         frames: z.record(z.string(), plain),
       }),
     )
@@ -116,6 +121,7 @@ const schema: z.ZodType<ScoresMeta> = z.strictObject({
     provider: z.string(),
     threads: z.number(),
     batchSize: z.number(),
+    maxMemory: z.number().nullable(),
     decoders: z.record(z.string(), z.string()),
     onnxruntime: z.string(),
   }),
@@ -135,7 +141,7 @@ export function scoresMetaPath(path: string): string {
 /**
  * Reads what made a file of scores.
  * @param path - the file of scores, not that of its description
- * @returns the description; null where there is none, as beside files of iovqa 0.1 and of other programs
+ * @returns the description; null where there is none, as beside files of earlier versions and of other programs
  * @throws UserError `bad-input` when it is there but is none; `not-supported` for one of a later format
  */
 export async function readScoresMeta(path: string): Promise<ScoresMeta | null> {
@@ -200,6 +206,7 @@ export function metaDifferences(before: ScoresMeta, now: ScoresMeta): MetaDiffer
 function facts({ machine: _machine, models, ...rest }: ScoresMeta): Map<string, string> {
   const found = new Map<string, string>();
   const walk = (value: unknown, place: string): void => {
+    if (value === undefined) return; // a file does not have it
     if (typeof value !== 'object' || value === null) {
       found.set(place, JSON.stringify(value));
       return;

@@ -1,0 +1,137 @@
+// Reads a file of scores record by record: which row each is of, what made it, and where it ends.
+import { createReadStream } from 'node:fs';
+import { parse } from 'csv-parse/sync';
+import { UserError, show } from '../../core/index.ts';
+import type { ScoreLineShape } from './line.ts';
+import { scoreColumns } from './line.ts';
+
+/** What a file of scores is written in. */
+export type ScoresForm = 'jsonl' | 'csv';
+
+/**
+ * The form of a file of scores.
+ * @param path - its path
+ * @throws UserError `bad-input` for another ending than `.jsonl` and `.csv`
+ */
+export function scoresForm(path: string): ScoresForm {
+  if (path.endsWith('.jsonl')) return 'jsonl';
+  if (path.endsWith('.csv')) return 'csv';
+  throw new UserError('bad-input', `--out: expected a name that ends in .jsonl or .csv, got ${path}`);
+}
+
+/** A row of a file. */
+export interface StoredLine {
+  /** Its number in the list. */
+  row: number;
+  /** Name of the clip. */
+  clip: string;
+  /** Hash of what made it. */
+  key: string;
+  /** Whether it has an error instead of a score. */
+  hasFailed: boolean;
+  /** The line of the file that it begins on, from 1. */
+  line: number;
+  /** The row as it stands in the file, with its end. */
+  bytes: Buffer;
+  /** Bytes of the file up to its end. */
+  end: number;
+}
+
+/** Bytes that are read at a time. */
+const CHUNK = 1 << 20;
+
+/**
+ * Reads the whole rows of a file of scores; a last one that a kill or a full disk left torn is not among them. Rows must be numbered
+ * from 1 without a gap.
+ * @param path - the file
+ * @param shape - the columns of CSV
+ * @throws UserError `bad-input` for what is no file of scores of this version
+ */
+export async function* readStoredLines(path: string, shape: ScoreLineShape): AsyncGenerator<StoredLine, void> {
+  const form = scoresForm(path);
+  const columns = scoreColumns(shape);
+  let expected = form === 'csv' ? 0 : 1;
+  for await (const { bytes, line, end } of records(path, form === 'csv')) {
+    const where = `${path}:${line}`;
+    if (expected === 0) {
+      const header = `${columns.join()}\n`;
+      if (bytes.toString() !== header) {
+        throw new UserError(
+          'bad-input',
+          `${where}: expected the header ${header.trim()}, got ${show(bytes.toString())}`,
+        );
+      }
+      expected = 1;
+      continue;
+    }
+    const fields = form === 'csv' ? csvFields(bytes, columns) : jsonFields(bytes);
+    if (fields === null) {
+      throw new UserError('bad-input', `${where}: expected a row of scores, got ${show(bytes.toString().trimEnd())}`);
+    }
+    if (fields.row !== expected) {
+      throw new UserError('bad-input', `${where}: expected row ${expected}, got row ${fields.row}`, {
+        hint: 'Rows were taken out or moved; score the list to another file.',
+      });
+    }
+    expected++;
+    yield { ...fields, line, bytes, end };
+  }
+}
+
+type Fields = Pick<StoredLine, 'row' | 'clip' | 'key' | 'hasFailed'>;
+
+function jsonFields(bytes: Buffer): Fields | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString());
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const { row, clip, key, error } = value as Record<string, unknown>;
+  const isRow = typeof row === 'number' && typeof clip === 'string' && typeof key === 'string';
+  return isRow ? { row, clip, key, hasFailed: error !== undefined } : null;
+}
+
+function csvFields(bytes: Buffer, columns: readonly string[]): Fields | null {
+  let fields: string[];
+  try {
+    [fields = []] = parse(bytes, { relax_column_count: true });
+  } catch {
+    return null;
+  }
+  if (fields.length !== columns.length) return null;
+  const field = (name: string): string => fields[columns.indexOf(name)]!;
+  const row = Number(field('row'));
+  return { row, clip: field('clip'), key: field('key'), hasFailed: field('error') !== '' };
+}
+
+interface FileRecord {
+  bytes: Buffer;
+  line: number;
+  end: number;
+}
+
+const [QUOTE, LINE_END] = [0x22, 0x0a];
+
+/** Records with their ends; with quotes, a line end between two of them is a part of a field. */
+async function* records(path: string, hasQuotes: boolean): AsyncGenerator<FileRecord, void> {
+  let rest: Buffer[] = [];
+  let isQuoted = false;
+  let [line, nextLine, end] = [1, 1, 0];
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let at = 0; at < chunk.length; at++) {
+      if (chunk[at] === QUOTE && hasQuotes) isQuoted = !isQuoted;
+      if (chunk[at] !== LINE_END) continue;
+      nextLine++;
+      if (isQuoted) continue;
+      const bytes = Buffer.concat([...rest, chunk.subarray(start, at + 1)]);
+      [rest, start] = [[], at + 1];
+      end += bytes.length;
+      yield { bytes, line, end };
+      line = nextLine;
+    }
+    if (start < chunk.length) rest.push(chunk.subarray(start));
+  }
+}

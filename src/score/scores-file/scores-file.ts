@@ -1,0 +1,197 @@
+// A file of scores from its first row to its last, in one go or in many: begun, gone on with, failed rows scored again. One process
+// writes it at a time. However often the work is stopped, the file ends with the same bytes.
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { UserError } from '../../core/index.ts';
+import type { OutputFile } from '../../files/index.ts';
+import { acquireLock, asWriteError, lockBeside, writeFileAtomic } from '../../files/index.ts';
+import { rowsOfGroup } from '../read-group.ts';
+import { appendScores, lineFormat } from './append.ts';
+import type { BegunRows } from './go-on.ts';
+import { compareWithList, requireSameMeta } from './go-on.ts';
+import type { ScoreLineShape } from './line.ts';
+import { scoreColumns } from './line.ts';
+import type { ScoresMeta } from './meta.ts';
+import { readScoresMeta, scoresMetaPath, writeScoresMeta } from './meta.ts';
+import { readStoredLines, scoresForm } from './read.ts';
+import type { ClipList, ListScorer, ScoredRow } from './score-list.ts';
+import { scoreList } from './score-list.ts';
+
+/** How a file of scores is opened. */
+export interface ScoresFileOptions {
+  /** Go on with a file that was begun; rows in it stay, those with an error too. Default: the file must be new. */
+  resume?: boolean;
+  /** As `resume`, and rows with an error are scored again first, into a new file that replaces the old one when it is whole. */
+  retryFailed?: boolean;
+}
+
+/** What a list's scoring tells while it goes on. */
+export interface ScoringListener {
+  /**
+   * Is told what the file holds already, before the first row is scored.
+   * @param numKept - rows that stay as they are
+   * @param numFailed - those of them that have an error
+   */
+  onKept?: (numKept: number, numFailed: number) => void;
+  /** Is told each row that was written. */
+  onRow?: (row: ScoredRow) => void;
+  /** Is told what a user should know. */
+  onNote?: (text: string) => void;
+  /** Stops the work with its reason. */
+  signal?: AbortSignal;
+}
+
+/** A file of scores that this process writes. Dispose of it to let others. */
+export interface ScoresFile extends AsyncDisposable {
+  /**
+   * Scores the rows of a list that the file lacks, in the order of the list.
+   * @param scorer - a `Scorer` or an `Ensemble`, opened with the default batch size
+   * @param list - the list; rows of a file that was begun must be its first ones
+   * @param listener - is told how it goes
+   * @throws UserError `bad-input` when the file was made by something else, or of another list
+   */
+  score: (scorer: ListScorer, list: ClipList, listener?: ScoringListener) => Promise<void>;
+}
+
+/**
+ * Opens a file of scores, and locks it.
+ * @param path - the file, `.jsonl` or `.csv`; folders above it are made
+ * @param options - whether it may have been begun
+ * @throws UserError `bad-input` when it may not be gone on with, or another process writes it
+ */
+export async function openScoresFile(path: string, options: ScoresFileOptions = {}): Promise<ScoresFile> {
+  const { resume = false, retryFailed = false } = options;
+  const telling = async <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw asWriteError(error, path);
+    });
+  scoresForm(path);
+  await telling(mkdir(dirname(path), { recursive: true }));
+  const lock = await telling(acquireLock(lockBeside(path), path));
+  let before: ScoresMeta | null;
+  try {
+    before = await beginningOf(path, resume || retryFailed);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  return {
+    score: async (scorer, list, listener = {}) => {
+      const { onKept, onRow, onNote, signal } = listener;
+      const meta = await scorer.describe();
+      const shape: ScoreLineShape = {
+        numMembers: meta.isEnsemble ? meta.models.length : 0,
+        hasBasis: meta.basis !== null,
+      };
+      let begun: BegunRows = { numRows: 0, length: 0, failed: new Set(), hasMore: true };
+      if (before === null) await telling(writeScoresMeta(path, meta));
+      else {
+        requireSameMeta(path, before, meta);
+        if (before.machine.hash !== meta.machine.hash) {
+          const change = `${before.machine.cpu} -> ${meta.machine.cpu}`;
+          onNote?.(`${path} was begun on another machine (${change}): rows may differ from its in their last digits`);
+        }
+        begun = await compareWithList(path, shape, meta, list, retryFailed);
+      }
+      const { numRows } = begun;
+      const size = rowsOfGroup(meta.runtime.batchSize);
+      if (retryFailed && begun.failed.size > 0) {
+        onKept?.(numRows - begun.failed.size, 0);
+        begun = await telling(retry(path, shape, begun, { scorer, meta, list, size, listener }));
+      } else {
+        onKept?.(numRows, begun.failed.size);
+      }
+      await using file = await appendScores(path, shape, begun.length);
+      if (begun.hasMore) {
+        // The group in which the work stopped is read again as a whole: who stands in a group moves the last bits of its rows.
+        const start = numRows - (numRows % size);
+        for await (const row of scoreList(scorer, meta, list, { isMeant: (i) => i > start, signal })) {
+          if (row.line.row <= numRows) continue;
+          await file.write(row.line);
+          onRow?.(row);
+        }
+      }
+      await file.end();
+    },
+    [Symbol.asyncDispose]: () => lock.release(),
+  };
+}
+
+/** What a file was begun with; null where it is to be begun. */
+async function beginningOf(path: string, mayGoOn: boolean): Promise<ScoresMeta | null> {
+  const size = await stat(path).then(
+    (info) => info.size,
+    () => 0,
+  );
+  if (size === 0) return null;
+  if (!mayGoOn) {
+    throw new UserError('bad-input', `${path}: expected a new file, got one that holds something`, {
+      hint: 'Add --resume to go on with it.',
+    });
+  }
+  const meta = await readScoresMeta(path);
+  if (meta !== null) return meta;
+  throw new UserError('bad-input', `${path}: expected ${scoresMetaPath(path)} beside it, got none`, {
+    hint: 'Without it, nothing says what made the rows (earlier versions wrote none). Score the list to another file; what is in the cache is not computed again.',
+  });
+}
+
+/** What failed rows are scored again with. */
+interface Retry {
+  scorer: ListScorer;
+  meta: ScoresMeta;
+  list: ClipList;
+  size: number;
+  listener: ScoringListener;
+}
+
+/** Bytes of rows that are gathered for a write. */
+const CHUNK = 1 << 20;
+
+/** Writes the file anew, with failed rows as they come out now and the others as they were; the old one stays until it is whole. */
+async function retry(path: string, shape: ScoreLineShape, begun: BegunRows, options: Retry): Promise<BegunRows> {
+  const { scorer, meta, list, size, listener } = options;
+  const groups = new Set([...begun.failed].map((row) => Math.ceil(row / size)));
+  const isMeant = (row: number): boolean => groups.has(Math.ceil(row / size));
+  const format = lineFormat(path, shape);
+  const after: BegunRows = { ...begun, length: 0, failed: new Set() };
+  await writeFileAtomic(path, async (file: Pick<OutputFile, 'write'>) => {
+    let batch: Buffer[] = [];
+    let batchSize = 0;
+    const flush = async (): Promise<void> => {
+      await file.write(Buffer.concat(batch));
+      [batch, batchSize] = [[], 0];
+    };
+    const put = async (bytes: Buffer): Promise<void> => {
+      batch.push(bytes);
+      after.length += bytes.length;
+      if ((batchSize += bytes.length) >= CHUNK) await flush();
+    };
+    if (scoresForm(path) === 'csv') await put(Buffer.from(`${scoreColumns(shape).join()}\n`));
+    const scored = scoreList(scorer, meta, list, { isMeant, signal: listener.signal });
+    try {
+      for await (const stored of readStoredLines(path, shape)) {
+        if (!stored.hasFailed) {
+          await put(stored.bytes);
+          continue;
+        }
+        const row = await rowOf(scored, stored.row);
+        if (row.line.error !== undefined) after.failed.add(stored.row);
+        await put(Buffer.from(format(row.line)));
+        listener.onRow?.(row);
+      }
+    } finally {
+      await scored.return();
+    }
+    await flush();
+  });
+  return after;
+}
+
+async function rowOf(scored: AsyncGenerator<ScoredRow, void>, row: number): Promise<ScoredRow> {
+  for (;;) {
+    const next = await scored.next();
+    if (next.done === true) throw new Error(`expected the score of row ${row}, got the end of the list`);
+    if (next.value.line.row === row) return next.value;
+  }
+}

@@ -1,0 +1,50 @@
+// Fifty kills of `iovqa score --resume` in each form end with the bytes of a run that was never stopped.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createRandomCheckpoint } from '../../src/model/index.ts';
+import { killScore } from '../cli/kill-score.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { writePicture } from '../train/run-fixtures.ts';
+
+const isLong = process.env['IOVQA_LONG_TESTS'] === '1';
+if (!isLong)
+  process.stderr.write('test/long/kill-score: skipped, as it takes half an hour; IOVQA_LONG_TESTS=1 runs it\n');
+
+const NUM_ROWS = 500;
+
+describe.skipIf(!isLong)('fifty kills', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'iovqa-long-kill-'));
+    await createRandomCheckpoint(join(folder, 'model'), { preset: 'tiny', seed: 1 });
+    for (let i = 0; i < 40; i++) await writePicture(join(folder, `${i}, "so".png`), i);
+    // Rows of one file differ in their prompts; some files are not there, some rows are none.
+    const rows = Array.from({ length: NUM_ROWS }, (_, i) => {
+      if (i % 31 === 7) return `missing ${i}.png,it is gone`;
+      if (i % 47 === 5) return ',no name';
+      return `"${i % 40}, ""so"".png","prompt ${i}\nof two lines"`;
+    });
+    await writeFile(join(folder, 'list.csv'), `image,prompt\n${rows.join('\n')}\n`);
+  }, 60_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test.each([
+    ['jsonl', 1],
+    ['csv', 2],
+  ] as const)('of a file in %s', { timeout: 3_600_000 }, async (form, seed) => {
+    const args = ['list.csv', '--with', 'model'];
+    const out = `scores.${form}`;
+    const timeout = 900_000;
+    const { numKilled, lengths } = await killScore({ cwd: folder, args, out, kills: 50, mostBytes: 2500, seed });
+    process.stderr.write(`${numKilled} kills at ${lengths.join(' ')} bytes\n`);
+    expect(numKilled).toBeGreaterThanOrEqual(45);
+    // What a kill leaves is never less than what was there before.
+    for (const [i, length] of lengths.entries()) expect(length).toBeGreaterThanOrEqual((lengths[i - 1] ?? 0) - 400);
+    const resumed = await runCli(['score', ...args, '--out', out, '--resume'], { cwd: folder, timeout });
+    const whole = await runCli(['score', ...args, '--out', `whole.${form}`, '--no-cache'], { cwd: folder, timeout });
+    expect([resumed.code, whole.code]).toEqual([1, 1]); // some clips are not there
+    expect(await readFile(join(folder, out), 'utf8')).toBe(await readFile(join(folder, `whole.${form}`), 'utf8'));
+  });
+});

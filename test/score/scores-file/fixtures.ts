@@ -1,0 +1,113 @@
+// A scorer without a model: what a clip gets depends on all that stand in its group, as the last bits of a real one's do.
+import { createHash } from 'node:crypto';
+import { UserError } from '../../../src/core/index.ts';
+import type {
+  Clip,
+  FailedClip,
+  ListRow,
+  ListScorer,
+  RejectedClip,
+  ScoredClip,
+  ScoresMeta,
+} from '../../../src/score/index.ts';
+
+export const meta: ScoresMeta = {
+  format: 1,
+  models: [
+    {
+      path: 'runs/first',
+      weight: 1,
+      modelHash: 'a'.repeat(64),
+      tokenizerHash: 'b'.repeat(64),
+      adapterHash: 'c'.repeat(64),
+      loraHash: 'd'.repeat(64),
+      template: { name: 'four-dimensions', sha256: 'e'.repeat(64) },
+      answer: { kind: 'integer', step: null },
+      positions: 'transformers',
+      maxTextTokens: 4096,
+      frames: { pick: 'middle', count: 1, as: 'video', seed: 0 },
+    },
+  ],
+  isEnsemble: false,
+  scale: { min: 1, max: 5, higherIsBetter: true },
+  basis: null,
+  runtime: {
+    provider: 'cpu',
+    threads: 0,
+    batchSize: 4,
+    maxMemory: null,
+    decoders: { sharp: '1.0.0' },
+    onnxruntime: '1.30.0',
+  },
+  machine: { cpu: 'this', hash: 'f'.repeat(64) },
+  writtenBy: '0.1.0',
+};
+
+/** What models differ in. */
+export const withModel = (
+  changes: Partial<ScoresMeta['models'][number]>,
+  rest: Partial<ScoresMeta> = {},
+): ScoresMeta => ({
+  ...meta,
+  ...rest,
+  models: meta.models.map((model) => ({ ...model, ...changes })),
+});
+
+/** A scorer, which remembers the rows that it was given. */
+export interface FakeScorer extends ListScorer {
+  rows: number[];
+}
+
+/**
+ * Makes a scorer.
+ * @param made - its description
+ * @param fails - whether a clip cannot be scored
+ */
+export function fakeScorer(made: ScoresMeta = meta, fails: (clip: Clip) => boolean = () => false): FakeScorer {
+  const rows: number[] = [];
+  const ofGroup = function* (group: readonly (Clip | RejectedClip)[]): Generator<ScoredClip | FailedClip> {
+    const whole = JSON.stringify(group.map((item) => ('error' in item ? null : [item.path, item.prompt])));
+    for (const item of group) {
+      const clip = 'error' in item ? item.clip : item;
+      const row = clip.row!;
+      rows.push(row);
+      if ('error' in item) yield { ...item, row };
+      else if (fails(clip))
+        yield { clip, row, error: new UserError('unreadable-media', `${clip.path}: broken, as "it" is`) };
+      else {
+        const digest = createHash('sha256').update(`${whole} ${row}`).digest();
+        yield {
+          clip,
+          row,
+          score: 1 + digest.readUInt32LE() / 2 ** 30,
+          integer: 31,
+          std: 0.5,
+          legalMass: 1,
+          cached: false,
+        };
+      }
+    }
+  };
+  return {
+    rows,
+    describe: async () => made,
+    score: async function* (clips) {
+      let group: (Clip | RejectedClip)[] = [];
+      for await (const item of clips) {
+        group.push(item);
+        if (('error' in item ? item.clip : item).row! % 8 !== 0) continue;
+        yield* ofGroup(group);
+        group = [];
+      }
+      yield* ofGroup(group);
+    },
+  };
+}
+
+/** A list of so many rows: names with what CSV quotes, the same file twice with two prompts, and one that cannot be read. */
+export const listOf = (count: number): ListRow[] =>
+  Array.from({ length: count }, (_, i): ListRow => {
+    if (i === 4) return { id: 'list.csv:6', reason: 'list.csv:6: expected a name, got "\n"' };
+    const id = i % 5 === 3 ? `a "quoted",\nname ${i}.png` : `${i % 7}.png`;
+    return { id, path: id, kind: 'image', prompt: `a dog ${i}` };
+  });
