@@ -1,6 +1,6 @@
 // Runs graphs with ONNX Runtime: providers, threads, feeding by name with every size checked.
 import * as ort from 'onnxruntime-node';
-import { UserError, show } from '../core/index.ts';
+import { UserError, commandLine, show } from '../core/index.ts';
 import { dimValue, isSymbol, showShape } from './dims.ts';
 import { writeOnnx } from './onnx.ts';
 import type { Data, DType, Value } from './value.ts';
@@ -108,7 +108,7 @@ export async function compile<Names extends string>(
   } catch (error) {
     if (provider === 'cpu') throw error;
     throw new UserError('not-supported', `provider ${provider}: ${(error as Error).message.split('\n')[0]}`, {
-      hint: 'iovqa doctor lists the providers of this machine; cpu is always there.',
+      hint: `${commandLine('doctor')} lists the providers of this machine; cpu is always there.`,
       cause: error,
     });
   }

@@ -1,4 +1,5 @@
 // What the quick start found, as a page.
+import { commandLine } from '../core/index.ts';
 import type { Interval, Stat } from '../metrics/index.ts';
 import type { QuickstartResult, QuickstartScores } from '../study/quickstart/index.ts';
 import type { Html, ReportCell } from './html.ts';
@@ -6,11 +7,13 @@ import { commands, page, paragraph, table, text } from './html.ts';
 import { scatter } from './scatter.ts';
 
 /** The three commands with which a user goes on, with data of their own. */
-export const nextCommands: readonly string[] = [
-  'iovqa data check clips.csv                                   # columns: video, mos',
-  'iovqa train --manifest clips.csv --model models/nano --out runs/first --set recipe=paper',
-  'iovqa score new-clips/ --with runs/first --out scores.jsonl',
-];
+export function nextCommands(): string[] {
+  return [
+    commandLine('data check clips.csv'),
+    commandLine('train --manifest clips.csv --model models/nano --out runs/first'),
+    commandLine('score new-clips/ --with runs/first --out scores.jsonl'),
+  ];
+}
 
 /** What must be said wherever the quick start's numbers stand. */
 export const quickstartCaution: string =
@@ -107,6 +110,6 @@ export function quickstartReport(result: QuickstartResult): Html {
         ),
       ],
     },
-    { title: 'Your own data', body: [commands(nextCommands)] },
+    { title: 'Your own data', body: [commands(nextCommands())] },
   ]);
 }

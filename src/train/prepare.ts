@@ -1,7 +1,7 @@
 // Reads every clip of a run once, before anything trains: bad ones are known, features are there, the frame plan is written.
 import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
-import { UserError, show } from '../core/index.ts';
+import { UserError, commandLine, show } from '../core/index.ts';
 import { readJsonLines, writeFileAtomic } from '../files/index.ts';
 import type { EncodedClip } from '../score/index.ts';
 import type { FramePlan } from '../video/index.ts';
@@ -83,7 +83,7 @@ function tooMuch(totalBytes: number, { cacheBytes }: { cacheBytes: number }): st
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(3)} GB`;
   return (
     `the clips take ${gigabytes(totalBytes)}, of which ${gigabytes(MAX_BYTES)} stay in memory and ${gigabytes(cacheBytes)} in the ` +
-    `cache: the others are read and computed again in every epoch (iovqa cache limit SIZE makes the cache larger)`
+    `cache: the others are read and computed again in every epoch (${commandLine('cache limit SIZE')} makes the cache larger)`
   );
 }
 

@@ -72,7 +72,7 @@ describe('a model of the hub', () => {
     ]) {
       const { code, stderr } = await run(command);
       expect(stderr).toContain("Org/Tiny: expected a folder, or a model in the hub's cache, got neither");
-      expect(stderr).toContain('hint: A model of the hub is pulled first: iovqa models pull Org/Tiny\n');
+      expect(stderr).toContain('hint: A model of the hub is pulled first: npm run -s iovqa -- models pull Org/Tiny\n');
       expect(code).toBe(2);
     }
     expect(hub.requests).toEqual([]);

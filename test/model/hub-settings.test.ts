@@ -119,7 +119,7 @@ describe('names', () => {
     }
     await expect(findModelFolder('a/c@v1', folder)).rejects.toMatchObject({
       code: 'bad-checkpoint',
-      hint: 'A model of the hub is pulled first: iovqa models pull a/c --revision v1',
+      hint: 'A model of the hub is pulled first: npx iovqa models pull a/c --revision v1',
     });
   });
 

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { OpinionReport } from '../../checks/index.ts';
 import { opinionTable, opinionsOfVotes, raterTable } from '../../checks/index.ts';
-import { UserError, oneLine, show } from '../../core/index.ts';
+import { UserError, commandLine, oneLine, show } from '../../core/index.ts';
 import { formatOfName, scaleName, writeSidecar } from '../../dataset/index.ts';
 import { writeFileAtomic } from '../../files/index.ts';
 import type { RaterReport, VoteMethod } from '../../metrics/index.ts';
@@ -128,7 +128,7 @@ function next({ clips }: OpinionReport, out: string | undefined): string[] {
   return [
     '',
     `${oneLine(out)}: ${numScored} clips with mos, std, votes, ci_low, ci_high`,
-    `next: iovqa data check ${oneLine(out)}`,
+    `next: ${commandLine(`data check ${oneLine(out)}`)}`,
   ];
 }
 

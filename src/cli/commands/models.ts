@@ -1,4 +1,5 @@
 // `iovqa models`: a randomly initialised model to train from scratch, a model of the hub, and what its cache holds.
+import { commandLine } from '../../core/index.ts';
 import {
   createRandomCheckpoint,
   hubCacheFolder,
@@ -120,7 +121,7 @@ export async function modelsList({ json = false }: ModelsListFlags): Promise<voi
     printJson(models);
     return;
   }
-  if (models.length === 0) tell(`none in ${hubCacheFolder()}; iovqa models pull ORG/NAME gets one`);
+  if (models.length === 0) tell(`none in ${hubCacheFolder()}; ${commandLine('models pull ORG/NAME')} gets one`);
   const rows = models.map(({ repo, kind, revisions, commit, sizeBytes, complete }) => {
     const state = complete ? 'whole' : 'in part';
     return [repo, kind, revisions.join(', ') || null, commit, (sizeBytes / 1e9).toFixed(2), state];

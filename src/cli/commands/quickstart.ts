@@ -75,7 +75,7 @@ export async function quickstartCommand(flags: QuickstartFlags): Promise<void> {
       quickstartCaution,
       '',
       `${report} shows more. Done in ${formatSeconds(seconds)}. With data of your own:`,
-      ...nextCommands.map((line) => `  ${line}`),
+      ...nextCommands().map((line) => `  ${line}`),
     ]);
   });
 }

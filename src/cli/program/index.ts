@@ -1,6 +1,6 @@
 // The table of commands, by group. Each command's code is loaded when it is called.
 import { Command } from 'commander';
-import { packageVersion as version } from '../../core/index.ts';
+import { commandLine, packageVersion as version } from '../../core/index.ts';
 import type { SandboxMode } from '../../video/index.ts';
 import { addTableOptions } from '../table-options.ts';
 import { addData } from './data.ts';
@@ -13,7 +13,7 @@ export function buildProgram(): Command {
   const root = new Command('iovqa')
     .description('Teach a vision-language model to rate video quality, and put it to work.')
     .version(version)
-    .showHelpAfterError('(iovqa COMMAND --help lists what there is)')
+    .showHelpAfterError(`(${commandLine('COMMAND --help')} lists what there is)`)
     .configureHelp({ showGlobalOptions: false })
     .exitOverride();
   root.hook('preAction', async (_, command) => {

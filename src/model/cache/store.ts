@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError, oneLine, show } from '../../core/index.ts';
+import { UserError, commandLine, oneLine, show } from '../../core/index.ts';
 import { isCode, openOutput, temporaryFor, writeFileAtomic } from '../../files/index.ts';
 import { entryHeader, readEntry } from './entry.ts';
 import { cacheFolder } from './folder.ts';
@@ -185,7 +185,7 @@ async function readLimit(root: string): Promise<number> {
   const limit = Number(text);
   if (/^\d+\s*$/.test(text) && Number.isSafeInteger(limit)) return limit;
   throw new UserError('bad-input', `${limitFile(root)}: expected a number of bytes, got ${show(text)}`, {
-    hint: 'iovqa cache limit SIZE writes it anew.',
+    hint: `${commandLine('cache limit SIZE')} writes it anew.`,
   });
 }
 

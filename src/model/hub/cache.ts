@@ -4,7 +4,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, readFile, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { UserError, invariant, show } from '../../core/index.ts';
+import { UserError, commandLine, invariant, show } from '../../core/index.ts';
 import { isCode, temporaryFor, writeFileAtomic } from '../../files/index.ts';
 import { EMBEDDED_MODEL, embeddedModel } from '../embedded.ts';
 import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
@@ -83,7 +83,7 @@ export async function findModelFolder(text: string, cacheFolder: string = hubCac
   const missing = snapshot === null ? [] : await missingFiles(snapshot.folder);
   if (snapshot !== null && missing.length === 0) return snapshot.folder;
   const flag = name.revision === DEFAULT_REVISION ? '' : ` --revision ${name.revision}`;
-  const hint = `A model of the hub is pulled first: iovqa models pull ${name.repo}${flag}`;
+  const hint = `A model of the hub is pulled first: ${commandLine(`models pull ${name.repo}${flag}`)}`;
   const got = snapshot === null ? 'neither' : `one without ${missing.slice(0, 3).join(', ')}`;
   throw new UserError('bad-checkpoint', `${text}: expected a folder, or a model in the hub's cache, got ${got}`, {
     hint,

@@ -1,0 +1,15 @@
+// How commands of ours are named in messages: in the form in which this process was started, so that they can be copied.
+
+/**
+ * A command line of iovqa.
+ * @param args - what stands behind the program's name, such as `models pull ORG/NAME`
+ * @param entry - the script that Node.js was started with; default: this process's
+ * @returns `npm run -s iovqa -- …` in a checkout, `npx iovqa …` where it is a dependency, else `iovqa …`
+ */
+export function commandLine(args: string, entry: string = process.argv[1] ?? ''): string {
+  const path = entry.replaceAll('\\', '/');
+  if (/(?:^|\/)src\/cli\/main\.ts$/.test(path)) return `npm run -s iovqa -- ${args}`;
+  const isOurs = /(?:^|\/)iovqa(?:\.\w+)?$|\/iovqa\/dist\/cli\/main\.js$/.test(path);
+  const isInstalled = isOurs && !path.includes('/node_modules/.bin/');
+  return `${isInstalled ? '' : 'npx '}iovqa ${args}`;
+}
