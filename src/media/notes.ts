@@ -31,7 +31,7 @@ const kinds = {
   ),
   interlaced: kind(
     'interlaced, both fields shown as one picture',
-    () => 'interlaced: both fields shown as one picture, with combs where something moves',
+    () => 'both fields shown as one picture, with combs where something moves',
     'frames.deinterlace: bwdif',
   ),
   'pixel-aspect': kind(

@@ -63,7 +63,7 @@ export interface Card {
   /** Folder or name of the base model; null for a model of its own. */
   baseModel: string | null;
   /** Frames: which, how many, how large. The video layer's settings. */
-  frames: Record<string, string | number | null>;
+  frames: Record<string, string | number | boolean | null>;
   /** The question: a template's name, and its text where it is the user's own. */
   prompt: CardPrompt;
   /** How answers are written. */
@@ -90,7 +90,7 @@ const schema: z.ZodType<Card> = z.strictObject({
   format: z.literal(1),
   baseHash: hex.nullable(),
   baseModel: placeSchema.nullable(),
-  frames: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
+  frames: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   prompt: z.strictObject({ template: placeSchema, source: z.string().max(200_000).nullable() }),
   answer: z.strictObject({ kind: words(100), step: z.number().nullable() }),
   positions: words(100),

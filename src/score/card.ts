@@ -4,7 +4,7 @@ import { parseScale } from '../dataset/index.ts';
 import type { PositionRule } from '../example/index.ts';
 import type { Card, Checkpoint } from '../model/index.ts';
 import type { AnswerKind, AnswerStep } from '../prompt/index.ts';
-import type { FramePick } from '../video/index.ts';
+import type { FramePick, PixelOptions } from '../video/index.ts';
 import type { Questioner, ScorerSettings } from './settings.ts';
 
 /** What a card says besides settings. */
@@ -74,6 +74,11 @@ export function settingsOf(card: Card, where: string): ScorerSettings {
       ? got
       : bad(`frames.${key}`, got);
   };
+  const optional = <K extends keyof PixelOptions>(key: K, known: readonly PixelOptions[K][]): Partial<PixelOptions> => {
+    const got = card.frames[key];
+    if (got === undefined) return {};
+    return known.includes(got as PixelOptions[K]) ? { [key]: got } : bad(`frames.${key}`, got);
+  };
   const { frames, answer } = card;
   const assumedFps = frames['assumedFps'] ?? null;
   if (assumedFps !== null && !(typeof assumedFps === 'number' && assumedFps >= 1e-3 && assumedFps <= 1000)) {
@@ -94,6 +99,11 @@ export function settingsOf(card: Card, where: string): ScorerSettings {
       maxPixels: natural('maxPixels', 1, Number.MAX_SAFE_INTEGER),
       seed: natural('seed', 0, Number.MAX_SAFE_INTEGER),
       ...(typeof assumedFps === 'number' ? { assumedFps } : {}),
+      // A card without them was made with pixels as they are stored.
+      ...optional('toneMap', ['bt2390', 'none']),
+      ...optional('deinterlace', ['bwdif', 'none']),
+      ...optional('squarePixels', [true, false]),
+      ...optional('profile', ['srgb', 'ignore']),
     },
     prompt: card.prompt,
     answer: {

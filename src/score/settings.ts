@@ -18,14 +18,14 @@ import {
   parseTemplate,
   resolveTemplate,
 } from '../prompt/index.ts';
-import type { FrameOptions, FramePick } from '../video/index.ts';
+import type { FrameOptions, FramePick, PixelOptions } from '../video/index.ts';
 import { UserError } from '../core/index.ts';
 import { askAbout, smallestPicture } from './ask.ts';
 import type { ClipLimits } from './clip-limits.ts';
 import { MAX_TEXT_TOKENS } from './clip-limits.ts';
 
-/** Which frames of a clip the model sees, and how large. */
-export interface FrameSettings {
+/** Which frames of a clip the model sees, and how large; what is not said of pixels is as in `storedPixels`. */
+export interface FrameSettings extends Partial<PixelOptions> {
   /** Which frames of a video. */
   pick: FramePick;
   /** How many of them. */

@@ -25,6 +25,42 @@ export interface RunData {
   validation: TrainRow[];
 }
 
+/** The rows of a run, unsplit. */
+export interface RunRows {
+  /** The manifest. */
+  dataset: Dataset;
+  /** All its rows, in the order of the file. */
+  rows: TrainRow[];
+}
+
+/**
+ * Reads the manifest of a recipe, for whoever only looks at clips: no split is made, one row is enough.
+ * @param recipe - its `data`
+ * @throws UserError `bad-input` that lists every bad row
+ */
+export async function readRunRows(recipe: Pick<Recipe, 'data'>): Promise<RunRows> {
+  const dataset = await readManifest(recipe.data.manifest, tableOptions(recipe.data));
+  const rows = dataset.rows.map((row): TrainRow => {
+    const unit5 = toUnit5(dataset.scale, row.mos!);
+    const std = row.std === undefined ? {} : { unit5Std: stdToUnit5(dataset.scale, row.std) };
+    return { ...row, mos: row.mos!, unit5, ...std };
+  });
+  return { dataset, rows: nonEmpty(rows, recipe.data.manifest) };
+}
+
+/**
+ * The rows of a run as a forecast needs them: as {@link readRunData}, but where nothing can be held out, all of them train.
+ * @param recipe - its `data` and `seed`
+ */
+export async function readForecastData(recipe: Pick<Recipe, 'data' | 'seed'>): Promise<RunData> {
+  const { validation } = recipe.data;
+  if (validation === null || !('fraction' in validation)) return readRunData(recipe);
+  const whole = { ...recipe, data: { ...recipe.data, validation: null } };
+  const { train } = await readRunData(whole);
+  const isOneGroup = new Set(train.map(({ id, group }) => group ?? id)).size < 2;
+  return readRunData(isOneGroup ? whole : recipe);
+}
+
 /**
  * Reads the manifest of a recipe and splits its rows.
  * @param recipe - its `data` and `seed`
@@ -32,12 +68,7 @@ export interface RunData {
  */
 export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed'>): Promise<RunData> {
   const { manifest, train, validation } = recipe.data;
-  const dataset = await readManifest(manifest, tableOptions(recipe.data));
-  const rows = dataset.rows.map((row): TrainRow => {
-    const unit5 = toUnit5(dataset.scale, row.mos!);
-    const std = row.std === undefined ? {} : { unit5Std: stdToUnit5(dataset.scale, row.std) };
-    return { ...row, mos: row.mos!, unit5, ...std };
-  });
+  const { dataset, rows } = await readRunRows(recipe);
   const pool = train === null ? rows : rowsOfSplit(rows, train.split);
   if (validation === null) return { dataset, train: nonEmpty(pool, manifest), validation: [] };
   if ('fraction' in validation) {

@@ -20,7 +20,7 @@ import {
 import { askAbout, edgeLogProbs, frameOptions, loadQuestioner, positionOptions } from '../score/index.ts';
 import type { ClipFrames } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
-import { readRunData } from './data.ts';
+import { readForecastData } from './data.ts';
 import { adoptAdapter } from './adopt-adapter.ts';
 import { adoptTable } from './adopt-table.ts';
 import { MAX_BYTES } from './clip-store.ts';
@@ -107,7 +107,7 @@ interface Samples {
  */
 export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOptions = {}): Promise<RunEstimate> {
   const { recipe } = await adoptAdapter(await adoptTable(resolved));
-  const data = await readRunData(recipe);
+  const data = await readForecastData(recipe);
   const checkpoint = await openModelShape(recipe.model);
   const samples = await readSamples(recipe, checkpoint, data);
   const speed = await speedOf(recipe.run, options.threads);
@@ -241,7 +241,7 @@ function ofBatch(sizes: ReadonlyMap<string, number>, clips: number): Map<string,
 async function readSamples(
   recipe: Recipe,
   checkpoint: ModelShape,
-  data: Awaited<ReturnType<typeof readRunData>>,
+  data: Awaited<ReturnType<typeof readForecastData>>,
 ): Promise<Samples> {
   const settings = scorerSettings(recipe, data);
   const questioner = await loadQuestioner(checkpoint, settings, recipe.prompt);

@@ -5,6 +5,7 @@ import { UserError, show } from '../core/index.ts';
 import type { Lock } from '../files/index.ts';
 import { acquireLock, asWriteError, isCode, isLeftover, removeLeftovers, writeFileAtomic } from '../files/index.ts';
 import { pinnedName } from '../model/index.ts';
+import { storedPixels } from '../video/index.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
 import { formatRecipe, isSavedRecipe, resolveRecipe } from './recipe/index.ts';
 import { checkpointSteps } from './state.ts';
@@ -169,7 +170,29 @@ export async function readRunRecipe(out: string, sets: readonly string[] = []): 
   } catch (cause) {
     throw new UserError('bad-input', `${out}: expected the folder of a run, got no recipe.yaml in it`, { cause });
   }
-  return resolveRecipe({ file: { path, text }, sets });
+  // Runs of versions that did not have these keys keep the pixels that they began with.
+  return resolveRecipe({ base: { frames: storedPixels }, file: { path, text }, sets });
+}
+
+/**
+ * A run that goes on keeps its pixels where its recipe says nothing of them: the defaults of new recipes are others than those of runs
+ * that began before there were such keys.
+ * @param resolved - the recipe
+ * @param resume - whether a run goes on
+ * @returns the recipe, with the run's own `frames.toneMap`, `deinterlace`, `squarePixels` and `profile` where nobody set them
+ */
+export async function keepPixels(resolved: ResolvedRecipe, resume: boolean): Promise<ResolvedRecipe> {
+  const { out, frames } = resolved.recipe;
+  const begun = resume && (await readdir(out).catch((): string[] => [])).includes('recipe.yaml');
+  if (!begun) return resolved;
+  const { frames: saved } = (await readRunRecipe(out)).recipe;
+  const provenance = new Map(resolved.provenance);
+  const keys = (Object.keys(storedPixels) as (keyof typeof storedPixels)[]).filter(
+    (key) => provenance.get(`frames.${key}`) === 'default' && frames[key] !== saved[key],
+  );
+  for (const key of keys) provenance.set(`frames.${key}`, 'the run');
+  const kept = Object.fromEntries(keys.map((key) => [key, saved[key]]));
+  return { recipe: { ...resolved.recipe, frames: { ...frames, ...kept } }, provenance };
 }
 
 /** Keys, joined by dots, at which two recipes differ. */

@@ -12,7 +12,7 @@ import type { TrainEvent } from './events.ts';
 import { prepareClips } from './prepare.ts';
 import type { ResolvedRecipe } from './recipe/index.ts';
 import type { RunFolder } from './run-folder.ts';
-import { howToTrainOn, openRunFolder, pinModel } from './run-folder.ts';
+import { howToTrainOn, keepPixels, openRunFolder, pinModel } from './run-folder.ts';
 import type { TrainingSetup } from './setup.ts';
 import { openTraining } from './setup.ts';
 import type { RunPosition } from './state.ts';
@@ -38,7 +38,8 @@ export interface TrainOptions {
  * @throws UserError for mistakes in recipe, data, model or clips, and `non-finite` when the numbers run away
  */
 export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
-  const adopted = await adoptAdapter(await pinModel(await adoptTable(resolved)));
+  const table = await adoptTable(resolved);
+  const adopted = await adoptAdapter(await pinModel(await keepPixels(table, options.resume ?? false)));
   await using folder = await openRunFolder(adopted, options.resume ?? false);
   await using setup = await openTraining(adopted.recipe);
   await folder.begin();

@@ -5,6 +5,8 @@ import type { Film } from './film.ts';
 import type { MediaFile, MediaNote } from '../media/index.ts';
 import { noteOf, unreadable } from '../media/index.ts';
 import type { ReadOptions } from './picks.ts';
+import { deinterlace, isInterlaced } from './deinterlace.ts';
+import { Unclear } from './packets/packet-kind.ts';
 import { shrink } from './resize.ts';
 import { openConverter } from './rgb-converter.ts';
 import { decodeFrames } from './seek-frames.ts';
@@ -56,8 +58,11 @@ export async function passFromStart(wanted: readonly number[], task: FilmTask, t
   const { file, limits } = task;
   await using film = await openFilm(file, limits, task.ignoreEdits);
   using keeper = keepFrames(film, wanted.length, task);
+  using fields = new FieldWindow(keeper.keep);
   const { found } = keeper;
   const want = new Set(wanted);
+  const isDeinterlacing = task.options.deinterlace === 'bwdif';
+  let numDamaged = 0;
   const base = film.stream.timeBase;
   await decode(film, file, async (frame) => {
     const index = found.times.length;
@@ -70,11 +75,61 @@ export async function passFromStart(wanted: readonly number[], task: FilmTask, t
     found.times.push(time ?? follows);
     found.lastDuration = seconds(frame.duration, base) ?? 0;
     if (frame.keyFrame) found.keyframes.push(index);
-    if (want.has(index)) await keeper.keep(index, frame);
+    if (isDeinterlacing) await fields.add(index, frame, want.has(index));
+    else if (want.has(index)) await keeper.keep(index, frame);
+    if (frame.decodeErrorFlags !== 0 && !want.has(index)) numDamaged++;
     found.ended = toEnd || found.kept.size < want.size;
     return found.ended;
   });
+  await fields.end();
+  if (numDamaged > 0)
+    found.notes.add(noteOf('damage', `${numDamaged} of the other frames were damaged: its decoder filled gaps`));
   return found;
+}
+
+/** Hands on wanted frames; those of two fields as soon as the frame behind them is there. */
+class FieldWindow {
+  readonly #keep: FrameKeeper['keep'];
+  #previous: Frame | undefined;
+  /** A wanted frame that waits, the last one that came. */
+  #waiting: { index: number; frame: Frame; previous: Frame | undefined } | undefined;
+
+  constructor(keep: FrameKeeper['keep']) {
+    this.#keep = keep;
+  }
+
+  async add(index: number, frame: Frame, isWanted: boolean): Promise<void> {
+    await this.#handOn(frame);
+    const own = frame.clone()!;
+    if (isWanted && isInterlaced(frame)) this.#waiting = { index, frame: own, previous: this.#previous };
+    else {
+      this.#previous?.free();
+      if (isWanted) await this.#keep(index, frame);
+    }
+    this.#previous = own;
+  }
+
+  /** The last frame has none behind it. */
+  async end(): Promise<void> {
+    await this.#handOn(undefined);
+  }
+
+  async #handOn(next: Frame | undefined): Promise<void> {
+    if (this.#waiting === undefined) return;
+    const { index, frame, previous } = this.#waiting;
+    this.#waiting = undefined;
+    try {
+      using whole = deinterlace(frame, previous, next);
+      await this.#keep(index, whole, true);
+    } finally {
+      previous?.free();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#waiting?.previous?.free();
+    this.#previous?.free();
+  }
 }
 
 /**
@@ -91,6 +146,8 @@ export async function passSeeking(seeking: Seeking, wanted: readonly number[], t
   const { found } = keeper;
   await decodeFrames(seeking, wanted, async (index, frame) => {
     keeper.check(frame);
+    if (task.options.deinterlace === 'bwdif' && isInterlaced(frame))
+      throw new Unclear('fields, with frames around them');
     await keeper.keep(index, frame);
   });
   const base = film.stream.timeBase;
@@ -106,12 +163,14 @@ interface FrameKeeper extends Disposable {
   found: FilmPass;
   /** Refuses a frame that is too large. */
   check: (frame: Frame) => void;
-  /** Keeps a wanted frame. */
-  keep: (index: number, frame: Frame) => Promise<void>;
+  /** Keeps a wanted frame; `isDeinterlaced` says that it was one of two fields. */
+  keep: (index: number, frame: Frame, isDeinterlaced?: boolean) => Promise<void>;
 }
 
 function keepFrames(film: Film, count: number, { file, options, limits, ignoreEdits }: FilmTask): FrameKeeper {
-  const converter = openConverter(file, film.orientation);
+  const converter = openConverter(file, film.orientation, options.toneMap ?? 'none');
+  const { aspect } = film;
+  const isReshaped = aspect !== undefined && options.squarePixels === true;
   const uncut = ignoreEdits ? [noteOf('edit-list')] : [];
   const found: FilmPass = {
     kept: new Map(),
@@ -131,15 +190,27 @@ function keepFrames(film: Film, count: number, { file, options, limits, ignoreEd
       if (width * height <= limits.maxPixels) return;
       throw unreadable(file.path, `at most ${limits.maxPixels} pixels a frame`, `${width}×${height}`);
     },
-    keep: async (index, frame) => {
+    keep: async (index, frame, isDeinterlaced = false) => {
+      if (isDeinterlaced) found.corrections.add('deinterlaced by bwdif');
+      else if (isInterlaced(frame)) found.notes.add(noteOf('interlaced'));
       if (frame.decodeErrorFlags !== 0)
         found.notes.add(noteOf('damage', `frame ${index} was damaged: its decoder filled gaps`));
-      const { rgb, colour, notes } = await converter.toRgb(frame);
-      found.kept.set(index, shrink(rgb, file.name, options, kind));
+      const { rgb, colour, corrections, notes } = await converter.toRgb(frame);
+      found.kept.set(index, shrink(rgb, file.name, options, kind, isReshaped ? shownShape(rgb) : rgb));
+      for (const correction of corrections) found.corrections.add(correction);
+      if (aspect && isReshaped) found.corrections.add(`pixels of ${aspect.num}:${aspect.den} made square`);
+      else if (aspect) found.notes.add(noteOf('pixel-aspect', `${aspect.num}:${aspect.den}`, aspect.by));
       found.sizes.push({ width: rgb.width, height: rgb.height });
       found.colour = colour;
       for (const note of notes) found.notes.add(note);
     },
     [Symbol.dispose]: () => converter[Symbol.dispose](),
   };
+
+  /** The size of an upright frame with square pixels: never fewer than are stored. */
+  function shownShape({ width, height }: FrameSize): FrameSize {
+    const isTurned = film.orientation !== undefined && film.orientation.xx === 0;
+    const ratio = isTurned ? aspect!.den / aspect!.num : aspect!.num / aspect!.den;
+    return ratio > 1 ? { height, width: Math.round(width * ratio) } : { height: Math.round(height / ratio), width };
+  }
 }

@@ -1,8 +1,11 @@
 // Videos with FFmpeg's libraries (node-av): a file opened without network or playlists, its frames decoded in order.
 import { readFile } from 'node:fs/promises';
-import type { IRational, Stream } from 'node-av';
+import type { AVCodecID, FFDecoderCodec, IRational, Stream } from 'node-av';
 import {
+  AV_CODEC_ID_VP8,
+  AV_CODEC_ID_VP9,
   AV_DISPOSITION_ATTACHED_PIC,
+  AV_DISPOSITION_DEPENDENT,
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
   AV_PKT_DATA_DISPLAYMATRIX,
@@ -15,6 +18,8 @@ import {
   Codec,
   CodecContext,
   Dictionary,
+  FF_DECODER_LIBVPX_VP8,
+  FF_DECODER_LIBVPX_VP9,
   FFmpegError,
   FormatContext,
   Frame,
@@ -49,13 +54,15 @@ export interface Film extends AsyncDisposable {
   stream: Stream;
   /** How its frames are turned upright; undefined where they are. */
   orientation: Orientation | undefined;
+  /** The shape of its pixels as they are stored, and whether codec or container says so; undefined where they are square. */
+  aspect: { num: number; den: number; by: 'codec' | 'container' } | undefined;
   /** Delays of a GIF's frames in hundredths of a second; undefined for other files. */
   delays: number[] | undefined;
   /** Seconds that the file's header claims; undefined where it has no such field. */
   claimed: number | undefined;
   /** What a careful user should know. */
   notes: MediaNote[];
-  /** Whether its container states when each frame is shown and has an index, or gets one by reading: MP4, MOV, Matroska, WebM. */
+  /** Whether its container states when each frame is shown and has an index, or gets one by reading: MP4, MOV, Matroska, WebM; and no second stream hangs on the packets. */
   indexed: boolean;
   /** Reads the next packet of the video into it; false at the end. */
   readPacket: (packet: Packet) => Promise<boolean>;
@@ -100,7 +107,8 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
     checkSizes(format, file, limits);
     const index = format.findBestStream(AVMEDIA_TYPE_VIDEO);
     const stream = format.streams[index];
-    if (!stream || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0) {
+    // A tile of a picture in an HEIF container depends on the others: none of them is the picture.
+    if (!stream || (stream.disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_DEPENDENT)) !== 0) {
       const got = format.streams.length > 0 ? 'a file without a video stream' : 'one without any stream (cut short?)';
       throw unreadable(file.path, expectedMedia, got);
     }
@@ -109,10 +117,11 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
     const matrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX);
     const orientation = matrix ? readDisplayMatrix(matrix) : undefined;
     if (orientation === null) notes.push(noteOf('rotation'));
-    const aspect = stream.codecpar.sampleAspectRatio;
-    if (aspect.num > 0 && aspect.den > 0 && aspect.num !== aspect.den) {
-      notes.push(noteOf('pixel-aspect', `${aspect.num}:${aspect.den}`, 'codec'));
-    }
+    // The decoder of the codec's alone drops the second stream that is the alpha: what it hides would be shown.
+    const alphaDecoder =
+      stream.metadata?.get('alpha_mode') === '1' ? alphaDecoders.get(stream.codecpar.codecId) : undefined;
+    const ofAlpha = alphaDecoder && Codec.findDecoderByName(alphaDecoder);
+    if (alphaDecoder !== undefined && !ofAlpha) notes.push(noteOf('alpha', 'not decoded: what it hides is shown'));
     const gif = file.format === 'gif' ? gifDelays(await readFile(file.source)) : undefined;
     if (gif && !gif.whole) throw unreadable(file.path, 'a whole GIF', 'one that is cut short');
     const container = format.iformat?.name ?? '';
@@ -149,7 +158,7 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
       return (await format.seekFrame(index, BigInt(time), AVSEEK_FLAG_BACKWARD)) >= 0;
     };
     const openDecoder = async (strict?: { threads: number }): Promise<CodecContext> => {
-      const codec = Codec.findDecoder(stream.codecpar.codecId);
+      const codec = ofAlpha ?? Codec.findDecoder(stream.codecpar.codecId);
       if (!codec) throw unreadable(file.path, 'a codec with a decoder', `codec ${stream.codecpar.codecId}`);
       const context = new CodecContext();
       context.allocContext3(codec);
@@ -164,10 +173,11 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
     return {
       stream,
       orientation: orientation ?? undefined,
+      aspect: aspectOf(stream),
       delays: gif?.delays,
       claimed,
       notes,
-      indexed: matroska || container.startsWith('mov'),
+      indexed: !ofAlpha && (matroska || container.startsWith('mov')),
       readPacket,
       readPacketNow,
       seek,
@@ -179,6 +189,21 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
     await close();
     throw error;
   }
+}
+
+/** Decoders by codec that decode the alpha of WebM, which is a second stream beside the packets. */
+const alphaDecoders = new Map<AVCodecID, FFDecoderCodec>([
+  [AV_CODEC_ID_VP8, FF_DECODER_LIBVPX_VP8],
+  [AV_CODEC_ID_VP9, FF_DECODER_LIBVPX_VP9],
+]);
+
+/** What the container says goes before what the codec says, as in FFmpeg's players. A shape beyond 16:1 is damage. */
+function aspectOf({ sampleAspectRatio, codecpar }: Stream): Film['aspect'] {
+  const isSaid = ({ num, den }: IRational): boolean => num > 0 && den > 0;
+  const own = codecpar.sampleAspectRatio;
+  const { num, den } = isSaid(sampleAspectRatio) ? sampleAspectRatio : own;
+  if (!isSaid({ num, den }) || num === den || num > 16 * den || den > 16 * num) return undefined;
+  return { num, den, by: num * own.den === den * own.num ? 'codec' : 'container' };
 }
 
 function checkSizes(format: FormatContext, file: MediaFile, limits: DecodeLimits): void {

@@ -86,6 +86,7 @@ export function resizeBicubic(
  * @param name - what an error message calls it
  * @param options - bounds and patches
  * @param kind - whether the model takes it as an image or as a frame of a video
+ * @param shown - the size in which it is shown, where its pixels are not square; default its own
  * @returns the resized frame
  * @throws UserError `unreadable-media` where one side is more than 200 times the other
  */
@@ -94,10 +95,11 @@ export function shrink(
   name: string,
   options: Pick<FrameOptions, 'patchSize' | 'mergeSize' | 'minPixels' | 'maxPixels'>,
   kind: 'image' | 'video',
+  shown: FrameSize = frame,
 ): RgbFrame {
   const factor = options.patchSize * options.mergeSize;
   const { minPixels, maxPixels } = options;
-  const { width, height } = smartResize(frame.height, frame.width, factor, minPixels, maxPixels, name);
+  const { width, height } = smartResize(shown.height, shown.width, factor, minPixels, maxPixels, name);
   return resizeBicubic(frame, width, height, kind);
 }
 

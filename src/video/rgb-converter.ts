@@ -1,9 +1,14 @@
 // Decoded frames to upright RGB, by the stream's tags.
-import type { AVColorSpace } from 'node-av';
+import type { AVColorPrimaries, AVColorSpace } from 'node-av';
 import {
   AV_FRAME_FLAG_INTERLACED,
   AV_PIX_FMT_RGB24,
   AV_PIX_FMT_RGBA,
+  AVCHROMA_LOC_TOPLEFT,
+  AVCOL_PRI_BT2020,
+  AVCOL_PRI_BT709,
+  AVCOL_PRI_SMPTE431,
+  AVCOL_PRI_SMPTE432,
   AVCOL_PRI_UNSPECIFIED,
   AVCOL_RANGE_JPEG,
   AVCOL_RANGE_MPEG,
@@ -30,22 +35,41 @@ import type { MediaFile, MediaNote } from '../media/index.ts';
 import { noteOf, unreadable } from '../media/index.ts';
 import type { Orientation } from './rotation.ts';
 import { orient } from './rotation.ts';
-import type { RgbFrame } from './types.ts';
+import type { HdrPlanes } from './tone-map.ts';
+import { HDR_PEAK, SDR_WHITE, toneMap } from './tone-map.ts';
+import type { PixelOptions, RgbFrame } from './types.ts';
 
 /** Makes frames RGB. */
 export interface ColourConverter extends Disposable {
-  /** Converts a frame; `colour` says how, `notes` what to beware of. */
-  toRgb: (frame: Frame) => Promise<{ rgb: RgbFrame; colour: string; notes: MediaNote[] }>;
+  /** Converts a frame. */
+  toRgb: (frame: Frame) => Promise<ConvertedFrame>;
+}
+
+/** A frame as RGB. */
+export interface ConvertedFrame {
+  /** Upright. */
+  rgb: RgbFrame;
+  /** How its colours became RGB. */
+  colour: string;
+  /** What was done besides. */
+  corrections: string[];
+  /** What a careful user should know. */
+  notes: MediaNote[];
 }
 
 /**
  * Opens a converter to upright RGB. Matrix and range are the stream's; without a tag BT.709 from 1280 columns or more than 576 rows
- * on, BT.601 below, limited range. Full-resolution chroma and exact rounding, so that machines agree. No tone mapping.
+ * on, BT.601 below, limited range. Full-resolution chroma and exact rounding, so that machines agree.
  * @param file - the file
  * @param orientation - how frames are turned upright
+ * @param toneMapping - the curve that HDR is mapped by; `none` takes its numbers as SDR's
  * @returns the converter; dispose of it
  */
-export function openConverter(file: MediaFile, orientation: Orientation | undefined): ColourConverter {
+export function openConverter(
+  file: MediaFile,
+  orientation: Orientation | undefined,
+  toneMapping: PixelOptions['toneMap'] = 'none',
+): ColourConverter {
   const scaler = new SoftwareScaleContext();
   scaler.allocContext();
   const flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
@@ -54,7 +78,13 @@ export function openConverter(file: MediaFile, orientation: Orientation | undefi
   return {
     toRgb: async (frame) => {
       const { width, height } = frame;
-      const { format, colour, notes } = declareColour(frame);
+      const hdr = toneMapping === 'none' ? undefined : hdrPlanes(frame);
+      const { format, colour, notes } = declareColour(frame, hdr !== undefined);
+      if (hdr !== undefined) {
+        const rgb = toneMap(hdr);
+        const done = `HDR (${hdr.transfer}) of ${HDR_PEAK} cd/m² to SDR of ${SDR_WHITE} cd/m² by BT.2390`;
+        return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, corrections: [done], notes };
+      }
       const opaque = opaqueFormats.test(format);
       using target = new Frame();
       target.alloc();
@@ -72,7 +102,7 @@ export function openConverter(file: MediaFile, orientation: Orientation | undefi
       const blended = opaque ? undefined : blendOnWhite(data, width, height, stride);
       if (blended?.transparent === true) notes.push(noteOf('alpha', 'blended on white'));
       const rgb = blended?.frame ?? { width, height, data: packRows(data, width * 3, height, stride) };
-      return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, notes };
+      return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, corrections: [], notes };
     },
     [Symbol.dispose]: () => scaler.freeContext(),
   };
@@ -85,6 +115,49 @@ const matrixNames = new Map<AVColorSpace, string>([
   [AVCOL_SPC_BT2020_NCL, 'BT.2020'],
 ]);
 
+/** Primaries beyond BT.709's, with the gamut that tone mapping takes them for. */
+const widePrimaries = new Map<AVColorPrimaries, 'BT.2020' | 'P3'>([
+  [AVCOL_PRI_BT2020, 'BT.2020'],
+  [AVCOL_PRI_SMPTE431, 'P3'],
+  [AVCOL_PRI_SMPTE432, 'P3'],
+]);
+
+function transferOf({ colorTrc }: Frame): 'PQ' | 'HLG' | undefined {
+  if (colorTrc === AVCOL_TRC_SMPTE2084) return 'PQ';
+  return colorTrc === AVCOL_TRC_ARIB_STD_B67 ? 'HLG' : undefined;
+}
+
+/** Weights of red and blue in luma, by matrix (ITU-R BT.709, BT.601, BT.2020). */
+const lumaWeights = new Map<string, readonly [number, number]>([
+  ['BT.709', [0.2126, 0.0722]],
+  ['BT.601', [0.299, 0.114]],
+  ['BT.2020', [0.2627, 0.0593]],
+]);
+
+/** The planes of an HDR frame; undefined for SDR, and for formats that HDR is not coded in. */
+function hdrPlanes(frame: Frame): HdrPlanes | undefined {
+  const transfer = transferOf(frame);
+  const name = avGetPixFmtName(frame.format as Parameters<typeof avGetPixFmtName>[0]) ?? '';
+  const [, chroma, bits = '8'] = /^yuvj?4(20|22|44)p(?:(10|12|14|16)le)?$/.exec(name) ?? [];
+  if (transfer === undefined || chroma === undefined || !frame.data) return undefined;
+  const { width, height, data, linesize } = frame;
+  return {
+    width,
+    height,
+    depth: Number(bits),
+    planes: [data[0]!, data[1]!, data[2]!],
+    strides: [linesize[0]!, linesize[1]!, linesize[2]!],
+    shiftX: chroma === '44' ? 0 : 1,
+    shiftY: chroma === '20' ? 1 : 0,
+    chromaOnRows: frame.chromaLocation === AVCHROMA_LOC_TOPLEFT,
+    fullRange: frame.colorRange === AVCOL_RANGE_JPEG,
+    matrix: lumaWeights.get(matrixNames.get(frame.colorSpace) ?? 'BT.2020')!,
+    transfer,
+    primaries:
+      frame.colorPrimaries === AVCOL_PRI_BT709 ? 'BT.709' : (widePrimaries.get(frame.colorPrimaries) ?? 'BT.2020'),
+  };
+}
+
 /** Planar YUV without alpha, in FFmpeg's names. */
 const opaqueFormats = /^yuvj?4[124]\dp/;
 
@@ -95,12 +168,13 @@ function packRows(data: Uint8Array, width: number, height: number, stride: numbe
 }
 
 /** Writes the colour that is meant into the frame, where FFmpeg's scaler reads it, and clears what would lead the scaler astray. */
-function declareColour(frame: Frame): { format: string; colour: string; notes: MediaNote[] } {
+function declareColour(frame: Frame, isMapped: boolean): { format: string; colour: string; notes: MediaNote[] } {
   const format = avGetPixFmtName(frame.format as Parameters<typeof avGetPixFmtName>[0]) ?? `format ${frame.format}`;
   const notes: MediaNote[] = [];
-  if (frame.colorTrc === AVCOL_TRC_SMPTE2084 || frame.colorTrc === AVCOL_TRC_ARIB_STD_B67) {
-    notes.push(noteOf('hdr', frame.colorTrc === AVCOL_TRC_SMPTE2084 ? 'PQ' : 'HLG'));
-  }
+  const transfer = transferOf(frame);
+  const wide = widePrimaries.get(frame.colorPrimaries);
+  if (transfer !== undefined && !isMapped) notes.push(noteOf('hdr', transfer));
+  if (transfer === undefined && wide !== undefined) notes.push(noteOf('gamut', wide));
   frame.clearFlags(AV_FRAME_FLAG_INTERLACED); // or the scaler refuses: fields are not scaled apart, as `ffmpeg` does not either
   frame.colorPrimaries = AVCOL_PRI_UNSPECIFIED; // or the scaler maps gamut and tone
   frame.colorTrc = AVCOL_TRC_UNSPECIFIED;

@@ -69,7 +69,9 @@ export async function takeFilm(
   const notes: MediaNote[] = [...pass.notes, ...timing.notes];
   const what = options.pick === 'keyframe' ? 'keyframes' : 'frames';
   if (pass.ended && numFrames !== list.numFrames) notes.push(noteOf('frame-count', list.numFrames, numFrames));
-  if (claimed !== undefined && timing.duration < 0.95 * claimed - timing.duration / numFrames) {
+  // Matroska's duration counts from 0, wherever the first frame lies.
+  const covered = timing.duration + Math.max(0, (pass.ended ? pass : list).times[0] ?? 0);
+  if (claimed !== undefined && covered < 0.95 * claimed - timing.duration / numFrames) {
     notes.push(noteOf('length', claimed.toFixed(2), timing.duration.toFixed(2)));
   }
   if (wanted.length < options.count) {

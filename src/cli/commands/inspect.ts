@@ -1,12 +1,12 @@
 // `iovqa inspect mask|frames|model`: what the model gets, before any compute is spent.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError, nearest, show } from '../../core/index.ts';
+import { UserError, nearest, oneLine, show } from '../../core/index.ts';
 import { buildExample, formatMaskReport, maskReport } from '../../example/index.ts';
 import { openCheckpoint } from '../../model/index.ts';
 import { askAbout, frameOptions, loadQuestioner, positionOptions } from '../../score/index.ts';
 import type { TrainRow } from '../../train/index.ts';
-import { adoptTable, readRunData, scorerSettings } from '../../train/index.ts';
+import { adoptTable, readRunRows, scorerSettings } from '../../train/index.ts';
 import type { FramePlan } from '../../video/index.ts';
 import { openFrameReader, writePng } from '../../video/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
@@ -54,8 +54,8 @@ function findRow(rows: readonly TrainRow[], name: string | undefined): TrainRow 
  */
 export async function inspectMask(path: string | undefined, flags: InspectMaskFlags): Promise<void> {
   const { recipe } = await adoptTable(await recipeOf(path, flags, noRun));
-  const data = await readRunData(recipe);
-  const row = findRow([...data.train, ...data.validation], flags.clip);
+  const data = await readRunRows(recipe);
+  const row = findRow(data.rows, flags.clip);
   const checkpoint = await openCheckpoint(recipe.model);
   const settings = scorerSettings(recipe, data);
   const questioner = await loadQuestioner(checkpoint, settings, recipe.prompt);
@@ -83,8 +83,8 @@ export async function inspectMask(path: string | undefined, flags: InspectMaskFl
  */
 export async function inspectFrames(path: string | undefined, flags: InspectFramesFlags): Promise<void> {
   const { recipe } = await adoptTable(await recipeOf(path, flags, noRun));
-  const data = await readRunData(recipe);
-  const all = [...data.train, ...data.validation];
+  const data = await readRunRows(recipe);
+  const all = data.rows;
   const rows = flags.clip === undefined ? all : flags.clip.map((name) => findRow(all, name));
   const checkpoint = await openCheckpoint(recipe.model);
   const options = frameOptions(checkpoint, scorerSettings(recipe, data).frames);
@@ -100,6 +100,7 @@ export async function inspectFrames(path: string | undefined, flags: InspectFram
       for (const [i, frame] of rgb.entries()) await writePng(files[i]!, frame);
       written.push({ clip: row.id, files, plan });
       if (flags.json !== true) printLines(files);
+      for (const note of plan.notes) tell(`note: ${oneLine(row.id)}: ${note}`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       tell(error.message);

@@ -104,6 +104,22 @@ const frames = z.strictObject({
     .min(784)
     .default(3136)
     .describe('Smallest width × height of a frame, in pixels; smaller ones are scaled up.'),
+  toneMap: z
+    .enum(['bt2390', 'none'])
+    .default('bt2390')
+    .describe('HDR videos (PQ, HLG) to SDR by the curve of ITU-R BT.2390; `none` takes their numbers as SDR.'),
+  deinterlace: z
+    .enum(['bwdif', 'none'])
+    .default('bwdif')
+    .describe('Interlaced frames by FFmpeg’s filter bwdif; `none` shows both fields as one picture.'),
+  squarePixels: z
+    .boolean()
+    .default(true)
+    .describe('Frames whose pixels are not square get the shape in which they are shown.'),
+  profile: z
+    .enum(['srgb', 'ignore'])
+    .default('srgb')
+    .describe('Pictures with a colour profile are converted to sRGB; `ignore` takes their numbers as sRGB.'),
   positions: z
     .enum(['transformers', 'transformers-5.17'])
     .default('transformers')

@@ -87,6 +87,14 @@ export interface Recipe {
     maxPixels: number;
     /** Smallest width × height of a frame, in pixels; smaller ones are scaled up. Default `3136`. */
     minPixels: number;
+    /** HDR videos (PQ, HLG) to SDR by the curve of ITU-R BT.2390; `none` takes their numbers as SDR. Default `bt2390`. */
+    toneMap: 'bt2390' | 'none';
+    /** Interlaced frames by FFmpeg’s filter bwdif; `none` shows both fields as one picture. Default `bwdif`. */
+    deinterlace: 'bwdif' | 'none';
+    /** Frames whose pixels are not square get the shape in which they are shown. Default `true`. */
+    squarePixels: boolean;
+    /** Pictures with a colour profile are converted to sRGB; `ignore` takes their numbers as sRGB. Default `srgb`. */
+    profile: 'srgb' | 'ignore';
     /** Time positions of videos: those of transformers 5.18, or the old ones, truncated to whole seconds. Default `transformers`. */
     positions: 'transformers' | 'transformers-5.17';
   };
