@@ -1,15 +1,21 @@
 // What `score` is given: clips, folders of clips, or one manifest of any length.
 import { stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { UserError, oneLine } from '../core/index.ts';
 import type { StreamedRow } from '../dataset/index.ts';
-import { formatProblem, rowsOfSplit, sidecarNote, streamRows, withSidecar } from '../dataset/index.ts';
+import {
+  formatProblem,
+  isTableName,
+  openTable,
+  parseScale,
+  rowsOfSplit,
+  scaleName,
+  streamRows,
+} from '../dataset/index.ts';
 import type { FolderListing, FoundFile } from '../media/index.ts';
 import { describeSkipped, kindOfFile, listFolder } from '../media/index.ts';
 import type { Clip } from '../score/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableOptionsOf } from './table-options.ts';
-import { tell } from './terminal.ts';
 
 /** A clip with the name that results are told by. */
 export interface NamedClip extends Clip {
@@ -41,9 +47,9 @@ export interface Inputs {
   notes: string[];
   /** Clips and bad rows, in order. Those of a manifest are read as they are asked for. */
   items: () => AsyncIterable<NamedClip | BadRow>;
+  /** The scale of a table's scores, where it is said. */
+  scale?: string;
 }
-
-const manifests = new Set(['.csv', '.jsonl', '.ndjson']);
 
 /**
  * Finds the clips.
@@ -52,8 +58,7 @@ const manifests = new Set(['.csv', '.jsonl', '.ndjson']);
  * @throws UserError `bad-input` for paths that are not there, for several manifests, and for a manifest that cannot be read to its end
  */
 export async function findClips(inputs: readonly string[], flags: InputFlags): Promise<Inputs> {
-  const isManifest = (path: string): boolean => manifests.has(extname(path).toLowerCase());
-  if (inputs.some(isManifest)) {
+  if (inputs.some(isTableName)) {
     if (inputs.length === 1) return fromManifest(inputs[0]!, flags);
     throw new UserError('bad-input', `inputs: expected clips and folders, or one manifest, got both or several`);
   }
@@ -89,9 +94,8 @@ export async function findClips(inputs: readonly string[], flags: InputFlags): P
 /** Read twice: to count, and to find out before a model is opened whether it can be read to its end; and then to score. */
 async function fromManifest(path: string, flags: InputFlags): Promise<Inputs> {
   const { split } = flags;
-  const { options, sidecar } = await withSidecar(path, tableOptionsOf(flags));
-  if (sidecar !== undefined) tell(`note: ${sidecarNote(path, sidecar)}`);
-  const rows = (): AsyncIterable<StreamedRow> => streamRows(path, { ...options, requireMos: false });
+  const table = await openTable(path, tableOptionsOf(flags));
+  const rows = (): AsyncIterable<StreamedRow> => streamRows(table, { ignoreLabels: true });
   /** A row that cannot be told to be of another split may be of this one. */
   const isMeant = ({ row, problems }: StreamedRow): boolean =>
     split === undefined || row?.split === split || (problems.length > 0 && row?.split === undefined);
@@ -110,9 +114,11 @@ async function fromManifest(path: string, flags: InputFlags): Promise<Inputs> {
       split,
     );
   }
+  const scale = table.options.scale ?? table.preset?.scale;
   return {
     count,
-    notes: [],
+    notes: table.notes,
+    ...(scale === undefined ? {} : { scale: scaleName(parseScale(scale)) }),
     items: async function* () {
       for await (const one of rows()) {
         if (!isMeant(one)) continue;

@@ -1,16 +1,31 @@
-// Predictions and opinion scores side by side, from a scores file and a manifest or from one table.
-import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
-import { UserError, show, whatCame } from '../core/index.ts';
-import type { ClipRow, TableRecord } from '../dataset/index.ts';
-import { columnValue, formatProblem, readManifest, readTable, sidecarNote } from '../dataset/index.ts';
+// Predictions and opinion scores side by side, from a scores file and a manifest or from one table, on one scale.
+import { dirname } from 'node:path';
+import { UserError, oneLine, show } from '../core/index.ts';
+import type { ClipRow, Dataset, MosScale, OpenTable, Table, TableRecord } from '../dataset/index.ts';
+import {
+  columnValue,
+  fromUnit5,
+  parseDecimal,
+  parseScale,
+  problemsError,
+  readManifest,
+  readTableFile,
+  scaleName,
+  toUnit5,
+} from '../dataset/index.ts';
+import { readScoresMeta } from '../score/index.ts';
+import { matchClips } from './match-clips.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableOptionsOf } from './table-options.ts';
 
-/** Where the numbers come from. */
+/** Where the numbers come from. The flags of a table are those of the manifest, or of the one table. */
 export interface ScoreTableFlags extends TableFlags {
-  /** The opinion scores, by clip name. */
+  /** The opinion scores, by clip. */
   manifest?: string;
+  /** Column of what was predicted; default: `prediction`, else `score`. */
+  prediction?: string;
+  /** The scale of the scores; default: what their file says. */
+  scoreScale?: string;
   /** Only these rows of the manifest. */
   split?: string;
 }
@@ -19,7 +34,7 @@ export interface ScoreTableFlags extends TableFlags {
 export interface ScoredRow {
   /** Its name. */
   id: string;
-  /** What was predicted. */
+  /** What was predicted, on the scale of `mos`. */
   prediction: number;
   /** What people said. */
   mos: number;
@@ -37,7 +52,21 @@ export interface ScoreTable {
   notes: string[];
 }
 
-const names = ['clip', 'video', 'image', 'name', 'id'] as const;
+const names = ['clip', 'video', 'image', 'name', 'id', 'filename', 'file'] as const;
+
+/** A table of scores. */
+interface Scores {
+  path: string;
+  table: Table & OpenTable;
+  /** Records with a score. */
+  records: TableRecord[];
+  /** Records without one. */
+  failed: TableRecord[];
+  number: (record: TableRecord, column: string) => number;
+  predicted: string;
+  /** The column of the clip's name. */
+  name: string | undefined;
+}
 
 /**
  * Reads predictions and opinion scores.
@@ -46,66 +75,147 @@ const names = ['clip', 'video', 'image', 'name', 'id'] as const;
  * @throws UserError `bad-input` for files without the columns, without common clips, or with text where a number belongs
  */
 export async function readScoreTable(path: string, flags: ScoreTableFlags): Promise<ScoreTable> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new UserError('bad-input', `${path}: expected a table of scores, got ${whatCame(cause)}`);
-  });
-  const kind = extname(path).toLowerCase() === '.csv' ? 'csv' : 'jsonl';
-  const table = readTable(path, bytes, { kind });
-  if (table.problems.length > 0) throw new UserError('bad-input', formatProblem(table.problems[0]!));
-  const find = (wanted: readonly string[]): string | undefined => wanted.find((name) => table.columns.includes(name));
-  const predicted = find(['prediction', 'score']);
-  if (predicted === undefined) throw missing(path, 'prediction or score', table.columns);
-  const failed = table.records.filter((record) => (record.cells.get(predicted) ?? '') === '');
-  const records = table.records.filter((record) => !failed.includes(record));
-  const notes = failed.length > 0 ? [`${failed.length} clips have no score and are left out`] : [];
-  const number = (record: TableRecord, column: string): number => {
-    const text = record.cells.get(column) ?? '';
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isFinite(value)) return value;
-    throw new UserError('bad-input', `${path}:${record.line}: ${column}: expected a number, got ${show(text)}`);
-  };
-  const nameColumn = find(names);
-  const nameOf = (record: TableRecord): string =>
-    nameColumn === undefined ? String(record.line) : (record.cells.get(nameColumn) ?? '');
+  const { manifest } = flags;
+  const scores = await readScores(path, flags);
+  const scoreScale =
+    flags.scoreScale === undefined ? (await readScoresMeta(path))?.scale : parseScale(flags.scoreScale);
+  const notes = [...scores.table.notes];
+  if (scores.failed.length > 0) notes.push(`${scores.failed.length} clips have no score and are left out`);
+  if (manifest === undefined) {
+    const said = scores.table.options.scale ?? scores.table.preset?.scale;
+    const map = mapping(scoreScale, said === undefined ? undefined : parseScale(said), notes);
+    return { rows: ownRows(scores, map), notes };
+  }
+  const dataset = await readManifest(manifest, { checkMedia: false, ...tableOptionsOf(flags) });
+  notes.push(...dataset.notes);
+  if (scoreScale === undefined) suspectScale(scores, dataset.scale, notes);
+  const map = mapping(scoreScale, dataset.scale, notes);
+  return { rows: matchedRows(scores, dataset, manifest, flags, map, notes), notes };
+}
 
-  if (flags.manifest === undefined) {
-    const target = tableOptionsOf(flags).columns?.mos ?? 'mos';
-    if (!table.columns.includes(target)) {
-      throw missing(path, `${target}, or --manifest FILE with the opinion scores`, table.columns);
-    }
-    const rows = records.map((record): ScoredRow => ({
-      id: nameOf(record),
-      prediction: number(record, predicted),
-      mos: number(record, target),
-      group: record.cells.get('group'),
-      column: (name) => record.cells.get(name),
-    }));
-    return { rows, notes };
-  }
-  if (nameColumn === undefined) throw missing(path, names.join(' or '), table.columns);
-  const known = await manifestRows(flags.manifest, flags, notes);
+async function readScores(path: string, flags: ScoreTableFlags): Promise<Scores> {
+  const { manifest, prediction } = flags;
+  const options = manifest === undefined ? tableOptionsOf(flags) : {};
+  const table = await readTableFile(path, options);
+  if (table.problems.length > 0) throw problemsError(path, table.problems);
+  const find = (wanted: readonly string[]): string | undefined =>
+    wanted.find((name) => table.columns.includes(name)) ??
+    table.columns.find((column) => wanted.includes(column.toLowerCase()));
+  // Without a header, the only column of numbers.
+  const bare = manifest === undefined || table.format.header === undefined ? undefined : table.options.columns?.mos;
+  const predicted = find(prediction === undefined ? ['prediction', 'score'] : [prediction]) ?? bare;
+  if (predicted === undefined) throw missing(path, prediction ?? 'prediction or score', table.columns);
+  const isFailed = (record: TableRecord): boolean => (record.cells.get(predicted) ?? '').trim() === '';
+  const { video, image } = table.options.columns ?? {};
+  return {
+    path,
+    table,
+    records: table.records.filter((record) => !isFailed(record)),
+    failed: table.records.filter(isFailed),
+    predicted,
+    name: find([...[video, image].flatMap((name) => name ?? []), ...names]),
+    number: (record, column) => {
+      const text = record.cells.get(column) ?? '';
+      const value = parseDecimal(text);
+      if (value !== undefined) return value;
+      throw new UserError(
+        'bad-input',
+        `${oneLine(path)}:${record.line}: ${column}: expected a number, got ${show(text)}`,
+      );
+    },
+  };
+}
+
+/** Rows of one table that has both numbers. */
+function ownRows({ path, table, records, number, predicted, name }: Scores, map: Mapping): ScoredRow[] {
+  const wanted = table.options.columns?.mos ?? table.preset?.columns.mos ?? 'mos';
+  const target =
+    table.columns.find((column) => column === wanted) ??
+    table.columns.find((column) => column.toLowerCase() === wanted.toLowerCase());
+  if (target === undefined) throw missing(path, `${wanted}, or --manifest FILE with the opinion scores`, table.columns);
+  const group = table.options.columns?.group ?? 'group';
+  return records.map((record) => ({
+    id: name === undefined ? String(record.line) : (record.cells.get(name) ?? ''),
+    prediction: map(number(record, predicted)),
+    mos: number(record, target),
+    group: record.cells.get(group),
+    column: (column) => record.cells.get(column),
+  }));
+}
+
+/** Rows of the manifest that have a score. */
+function matchedRows(
+  scores: Scores,
+  dataset: Dataset,
+  manifest: string,
+  flags: ScoreTableFlags,
+  map: Mapping,
+  notes: string[],
+): ScoredRow[] {
+  const { path, records, failed, number, predicted, name, table } = scores;
+  if (name === undefined) throw missing(path, names.join(' or '), table.columns);
+  const nameOf = (record: TableRecord): string => record.cells.get(name) ?? '';
+  const all = [...records, ...failed];
   requireOnce(path, records, nameOf);
-  const strangers = records.filter((record) => !known.has(nameOf(record)));
-  if (strangers.length > 0) {
-    notes.push(
-      `${strangers.length} scores are of clips that the manifest lacks, the first ${show(nameOf(strangers[0]!))}`,
-    );
-  }
-  const rows = records.flatMap((record): ScoredRow[] => {
-    const row = known.get(nameOf(record));
-    if (row === undefined) return [];
-    known.delete(row.id);
-    const column = (name: string): string | undefined => columnValue(row, name) ?? record.cells.get(name);
-    return [{ id: row.id, prediction: number(record, predicted), mos: row.mos!, group: row.group, column }];
+  const { clipOf, how } = matchClips({
+    clips: dataset.rows,
+    names: all.map(nameOf),
+    folders: [dataset.mediaRoot, process.cwd(), dirname(path)],
+    scoresFile: path,
+    table: manifest,
   });
-  if (rows.length === 0) {
-    throw new UserError('bad-input', `${path}: expected clips of ${flags.manifest}, got none`, {
-      hint: `a score's clip is ${show(nameOf(table.records[0]!))}, a clip of the manifest ${show([...known.keys()][0])}`,
-    });
+  const isMeant = (row: ClipRow): boolean => flags.split === undefined || row.split === flags.split;
+  const left = new Set(dataset.rows.filter(isMeant));
+  const strangers: string[] = [];
+  const lines = new Map<ClipRow, number>();
+  const rows = all.flatMap((record, i): ScoredRow[] => {
+    const clip = clipOf[i];
+    if (clip === undefined) {
+      strangers.push(nameOf(record));
+      return [];
+    }
+    const row = dataset.rows[clip]!;
+    left.delete(row);
+    if (i >= records.length || !isMeant(row)) return [];
+    const before = lines.get(row);
+    if (before !== undefined) throw twice(path, record, nameOf(record), before);
+    lines.set(row, record.line);
+    const column = (key: string): string | undefined => columnValue(row, key) ?? record.cells.get(key);
+    return [{ id: row.id, prediction: map(number(record, predicted)), mos: row.mos!, group: row.group, column }];
+  });
+  notes.push(`${rows.length} scores are matched with clips of ${oneLine(manifest)} ${how}`);
+  if (strangers.length > 0) {
+    notes.push(`${strangers.length} scores are of clips that the manifest lacks, the first ${show(strangers[0])}`);
   }
-  const unscored = known.size - failed.length;
-  if (unscored > 0) notes.push(`${unscored} clips of the manifest are not in ${path}`);
-  return { rows, notes };
+  if (rows.length === 0) {
+    const part = flags.split === undefined ? '' : ` in the split ${show(flags.split)}`;
+    throw new UserError('bad-input', `${oneLine(path)}: expected scores of clips${part}, got none`);
+  }
+  if (left.size > 0) notes.push(`${left.size} clips of the manifest are not in ${oneLine(path)}`);
+  return rows;
+}
+
+type Mapping = (prediction: number) => number;
+
+/** From the scale of the scores to that of the opinions; what is not known is not touched. */
+function mapping(from: MosScale | undefined, to: MosScale | undefined, notes: string[]): Mapping {
+  if (from === undefined || to === undefined || scaleName(from) === scaleName(to)) return (value) => value;
+  notes.push(
+    `the scores are on ${scaleName(from)} and the opinions on ${scaleName(to)}; the scores are mapped linearly`,
+  );
+  return (value) => fromUnit5(to, toUnit5(from, value));
+}
+
+/** Scores of an unknown scale that can hardly be on the table's. */
+function suspectScale({ records, number, predicted }: Scores, { min, max }: MosScale, notes: string[]): void {
+  const values = records.map((record) => number(record, predicted));
+  const outside = values.filter((value) => value < min || value > max).length;
+  if (outside * 2 < values.length || values.length === 0) return;
+  const low = values.reduce((a, b) => Math.min(a, b));
+  const high = values.reduce((a, b) => Math.max(a, b));
+  notes.push(
+    `the scores run from ${low} to ${high} and the opinions are on ${min}-${max}: RMSE says little; --score-scale MIN-MAX maps them`,
+  );
 }
 
 function requireOnce(path: string, records: readonly TableRecord[], nameOf: (record: TableRecord) => string): void {
@@ -113,22 +223,19 @@ function requireOnce(path: string, records: readonly TableRecord[], nameOf: (rec
   for (const record of records) {
     const name = nameOf(record);
     const before = lines.get(name);
-    if (before !== undefined) {
-      const got = `${show(name)}, which line ${before} has too`;
-      throw new UserError('bad-input', `${path}:${record.line}: expected one score a clip, got a second of ${got}`);
-    }
+    if (before !== undefined) throw twice(path, record, name, before);
     lines.set(name, record.line);
   }
 }
 
-async function manifestRows(path: string, flags: ScoreTableFlags, notes: string[]): Promise<Map<string, ClipRow>> {
-  const { split } = flags;
-  const { rows, sidecar } = await readManifest(path, { checkMedia: false, ...tableOptionsOf(flags) });
-  if (sidecar !== undefined) notes.push(sidecarNote(path, sidecar));
-  return new Map(rows.filter((row) => split === undefined || row.split === split).map((row) => [row.id, row]));
+function twice(path: string, { line }: TableRecord, name: string, before: number): UserError {
+  const got = `${show(name)}, which line ${before} has too`;
+  return new UserError('bad-input', `${oneLine(path)}:${line}: expected one score a clip, got a second of ${got}`);
 }
 
 function missing(path: string, expected: string, columns: readonly string[]): UserError {
-  const got = columns.map((name) => show(name)).join(', ');
-  return new UserError('bad-input', `${path}: expected a column ${expected}, got ${got === '' ? 'none' : got}`);
+  const shown = columns.slice(0, 12).map((name) => show(name));
+  const more = columns.length > shown.length ? ` and ${columns.length - shown.length} more` : '';
+  const got = columns.length === 0 ? 'none' : `${shown.join(', ')}${more}`;
+  return new UserError('bad-input', `${oneLine(path)}: expected a column ${expected}, got ${got}`);
 }

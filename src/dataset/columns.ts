@@ -3,6 +3,7 @@ import { UserError, nearest, show } from '../core/index.ts';
 import type { ColumnMap, ColumnRole, Preset } from './presets.ts';
 import { columnRoles, presetOfColumns } from './presets.ts';
 import type { Problem } from './problem.ts';
+import type { RowNeeds } from './read-rows.ts';
 
 /** The roles of a file's columns, as far as they could be found. */
 export interface ResolvedColumns {
@@ -19,7 +20,7 @@ export interface ResolvedColumns {
  * @param columns - the file's columns
  * @param mapping - the caller's names
  * @param preset - the preset in use, if any
- * @param requireMos - whether the score must be there
+ * @param labels - whether the score must be there, and whether columns of labels are looked at
  * @returns the roles, and a problem for each missing column
  * @throws UserError `bad-recipe` when the mapping has an unknown role
  */
@@ -28,7 +29,7 @@ export function resolveColumns(
   columns: readonly string[],
   mapping: ColumnMap,
   preset: Preset | undefined,
-  requireMos: boolean,
+  labels: RowNeeds['labels'],
 ): ResolvedColumns {
   for (const role of Object.keys(mapping)) {
     if (!columnRoles.some((known) => known === role)) {
@@ -37,6 +38,14 @@ export function resolveColumns(
       throw new UserError('bad-recipe', `columns: expected ${columnRoles.join(', ')}, got ${show(role)}`, hint);
     }
   }
+  const exact = new Set(columns);
+  /** A column that is needed is found in any case, where that is one column. */
+  const find = (role: ColumnRole, name: string): string | undefined => {
+    if (exact.has(name)) return name;
+    if (!isMedia(role) && role !== 'mos') return undefined;
+    const like = columns.filter((column) => column.toLowerCase() === name.toLowerCase());
+    return like.length === 1 ? like[0] : undefined;
+  };
   const isMedia = (role: ColumnRole): boolean => role === 'video' || role === 'image';
   const ownMedia = mapping.video !== undefined || mapping.image !== undefined;
   const presetMap = preset?.columns ?? {};
@@ -47,10 +56,13 @@ export function resolveColumns(
     const mapped = mapping[role] ?? (isMedia(role) && ownMedia ? undefined : presetMap[role]);
     const needed =
       role === 'mos'
-        ? requireMos
+        ? labels === 'required'
         : mapped !== undefined && !(mapping[role] === undefined && preset?.optional?.includes(role));
     const name = mapped ?? (isMedia(role) && mapsMedia ? undefined : role);
-    if (name !== undefined && columns.includes(name)) roles[role] = name;
+    const column = name === undefined ? undefined : find(role, name);
+    // Whoever needs no labels does not mind that they are missing.
+    if (labels === 'ignored' && !isMedia(role) && role !== 'prompt' && column === undefined) continue;
+    if (column !== undefined) roles[role] = column;
     else if (name !== undefined && (needed || mapping[role] !== undefined))
       problems.push(missing(file, columns, role, show(name), name, mapped));
   }
@@ -68,7 +80,9 @@ function missing(
   name: string,
   mapped: string | undefined,
 ): Problem {
-  const got = columns.length > 0 ? columns.map((column) => show(column)).join(', ') : 'none';
+  const shown = columns.slice(0, SHOWN).map((column) => show(column));
+  const more = columns.length > SHOWN ? ` and ${columns.length - SHOWN} more` : '';
+  const got = columns.length > 0 ? `${shown.join(', ')}${more}` : 'none';
   const base: Problem = { kind: 'missing-column', scope: 'file', file, line: 1, expected: `a column ${what}`, got };
   const hint = missingHint(columns, role, name, mapped);
   return hint === undefined ? base : { ...base, hint };
@@ -80,11 +94,40 @@ function missingHint(
   name: string,
   mapped: string | undefined,
 ): string | undefined {
-  const separator = columns.length === 1 ? [';', '\t', '|'].find((mark) => columns[0]!.includes(mark)) : undefined;
-  if (separator !== undefined)
-    return `the fields seem to be separated by ${show(separator)}; write the file with commas`;
+  const separator = columns.length === 1 ? [',', ';', '\t', '|'].find((mark) => columns[0]!.includes(mark)) : undefined;
+  if (separator !== undefined) {
+    return `the fields seem to be separated by ${show(separator)}; say it with --delimiter ${show(separator)}`;
+  }
+  if (columns.every((column, i) => column === String(i + 1))) {
+    const [flag] = flagAndKey(role);
+    return `the table has no header line: say --${flag} with the number of the column, such as --${flag} ${role === 'mos' ? 2 : 1}`;
+  }
   const preset = mapped === undefined ? presetOfColumns(columns) : undefined;
   if (preset !== undefined) return `the columns are those of the preset ${preset}`;
   const near = nearest(name, columns) ?? columns.find((column) => column.toLowerCase().includes(role));
-  return near === undefined ? undefined : `did you mean ${show(near)}? Then set columns.${role} to it`;
+  return near === undefined ? undefined : `did you mean ${show(near)}? ${howToSay(role, near)}`;
+}
+
+/** A flag of every command that reads a table, and the recipe's key. */
+function flagAndKey(role: ColumnRole): readonly [flag: string, key: string] {
+  if (role === 'mos') return ['target', 'target'];
+  return [role === 'video' || role === 'image' ? role : `${role}-column`, `columns.${role}`];
+}
+
+function howToSay(role: ColumnRole, column: string): string {
+  const [flag, key] = flagAndKey(role);
+  return `Then say --${flag} ${/^[\w.-]+$/.test(column) ? column : show(column)} (in a recipe, data.${key})`;
+}
+
+/** Columns that are listed; a table may have thousands. */
+const SHOWN = 12;
+
+/**
+ * The columns of roles in a file of objects, each of which has a key or not.
+ * @param mapping - the caller's names
+ * @param preset - the preset in use, if any
+ */
+export function rolesOfObjects(mapping: ColumnMap, preset: Preset | undefined): ColumnMap {
+  const names = [...columnRoles, ...Object.values(mapping), ...Object.values(preset?.columns ?? {})];
+  return resolveColumns('', names, mapping, preset, 'optional').roles;
 }

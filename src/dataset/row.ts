@@ -1,5 +1,6 @@
 // One record of a manifest to one row, with every problem that its cells have.
 import { show } from '../core/index.ts';
+import { parseDecimal } from './number.ts';
 import type { ColumnMap, ColumnRole, Preset } from './presets.ts';
 import type { Problem, ProblemKind } from './problem.ts';
 import type { MosScale } from './scale.ts';
@@ -38,10 +39,10 @@ export interface RowContext {
   roles: ColumnMap;
   /** The scale of the scores. */
   scale: MosScale;
-  /** Whether every row needs a score. */
-  requireMos: boolean;
+  /** Whether every row needs a score, or scores that are there must be right, or labels are not looked at. */
+  labels: 'required' | 'optional' | 'ignored';
   /** The preset in use. */
-  preset: Preset | undefined;
+  preset?: Preset | undefined;
   /** Makes a media name an absolute path. */
   resolvePath: (name: string) => string;
 }
@@ -61,7 +62,7 @@ export interface ParsedRow {
  * @returns the row and its problems
  */
 export function readRow(record: TableRecord, context: RowContext): ParsedRow {
-  const { roles, preset, scale } = context;
+  const { roles, preset, scale, labels } = context;
   const problems: Problem[] = [];
   const fail = (kind: ProblemKind, column: string, value: string, expected: string, hint?: string): void => {
     const got = value === '' ? 'nothing' : show(value);
@@ -82,15 +83,15 @@ export function readRow(record: TableRecord, context: RowContext): ParsedRow {
     roles[role] === undefined ? undefined : cell(role) || undefined;
   const number = (role: ColumnRole, expected: string): number | undefined => {
     const text = cell(role);
-    const value = parseNumber(text);
+    const value = parseDecimal(text, scale);
     if (value !== undefined) return value;
-    const hint = /^\s*\d+,\d+\s*$/.test(text) ? 'write decimals with a point' : undefined;
+    const hint = /^\s*\d+,\d+\s*$/.test(text) ? 'write decimals with a point, thousands without a comma' : undefined;
     fail(text === '' ? 'empty' : 'not-a-number', roles[role]!, text, expected, hint);
     return undefined;
   };
 
   const row: ClipRow = { ...readMedia(), mos: null, extra: {}, line: record.line };
-  if (roles.mos !== undefined && (context.requireMos || cell('mos') !== '')) {
+  if (roles.mos !== undefined && labels !== 'ignored' && (labels === 'required' || cell('mos') !== '')) {
     const range = `a number from ${scale.min} to ${scale.max}`;
     const mos = number('mos', range);
     if (mos !== undefined) row.mos = mos;
@@ -98,7 +99,7 @@ export function readRow(record: TableRecord, context: RowContext): ParsedRow {
       fail('out-of-scale', roles.mos, cell('mos'), `${range} (scale ${scaleName(scale)})`);
     }
   }
-  if (optional('std') !== undefined) {
+  if (labels !== 'ignored' && optional('std') !== undefined) {
     const std = number('std', 'a number of at least 0');
     if (std !== undefined && std < 0) fail('bad-value', roles.std!, cell('std'), 'a number of at least 0');
     else if (std !== undefined) row.std = std;
@@ -139,14 +140,7 @@ export function readRow(record: TableRecord, context: RowContext): ParsedRow {
     if (!names) return split;
     const key = split.toLowerCase();
     if (Object.hasOwn(names, key)) return names[key]!;
-    fail('bad-value', roles.split!, split, Object.keys(names).join(' or '));
+    if (labels !== 'ignored') fail('bad-value', roles.split!, split, Object.keys(names).join(' or '));
     return split;
   }
-}
-
-/** Decimal numbers only: no hexadecimal, no NaN, no infinity, no thousands separators. Spaces around are allowed. */
-function parseNumber(text: string): number | undefined {
-  if (!/^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : undefined;
 }

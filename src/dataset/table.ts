@@ -24,6 +24,9 @@ export interface Table {
   problems: Problem[];
 }
 
+/** Most columns of a table; each costs time and memory in every row. */
+export const MAX_COLUMNS = 10_000;
+
 /** How a table is written. */
 export interface TableFormat {
   /** `csv` or `jsonl` (one JSON object a line). */
@@ -48,9 +51,17 @@ export interface TableFormat {
  */
 export function readTable(file: string, bytes: Uint8Array, format: TableFormat, isStart = true): Table {
   const { text, badLines, notText } = decodeText(bytes, isStart);
+  const unreadable = (problem: Pick<Problem, 'kind' | 'expected' | 'got' | 'hint' | 'line'>): Table => {
+    return { columns: [], records: [], numRecords: 0, problems: [{ scope: 'file', file, ...problem }] };
+  };
   if (notText !== undefined) {
-    const problem: Problem = { kind: 'encoding', scope: 'file', file, expected: 'UTF-8 text', got: notText };
-    return { columns: [], records: [], numRecords: 0, problems: [{ ...problem, hint: 'save the file as UTF-8' }] };
+    const hint = 'save the file as UTF-8';
+    return unreadable({ kind: 'encoding', expected: 'UTF-8 or UTF-16 text', got: notText, hint });
+  }
+  if (format.kind === 'csv' && format.header === undefined) {
+    const width = countColumns(text, format.delimiter ?? ',');
+    const expected = `at most ${MAX_COLUMNS} columns`;
+    if (width > MAX_COLUMNS) return unreadable({ kind: 'syntax', line: 1, expected, got: String(width) });
   }
   return format.kind === 'csv' ? readCsv(file, text, badLines, format) : readJsonLines(file, text, badLines);
 }
@@ -77,6 +88,14 @@ export function formatCsvLine(fields: readonly string[]): string {
   // A lone empty field is quoted, since an empty line is no row.
   const line = fields.join('') === '' && fields.length === 1 ? '""' : fields.map(field).join(',');
   return `${line}\n`;
+}
+
+/** Fields of the first line, counted without taking it apart. */
+function countColumns(text: string, delimiter: string): number {
+  const end = text.search(/\S[^\r\n]*/) < 0 ? 0 : /\s*[^\r\n]*/.exec(text)![0].length;
+  let count = 1;
+  for (let at = text.indexOf(delimiter); at >= 0 && at < end; at = text.indexOf(delimiter, at + 1)) count++;
+  return count;
 }
 
 function readCsv(file: string, text: string, badLines: ReadonlySet<number>, format: TableFormat): Table {
@@ -123,7 +142,10 @@ function readCsv(file: string, text: string, badLines: ReadonlySet<number>, form
     },
   });
   const columns = (format.header ?? rows.shift()?.fields ?? []).map((name) => name.trim());
-  for (const name of new Set(columns.filter((name, i) => columns.indexOf(name) < i))) {
+  const once = new Set<string>();
+  const twice = new Set<string>();
+  for (const name of columns) (once.has(name) ? twice : once).add(name);
+  for (const name of twice) {
     problems.push({
       kind: 'duplicate-column',
       scope: 'file',
@@ -163,6 +185,11 @@ function readJsonLines(file: string, text: string, badLines: ReadonlySet<number>
       problems.push(badBytes(file, line, source));
       continue;
     }
+    if (depthOf(source) > MAX_DEPTH) {
+      const got = `one of more than ${MAX_DEPTH} levels`;
+      problems.push({ ...at, kind: 'syntax', expected: 'one JSON object', got });
+      continue;
+    }
     const object = parseObject(source);
     if (!object) {
       problems.push({ ...at, kind: 'syntax', expected: 'one JSON object', got: show(source) });
@@ -187,6 +214,26 @@ function readJsonLines(file: string, text: string, badLines: ReadonlySet<number>
     if (nested.length === 0) records.push({ line, cells });
   }
   return { columns: [...columns], records, numRecords, problems };
+}
+
+/** Deeper ones exhaust the stack of whatever walks them. */
+const MAX_DEPTH = 100;
+
+/** Levels of a JSON text, or of a broken one at least as many. */
+function depthOf(source: string): number {
+  let depth = 0;
+  let most = 0;
+  let isQuoted = false;
+  for (let i = 0; i < source.length; i++) {
+    const c = source[i];
+    if (isQuoted) {
+      if (c === '\\') i++;
+      else if (c === '"') isQuoted = false;
+    } else if (c === '"') isQuoted = true;
+    else if (c === '{' || c === '[') most = Math.max(most, ++depth);
+    else if (c === '}' || c === ']') depth--;
+  }
+  return most;
 }
 
 function parseObject(source: string): Record<string, unknown> | undefined {

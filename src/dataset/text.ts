@@ -19,10 +19,7 @@ export interface DecodedText {
  */
 export function decodeText(bytes: Uint8Array, isStart = true): DecodedText {
   const badLines = new Set<number>();
-  const [b0, b1] = bytes;
-  if (isStart && ((b0 === 0xff && b1 === 0xfe) || (b0 === 0xfe && b1 === 0xff)))
-    return { text: '', badLines, notText: 'UTF-16 text' };
-  if (bytes.includes(0)) return { text: '', badLines, notText: 'NUL bytes (UTF-16 text or a binary file)' };
+  if (bytes.includes(0)) return { text: '', badLines, notText: 'NUL bytes (a binary file)' };
   if (!isUtf8(bytes)) {
     const starts = lineStarts(bytes);
     for (const [i, start] of starts.entries()) {

@@ -1,16 +1,14 @@
 // Tables of raw votes: long (a row a vote) or wide (a row a clip, a column a rater), to lists of votes.
-import { readFile } from 'node:fs/promises';
 import { UserError, show } from '../core/index.ts';
 import type { Votes } from '../metrics/index.ts';
-import { formatOf, noRows, unreadable, withSidecar } from './manifest.ts';
 import type { TableOptions } from './options.ts';
-import { findPreset } from './presets.ts';
 import type { Problem, ProblemKind } from './problem.ts';
 import { problemsError } from './problem.ts';
+import { noRows } from './read-rows.ts';
 import type { MosScale } from './scale.ts';
 import { commonScales, parseScale, scaleName } from './scale.ts';
 import type { Table, TableRecord } from './table.ts';
-import { readTable } from './table.ts';
+import { readTableFile } from './table-file.ts';
 import type { VoteColumns } from './vote-columns.ts';
 import { findVoteColumns } from './vote-columns.ts';
 
@@ -64,18 +62,13 @@ const noVote = new Set(['', 'nan', 'na', 'n/a', 'null', 'none', '-', '–', '?']
  * @throws UserError `bad-input` that lists what is wrong; `bad-recipe` for a wrong option
  */
 export async function readVoteTable(path: string, given: VoteTableOptions = {}): Promise<VoteTable> {
-  const { options, sidecar } = await withSidecar(path, given);
-  const preset = options.preset === undefined ? undefined : findPreset(options.preset);
+  const { options, sidecar, preset, ...table } = await readTableFile(path, given);
   const scale = parseScale(options.scale ?? preset?.scale ?? '1-5');
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw unreadable(path, cause);
-  });
-  const table = readTable(path, bytes, formatOf(path, options, preset));
   if (table.problems.length > 0) throw problemsError(path, table.problems);
   if (table.records.length === 0)
     throw problemsError(path, [noRows(path, table.columns.length === 0 ? 'an empty file' : 'a header only')]);
   const isMissing = (text: string): boolean => noVote.has(text.trim().toLowerCase()) || text.trim() === given.missing;
-  const columns = findVoteColumns(path, table, { ...options, ...given }, isMissing);
+  const columns = findVoteColumns(path, table, { ...given, ...options }, isMissing);
   const collector = collect(path, table, columns, scale, isMissing);
   return {
     file: path,

@@ -1,5 +1,5 @@
 // Everything a run works with, opened from its recipe: rows, model, clips, the compiled step and the readout for validation.
-import { findPreset, sidecarNote } from '../dataset/index.ts';
+import { findPreset } from '../dataset/index.ts';
 import type { Disposer } from '../core/index.ts';
 import { UserError, createDisposer, packageVersion, parseSize } from '../core/index.ts';
 import type { RunOptions } from '../graph/index.ts';
@@ -109,8 +109,7 @@ async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSet
   const { recompute } = recipe.train;
   const reader = disposer.own(openFrameReader({ workers: run.workers }));
   const frames = frameOptions(checkpoint, settings.frames);
-  const { manifest } = recipe.data;
-  const notes = data.dataset.sidecar === undefined ? [] : [sidecarNote(manifest, data.dataset.sidecar)];
+  const notes = [...data.dataset.notes];
   const kept = run.cache ? openCacheStore({ onNote: (note) => notes.push(note) }) : null;
   const cache = lora === null ? null : createClipCache(kept, checkpoint, frames, run);
   const encoder = disposer.own(createClipEncoder({ checkpoint, questioner, frames, reader, cache, run }));

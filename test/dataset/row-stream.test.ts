@@ -149,7 +149,7 @@ describe('streamRows', () => {
     ['no column of media', 'clip,mos\na.mp4,3\n', 'expected'],
     ['a binary file', Uint8Array.of(1, 0, 2), 'NUL bytes'],
     ['a quote that is never closed', `video\na.mp4\n"b.mp4\n${'c.mp4\n'.repeat(50)}`, 'a quote that is never closed'],
-    ['a record without end', `video\n"${'c.mp4\n'.repeat(3_000_000)}`, ':2: expected a record of at most 16 MiB'],
+    ['a record without end', `video\n"${'c.mp4\n'.repeat(3_000_000)}`, ':2: expected a record of at most 1 MiB'],
   ])('says what is wrong with %s', async (_, content, message) => {
     const path = write(content);
     const read = async (): Promise<void> => {

@@ -36,7 +36,7 @@ describe('the file beside a table', () => {
     const path = write(table, sidecar);
     const manifest = await loadManifest(path, { checkMedia: false });
     expect(manifest.problems).toEqual([]);
-    expect(manifest.sidecar).toBe(`${path}.yaml`);
+    expect(manifest.notes).toEqual([expect.stringContaining(`${path}.yaml says how`)]);
     expect(manifest.scale).toEqual({ min: 0, max: 100, higherIsBetter: true });
     expect(manifest.rows.map((row) => [row.id, row.path, row.mos, row.std])).toEqual([
       ['a.mp4', join(folder, 'clips/a.mp4'), 80, 2],

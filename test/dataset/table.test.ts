@@ -131,11 +131,11 @@ describe('CSV', () => {
   });
 
   it.each([
-    [Buffer.from('\uFEFFvideo,mos\na,1\n', 'utf16le'), 'UTF-16 text'],
-    [Buffer.from('video,mos\na,1\n', 'utf16le'), 'NUL bytes (UTF-16 text or a binary file)'],
-    [Buffer.from('video\0'), 'NUL bytes (UTF-16 text or a binary file)'],
-  ])('refuses what is no UTF-8 text: %#', (bytes, got) => {
-    expect(csv(bytes).problems).toMatchObject([{ kind: 'encoding', scope: 'file', got }]);
+    [Buffer.from('video\0'), 'NUL bytes (a binary file)'],
+    [Buffer.from(`video,mos${','.repeat(20_000)}`), '20002'],
+    [Buffer.from(`\n \r\n${','.repeat(20_000)}\na,b\n`), '20001'],
+  ])('refuses what is no text, and columns without end: %#', (bytes, got) => {
+    expect(csv(bytes).problems).toMatchObject([{ scope: 'file', got }]);
   });
 
   it('reads other delimiters, unquoted fields and files without a header', () => {
@@ -190,6 +190,18 @@ describe('JSON lines', () => {
         },
       ),
     );
+  });
+
+  it('reports objects nested without end, and does not fall over them', () => {
+    const deep = (n: number): string => '{"video":'.repeat(n) + '[]' + '}'.repeat(n);
+    const table = jsonl([deep(99), deep(100), deep(60_000), '{"video":['.repeat(5000), '{"video":"a[[{"}'].join('\n'));
+    expect(table.problems.map(({ kind, line, got }) => [kind, line, got.slice(0, 12)])).toEqual([
+      ['bad-value', 1, '{"video":{"v'],
+      ['syntax', 2, 'one of more '],
+      ['syntax', 3, 'one of more '],
+      ['syntax', 4, 'one of more '],
+    ]);
+    expect(table.records).toHaveLength(1);
   });
 
   it('reports lines that are no object, and values that are no cell', () => {

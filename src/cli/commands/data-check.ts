@@ -6,10 +6,10 @@ import {
   formatProblem,
   leakingGroups,
   loadManifest,
+  mergeTableOptions,
   scaleName,
-  sidecarNote,
   sidecarPath,
-  withSidecar,
+  readSidecar,
   writeSidecar,
 } from '../../dataset/index.ts';
 import type { FrameReader } from '../../video/index.ts';
@@ -65,7 +65,7 @@ interface Seen {
  */
 export async function dataCheck(path: string, flags: DataCheckFlags): Promise<void> {
   const manifest = await loadManifest(path, tableOptionsOf(flags));
-  if (manifest.sidecar !== undefined) tell(`note: ${sidecarNote(path, manifest.sidecar)}`);
+  for (const note of manifest.notes) tell(`note: ${note}`);
   const problems = manifest.problems.map(formatProblem);
   const seen = flags.decode ? await lookAt(manifest.rows, flags.workers ?? 2, manifest.assumedFps) : [];
   problems.push(...seen.flatMap(({ error }) => error ?? []));
@@ -111,8 +111,8 @@ async function writeOptions(path: string, { problems }: Manifest, flags: DataChe
     tell(`note: ${oneLine(sidecarPath(path))} is not written, since the table could not be read`);
     return;
   }
-  const { options } = await withSidecar(path, tableOptionsOf(flags));
-  const written = await writeSidecar(path, options);
+  const before = await readSidecar(path);
+  const written = await writeSidecar(path, mergeTableOptions(tableOptionsOf(flags), before?.options ?? {}));
   tell(`note: ${oneLine(written)} holds these options now; every command reads it`);
 }
 

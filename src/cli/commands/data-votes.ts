@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { OpinionReport } from '../../checks/index.ts';
 import { opinionTable, opinionsOfVotes, raterTable } from '../../checks/index.ts';
 import { UserError, commandLine, oneLine, show } from '../../core/index.ts';
-import { formatOfName, scaleName, writeSidecar } from '../../dataset/index.ts';
+import { requireTableName, scaleName, writeSidecar } from '../../dataset/index.ts';
 import { writeFileAtomic } from '../../files/index.ts';
 import type { RaterReport, VoteMethod } from '../../metrics/index.ts';
 import type { Cell } from '../output.ts';
@@ -47,7 +47,7 @@ const shownRaters = 40;
 export async function dataVotes(path: string, flags: DataVotesFlags): Promise<void> {
   const { out, ratersOut, rater, raters, missing, method } = flags;
   if (out !== undefined) {
-    formatOfName(out);
+    requireTableName(out);
     await requireNew(out);
   }
   if (ratersOut !== undefined) await requireNew(ratersOut);

@@ -1,5 +1,6 @@
 // `iovqa score`: a score for each clip, in order, as they come; only what is being worked on is held.
 import { UserError, nearest, parseSize, show } from '../../core/index.ts';
+import { scaleName } from '../../dataset/index.ts';
 import type { Provider, RunOptions } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
 import { NoteCounter } from '../../media/index.ts';
@@ -9,6 +10,7 @@ import { loadScorer, openScoresFile, scoreList } from '../../score/index.ts';
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
 import type { InputFlags } from '../inputs.ts';
 import { findClips } from '../inputs.ts';
+import { causeOfError, repeatedNotes } from '../repeated.ts';
 import { startProgress } from '../progress.ts';
 import { printScores } from '../score-output.ts';
 import { tell } from '../terminal.ts';
@@ -55,7 +57,7 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
     });
   }
   requireOut(flags);
-  const { count, notes, items } = await findClips(inputs, flags);
+  const { count, notes, items, scale } = await findClips(inputs, flags);
   for (const text of notes) note(text);
   await using file = flags.out === undefined ? null : await openScoresFile(flags.out, flags);
   const source = flags.with ?? embeddedAdapter();
@@ -73,6 +75,7 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   if (flags.prompt !== undefined) scorer.checkPrompt(flags.prompt); // once, not for each clip
   for (const text of scorer.notes) note(text);
   const progress = startProgress('scoring', count);
+  const failures = repeatedNotes(tell);
   const pixels = new NoteCounter();
   const counts = { done: 0, scored: 0, cached: 0, failed: 0, keptFailed: 0 };
   const onRow = ({ line, cached }: ScoredRow): void => {
@@ -84,15 +87,20 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
       return;
     }
     counts.failed++;
-    tell(line.error);
+    failures.tell(line.error, causeOfError(line.clip, line.error));
   };
   const onKept = (numKept: number, numFailed: number): void => {
     counts.done = numKept;
     counts.keptFailed = numFailed;
   };
+  const given = scaleName((await scorer.describe()).scale);
+  if (scale !== undefined && scale !== given) {
+    note(`scores are on ${given}, as the model was trained; those of the table are on ${scale}`);
+  }
   try {
     if (file !== null) await file.score(scorer, items, { onKept, onRow, onNote: note });
     else await print(scorer, items, flags, onRow);
+    failures.end();
     for (const text of pixels.lines()) note(text);
     if (counts.cached > 0) tell(`vision features of ${counts.cached} of ${counts.scored} clips were in the cache`);
     if (counts.keptFailed > 0) {
