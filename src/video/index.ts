@@ -5,6 +5,8 @@
  */
 export type { Confinement, SandboxMode, Tools } from './confinement/sandbox.ts';
 export { bestConfinement, confinementFor, onUnconfined, sandboxMode, sandboxModes } from './confinement/sandbox.ts';
+export type { DecoderBuild } from './decoder-build.ts';
+export { decoderBuild, licenceOf } from './decoder-build.ts';
 export type { PatchOptions } from './patches.ts';
 export { cutPatches } from './patches.ts';
 export type { NearDuplicate } from './picture-hash.ts';

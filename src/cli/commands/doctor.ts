@@ -41,6 +41,7 @@ export async function doctor(flags: DoctorFlags): Promise<void> {
     { what: 'memory', state: 'ok', detail: `${gib(freemem())} free of ${gib(totalmem())}` },
     library('onnxruntime-node'),
     library('node-av'),
+    ...(await decoderFindings()),
     library('sharp'),
     ...(await sandboxFindings()),
     await cacheFinding(),
@@ -65,6 +66,20 @@ function library(name: string): Finding {
     return { what: name, state: 'ok', detail: versionOf(name) };
   } catch (error) {
     return { what: name, state: 'missing', detail: (error as Error).message.split('\n')[0]! };
+  }
+}
+
+/** The FFmpeg that decodes, how it was built, and the licence that follows from that. */
+async function decoderFindings(): Promise<Finding[]> {
+  const { decoderBuild } = await import('../../video/index.ts');
+  try {
+    const { version: ffmpeg, licence, configuration } = await decoderBuild();
+    return [
+      { what: 'FFmpeg', state: 'ok', detail: `${ffmpeg}, ${licence} (docs/licences.md)` },
+      { what: 'FFmpeg configuration', state: 'ok', detail: configuration },
+    ];
+  } catch (error) {
+    return [{ what: 'FFmpeg', state: 'missing', detail: (error as Error).message.split('\n')[0]! }];
   }
 }
 
