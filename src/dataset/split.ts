@@ -29,6 +29,36 @@ export interface Leak {
   numRows: number;
 }
 
+/** What a split keeps together: rows of one group, or of one prompt. */
+export type Grouping = 'group' | 'prompt';
+
+/**
+ * What a split of rows should keep together. Clips generated from one prompt show one thing: where prompts are shared and no row has a
+ * group, the prompt is the group.
+ * @param rows - the rows
+ */
+export function groupingOf(rows: readonly (Pick<Grouped, 'group'> & { prompt?: string })[]): Grouping {
+  const prompts = rows.flatMap(({ prompt }) => (prompt === undefined ? [] : [prompt.trim()]));
+  return rows.every(({ group }) => group === undefined) && new Set(prompts).size < prompts.length ? 'prompt' : 'group';
+}
+
+/**
+ * Rows as a split sees them that keeps one thing together.
+ * @param rows - the rows
+ * @param grouping - what
+ * @returns for each row, in order, its name, its group and itself
+ */
+export function groupedBy<Row extends Grouped & { prompt?: string }>(
+  rows: readonly Row[],
+  grouping: Grouping,
+): (Grouped & { row: Row })[] {
+  return rows.map((row) => {
+    const group = grouping === 'prompt' ? row.prompt?.trim() : row.group;
+    const { id, split } = row;
+    return { id, row, ...(group === undefined ? {} : { group }), ...(split === undefined ? {} : { split }) };
+  });
+}
+
 /** Keys of the random streams, so that a holdout and folds of one seed do not follow each other. */
 const holdoutStream = 1;
 const foldStream = 2;

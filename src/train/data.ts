@@ -1,7 +1,15 @@
 // The rows of a run: which train, which select checkpoints, and what score each is to get.
 import { UserError, show } from '../core/index.ts';
 import type { ClipRow, Dataset } from '../dataset/index.ts';
-import { readManifest, rowsOfSplit, splitByGroup, stdToUnit5, toUnit5 } from '../dataset/index.ts';
+import {
+  groupedBy,
+  leakingGroups,
+  readManifest,
+  rowsOfSplit,
+  splitByGroup,
+  stdToUnit5,
+  toUnit5,
+} from '../dataset/index.ts';
 import { tableOptions } from './adopt-table.ts';
 import type { Recipe } from './recipe/index.ts';
 
@@ -23,6 +31,8 @@ export interface RunData {
   train: TrainRow[];
   /** Rows to select checkpoints on; none without validation. */
   validation: TrainRow[];
+  /** What to know of the split, a sentence each. */
+  notes: string[];
 }
 
 /** The rows of a run, unsplit. */
@@ -57,7 +67,8 @@ export async function readForecastData(recipe: Pick<Recipe, 'data' | 'seed'>): P
   if (validation === null || !('fraction' in validation)) return readRunData(recipe);
   const whole = { ...recipe, data: { ...recipe.data, validation: null } };
   const { train } = await readRunData(whole);
-  const isOneGroup = new Set(train.map(({ id, group }) => group ?? id)).size < 2;
+  const rows = groupedBy(train, recipe.data.groupBy ?? 'group');
+  const isOneGroup = new Set(rows.map(({ id, group }) => group ?? id)).size < 2;
   return readRunData(isOneGroup ? whole : recipe);
 }
 
@@ -70,10 +81,16 @@ export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed'>): Promis
   const { manifest, train, validation } = recipe.data;
   const { dataset, rows } = await readRunRows(recipe);
   const pool = train === null ? rows : rowsOfSplit(rows, train.split);
-  if (validation === null) return { dataset, train: nonEmpty(pool, manifest), validation: [] };
+  if (validation === null) return { dataset, train: nonEmpty(pool, manifest), validation: [], notes: [] };
   if ('fraction' in validation) {
-    const { train: kept, holdout } = splitByGroup(pool, validation.fraction, recipe.seed);
-    return { dataset, train: nonEmpty(kept, manifest), validation: holdout };
+    const grouping = recipe.data.groupBy ?? 'group';
+    const { train: kept, holdout } = splitByGroup(groupedBy(pool, grouping), validation.fraction, recipe.seed);
+    const notes =
+      grouping === 'prompt'
+        ? ['clips of one prompt stay on one side of the split into training and validation (data.groupBy: prompt)']
+        : [];
+    const rowOf = ({ row }: { row: TrainRow }): TrainRow => row;
+    return { dataset, train: nonEmpty(kept.map(rowOf), manifest), validation: holdout.map(rowOf), notes };
   }
   if (train !== null && train.split === validation.split) {
     throw new UserError('bad-recipe', `data.validation.split: expected another split than data.train's, got the same`, {
@@ -82,14 +99,27 @@ export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed'>): Promis
   }
   const holdout = rowsOfSplit(rows, validation.split);
   const held = new Set(holdout.map(({ id }) => id));
-  return {
-    dataset,
-    train: nonEmpty(
-      pool.filter(({ id }) => !held.has(id)),
-      manifest,
-    ),
-    validation: holdout,
-  };
+  const kept = nonEmpty(
+    pool.filter(({ id }) => !held.has(id)),
+    manifest,
+  );
+  return { dataset, train: kept, validation: holdout, notes: leaksBetween(kept, holdout) };
+}
+
+/** What the manifest's own split tears apart: validation then sees what was trained on. */
+function leaksBetween(train: readonly TrainRow[], validation: readonly TrainRow[]): string[] {
+  const marked = [
+    ...train.map((row) => ({ ...row, split: 'train' })),
+    ...validation.map((row) => ({ ...row, split: 'validation' })),
+  ];
+  return (['group', 'prompt'] as const).flatMap((grouping) => {
+    const leaks = leakingGroups(groupedBy(marked, grouping));
+    if (leaks.length === 0) return [];
+    const what = leaks.length === 1 ? `1 ${grouping} has` : `${leaks.length} ${grouping}s have`;
+    return [
+      `${what} clips in training and in validation, such as ${show(leaks[0]!.group)}: validation scores come out too good`,
+    ];
+  });
 }
 
 function nonEmpty(rows: TrainRow[], manifest: string): TrainRow[] {

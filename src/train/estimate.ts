@@ -22,8 +22,8 @@ import type { ClipFrames } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { readForecastData } from './data.ts';
 import { adoptAdapter } from './adopt-adapter.ts';
+import { adoptGroups } from './adopt-groups.ts';
 import { adoptTable } from './adopt-table.ts';
-import { chooseRecipe } from './choose-recipe.ts';
 import { MAX_BYTES } from './clip-store.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
 import { LARGE, answerTrie, scorerSettings } from './setup.ts';
@@ -107,7 +107,7 @@ interface Samples {
  * @throws UserError as training does for mistakes in data and model; `unreadable-media` for a clip that cannot be opened
  */
 export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOptions = {}): Promise<RunEstimate> {
-  const { recipe } = await adoptAdapter(await chooseRecipe(await adoptTable(resolved)));
+  const { recipe } = await adoptAdapter(await adoptGroups(await adoptTable(resolved)));
   const data = await readForecastData(recipe);
   const checkpoint = await openModelShape(recipe.model);
   const samples = await readSamples(recipe, checkpoint, data);

@@ -4,9 +4,8 @@
  */
 export * from './adamw.ts';
 export * from './adopt-adapter.ts';
+export * from './adopt-groups.ts';
 export * from './adopt-table.ts';
-export * from './advice.ts';
-export * from './choose-recipe.ts';
 export * from './clip-store.ts';
 export * from './data.ts';
 export * from './estimate.ts';
@@ -20,7 +19,6 @@ export * from './run-folder.ts';
 export * from './schedule.ts';
 export * from './setup.ts';
 export * from './soft-label.ts';
-export * from './start-agreement.ts';
 export * from './state.ts';
 export * from './step.ts';
 export * from './train.ts';

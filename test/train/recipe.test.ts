@@ -121,7 +121,7 @@ describe('the paper', () => {
       epochs: 6,
     });
     expect(recipe.frames.count).toBeLessThanOrEqual(2);
-    expect(Object.keys(recipePresets)).toEqual(['paper', 'small']);
+    expect(Object.keys(recipePresets)).toEqual(['paper']);
   });
 });
 
@@ -327,8 +327,6 @@ function companions(key: string, value: unknown): string[] {
       return ['frames.maxPixels=9000000000'];
     case 'frames.maxPixels':
       return ['frames.minPixels=784'];
-    case 'optimizer.gentleLearningRate':
-      return ['adapter=a'];
     case 'softLabelStd':
       return ['loss=soft-label'];
     default:

@@ -114,13 +114,9 @@ export function findClashes(recipe: Recipe): Clash[] {
  * @returns what leaves a key without effect, by key or section
  */
 export function unusedKeys(recipe: Recipe): Map<string, string> {
-  const { adapter, data, frames, loss, method } = recipe;
+  const { data, frames, loss, method } = recipe;
   const unused = new Map<string, string>();
   if (method === 'full') unused.set('lora', 'with method full');
-  // `small` and `auto` may come to start from an adapter.
-  if (adapter === null && recipe.recipe !== 'small' && recipe.recipe !== 'auto') {
-    unused.set('optimizer.gentleLearningRate', 'without an adapter to start from');
-  }
   if (loss !== 'soft-label') unused.set('softLabelStd', `with loss ${loss}`);
   if (frames.count === 1) unused.set('frames.as', 'with one frame');
   if (frames.count === 1 || frames.as === 'images') {

@@ -2,11 +2,11 @@
 
 /** A recipe with all values; paths are absolute. */
 export interface Recipe {
-  /** Recipe to start from; what is set here goes before it. `auto`: `small` for models of less than 100 million parameters, else `paper`. Default null. */
-  recipe: 'paper' | 'small' | 'auto' | null;
+  /** Recipe to start from; what is set here goes before it. Default null. */
+  recipe: 'paper' | null;
   /** The base model: a folder in Hugging Face layout, or the name of a model of the hub that was pulled. Required. */
   model: string;
-  /** Folder of an adapter to start from, or `shipped`: the one that ships with `models/nano`; null: a fresh one. Default null. */
+  /** Folder of an adapter to start from; null: a fresh one. Default null. */
   adapter: string | null;
   /** Run folder. Required, here or on the command line. */
   out: string;
@@ -56,6 +56,8 @@ export interface Recipe {
     delimiter: string | null;
     /** Whether the first line names the columns; without, their names are `1`, `2` and so on; null: found out. Default null. */
     header: boolean | null;
+    /** What a held-out share keeps together: clips of one `group`, or of one `prompt`; null: found out when a run begins (`prompt` where clips share prompts and none has a group) and kept in its recipe. Default null. */
+    groupBy: 'group' | 'prompt' | null;
     /** Rows to train on; null: all that validation does not hold out, whatever their split. Default null. */
     train: {
       /** Name in the split column. */
@@ -137,8 +139,6 @@ export interface Recipe {
   optimizer: {
     /** Peak learning rate of AdamW. Default `0.0003`. */
     learningRate: number;
-    /** Peak learning rate instead, where the adapter that training starts from already predicts the training clips, with at most three quarters of the squared error that their mean has; null: never. Default null. */
-    gentleLearningRate: number | null;
     /** Decay of the first moment. Default `0.9`. */
     beta1: number;
     /** Decay of the second moment. Default `0.999`. */
