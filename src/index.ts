@@ -33,7 +33,6 @@ export {
   opinionScores,
   plcc,
   rmse,
-  rmseOfMean,
   srcc,
 } from './metrics/index.ts';
 export type {
@@ -50,8 +49,17 @@ export type {
   TableOptions,
 } from './dataset/index.ts';
 export { kFold, readManifest, rowsOfSplit, splitByGroup } from './dataset/index.ts';
-export type { OpinionOptions, OpinionReport, OpinionRow, OpinionTable } from './checks/index.ts';
-export { opinionsOfVotes, opinionTable, raterTable } from './checks/index.ts';
+export type {
+  DataCheck,
+  DataCheckOptions,
+  DuplicatePictures,
+  OpinionOptions,
+  OpinionReport,
+  OpinionRow,
+  OpinionTable,
+  ScoreSummary,
+} from './checks/index.ts';
+export { checkData, opinionsOfVotes, opinionTable, raterTable } from './checks/index.ts';
 export type { FloatDtype } from './files/index.ts';
 export type { ExternalSource, MachineSpeed, Provider, RunOptions } from './graph/index.ts';
 export { providers } from './graph/index.ts';

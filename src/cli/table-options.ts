@@ -110,6 +110,29 @@ export function tableOptionsOf(flags: TableFlags): TableOptions {
 }
 
 /**
+ * The same as words of a command line, for a command that is suggested.
+ * @param flags - flags
+ */
+export function tableArguments(flags: TableFlags): string[] {
+  const { columns = {}, scale, preset, mediaRoot, delimiter, header } = tableOptionsOf(flags);
+  const { video, image, mos, prompt, group, split, std } = columns;
+  const values = given({
+    '--video': video,
+    '--image': image,
+    '--target': mos,
+    '--prompt-column': prompt,
+    '--group-column': group,
+    '--split-column': split,
+    '--std-column': std,
+    '--scale': typeof scale === 'string' ? scale : undefined,
+    '--preset': preset,
+    '--media-root': mediaRoot,
+    '--delimiter': delimiter,
+  });
+  return [...Object.entries(values).flat(), ...(header === false ? ['--no-header'] : [])];
+}
+
+/**
  * The same as settings of a recipe.
  * @param flags - flags
  * @returns `KEY=VALUE` each

@@ -1,7 +1,14 @@
 // `iovqa train`: runs the training and shows how it goes.
 import { UserError } from '../../core/index.ts';
 import type { Recipe, ResolvedRecipe, TrainEvent } from '../../train/index.ts';
-import { adoptAdapter, adoptTable, formatRecipe, openTraining, train as trainEvents } from '../../train/index.ts';
+import {
+  adoptAdapter,
+  adoptGroups,
+  adoptTable,
+  formatRecipe,
+  openTraining,
+  train as trainEvents,
+} from '../../train/index.ts';
 import { decimals, printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
 import { formatSeconds, startProgress } from '../progress.ts';
@@ -100,9 +107,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
         case 'evaluation':
           if (event.best) best = event;
           tell(
-            `step ${event.step}: SRCC ${decimals(event.srcc)}, PLCC ${decimals(event.plcc)}, RMSE ${decimals(event.rmse)} ` +
-              `(mean ${decimals(event.rmseOfMean)})` +
-              (event.legalMass === null ? '' : `, legalMass ${event.legalMass.toFixed(2)}`) +
+            `step ${event.step}: SRCC ${decimals(event.srcc)}, PLCC ${decimals(event.plcc)}, RMSE ${decimals(event.rmse)}` +
               (event.best ? ' (best)' : '') +
               (event.undefinedBecause === '' ? '' : ` – ${event.undefinedBecause}`),
           );
@@ -133,7 +138,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
 
 /** Opens everything that training would open, and shows what it found. */
 async function dryRun(resolved: ResolvedRecipe, json: boolean): Promise<void> {
-  const { recipe, provenance } = await adoptAdapter(await adoptTable(resolved));
+  const { recipe, provenance } = await adoptAdapter(await adoptGroups(await adoptTable(resolved)));
   await using setup = await openTraining(recipe);
   const { data, shapes, numModelParameters } = setup;
   const numParameters = [...shapes.values()].reduce((total, shape) => total + shape.reduce((a, b) => a * b, 1), 0);

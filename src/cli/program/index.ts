@@ -3,7 +3,6 @@ import { Command } from 'commander';
 import { commandLine, packageVersion as version } from '../../core/index.ts';
 import type { SandboxMode } from '../../video/index.ts';
 import { addTableOptions } from '../table-options.ts';
-import { addExamples } from './examples.ts';
 import { addData } from './data.ts';
 import { addModels } from './models.ts';
 import { addScoring } from './scoring.ts';
@@ -23,6 +22,5 @@ export function buildProgram(): Command {
   });
   for (const add of [addTraining, addScoring, addData, addModels]) add(root);
   addTableOptions(root);
-  addExamples(root);
   return root;
 }
