@@ -109,6 +109,7 @@ export type {
   FailedClip,
   FrameSettings,
   MemberOptions,
+  MemberScore,
   PromptSettings,
   Reading,
   ListedClip,

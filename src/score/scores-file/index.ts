@@ -13,7 +13,16 @@ export type {
   ScoresTemplate,
 } from './meta.ts';
 export { hashOfMeta, metaDifferences, readScoresMeta, scoresMetaPath, writeScoresMeta } from './meta.ts';
-export type { ClipList, ListedClip, ListRow, ListScorer, ScoredClip, ScoredRow, UnusableRow } from './score-list.ts';
+export type {
+  ClipList,
+  ListedClip,
+  ListRow,
+  ListScorer,
+  MemberScore,
+  ScoredClip,
+  ScoredRow,
+  UnusableRow,
+} from './score-list.ts';
 export { scoreList } from './score-list.ts';
 export type { ScoresFile, ScoresFileOptions, ScoringListener } from './scores-file.ts';
 export { openScoresFile } from './scores-file.ts';

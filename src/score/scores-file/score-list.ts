@@ -30,6 +30,12 @@ export type ListRow = ListedClip | UnusableRow;
 /** A list of clips, read as often as it is asked for; each time with the same rows. */
 export type ClipList = () => AsyncIterable<ListRow>;
 
+/** What a member of an ensemble says of a clip. */
+export interface MemberScore extends Pick<Reading, 'score'> {
+  /** Which frames it looked at, and what there is to know of them. */
+  plan?: Pick<FramePlan, 'notes'>;
+}
+
 /** What came of a clip: a scorer's or an ensemble's. */
 export interface ScoredClip extends Pick<Reading, 'score' | 'integer' | 'std' | 'legalMass'> {
   /** The clip, as it was given. */
@@ -41,7 +47,7 @@ export interface ScoredClip extends Pick<Reading, 'score' | 'integer' | 'std' | 
   /** Which frames a scorer looked at, and what there is to know of them. */
   plan?: Pick<FramePlan, 'notes'>;
   /** What each member of an ensemble says. */
-  members?: readonly (Pick<Reading, 'score'> & { plan?: Pick<FramePlan, 'notes'> })[];
+  members?: readonly MemberScore[];
 }
 
 /** What scores clips: a `Scorer` or an `Ensemble`. */
