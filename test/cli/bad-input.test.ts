@@ -86,7 +86,7 @@ describe('bad clips', () => {
         expect(error).toMatch(/^[^\n]+: expected [^\n]+$/);
       }
       expectOneLineEach(stderr);
-      expect(linesOf(stderr)).toHaveLength(1 + bad.length); // the note that the model has no card
+      expect(linesOf(stderr)).toHaveLength(2 + bad.length); // the model has no card; a clip has no timing
       expect(code).toBe(1);
       expect(existsSync(join(folder, 'pwned'))).toBe(false);
     },
