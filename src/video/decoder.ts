@@ -143,7 +143,10 @@ export class Decoder {
   unref(): void {
     this.#child.unref();
     this.#child.channel?.unref();
-    for (const pipe of this.#child.stdio) (pipe as Socket | null)?.unref?.();
+    // A closed pipe would wait for a connection to do so.
+    for (const pipe of this.#child.stdio as readonly (Socket | null | undefined)[]) {
+      if (pipe?.destroyed === false) pipe.unref();
+    }
   }
 }
 

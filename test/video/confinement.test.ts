@@ -98,6 +98,17 @@ describe('a decoding process that was taken over (skipped without bubblewrap)', 
     expect([await read(clip), await read(large), await read(clip), await read(large)]).toEqual([3, 24, 3, 24]);
   });
 
+  it('reads clip after clip without gathering listeners', async () => {
+    const warnings: string[] = [];
+    const warn = (warning: Error): void => void warnings.push(String(warning));
+    process.on('warning', warn);
+    await using reader = openFrameReader({ workers: 1, sandbox: 'required' });
+    for (let i = 0; i < 15; i++) await reader.read({ path: clip, kind: 'video' }, options);
+    await new Promise(setImmediate);
+    process.off('warning', warn);
+    expect(warnings.filter((text) => text.includes('MaxListeners'))).toEqual([]);
+  });
+
   it('leaves nothing behind in the folder for temporary files', async () => {
     const before = readdirSync(tmpdir()).filter((name) => name.startsWith('iovqa-clip-'));
     await using reader = openFrameReader({ workers: 1, sandbox: 'required' });

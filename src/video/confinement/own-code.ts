@@ -28,7 +28,9 @@ export async function ownCode(): Promise<OwnCode> {
     return { main: join(dist, 'video', 'decode-child.js'), files: [manifest, dist, ...packages] };
   }
   const main = await bundle(join(root, 'src', 'video', 'decode-child.ts'));
-  return { main, files: [manifest, main, ...packages] };
+  // Where node_modules is a link, the manifest is looked for beside what it leads to.
+  const besides = join(dirname(main), '..', '..', 'package.json');
+  return { main, files: [manifest, besides, main, ...packages] };
 }
 
 /** Bundles with the esbuild that tsx, which runs us, has. Two folders below the root, as the modules are, which find files by that. */
