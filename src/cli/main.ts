@@ -2,6 +2,7 @@
 // The command line: what becomes of arguments and errors. The table of commands is in program/.
 import { CommanderError } from 'commander';
 import { UserError, packageVersion as version } from '../core/index.ts';
+import { environmentFault } from '../files/index.ts';
 import { buildProgram } from './program/index.ts';
 import { tell } from './terminal.ts';
 
@@ -18,20 +19,31 @@ export async function main(args: readonly string[]): Promise<number> {
     await buildProgram().parseAsync([...args], { from: 'user' });
     return Number(process.exitCode ?? status.done);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? status.done : status.userMistake;
-    if (error instanceof UserError) {
-      tell(`iovqa: ${error.message}${error.hint === undefined ? '' : `\nhint: ${error.hint}`}`);
-      return status.userMistake;
-    }
-    tell(`iovqa ${version}: this is a bug, please report it with the lines below.`);
-    tell(String(error instanceof Error ? error.stack : error));
-    return status.bug;
+    return report(error);
   }
 }
 
-// Whoever reads the output may stop early, as `head` does.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(status.done);
-});
+/**
+ * Says what ended the command: a mistake of the user's or a fault of the environment in a line, anything else as a bug.
+ * @param thrown - what was thrown
+ * @returns the exit status
+ */
+function report(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? status.done : status.userMistake;
+  const error = thrown instanceof UserError ? thrown : environmentFault(thrown);
+  if (error !== null) {
+    tell(`iovqa: ${error.message}${error.hint === undefined ? '' : `\nhint: ${error.hint}`}`);
+    return status.userMistake;
+  }
+  tell(`iovqa ${version}: this is a bug, please report it with the lines below.`);
+  tell(String(thrown instanceof Error ? thrown.stack : thrown));
+  return status.bug;
+}
+
+// A reader that stops early, as `head` does, has not got the whole result.
+process.stdout.on('error', (error) => process.exit(report(Object.assign(error, { path: 'stdout' }))));
+// Nobody is there to be told.
+process.stderr.on('error', () => {});
+// What is thrown where no command waits for it, as in the handler of an event.
+process.on('uncaughtException', (error) => process.exit(report(error)));
 process.exitCode = await main(process.argv.slice(2));

@@ -1,6 +1,8 @@
 // What the user sees: results on stdout, notes and one status line on stderr. In a terminal both are the same screen, so that
 // whoever writes first takes the status line away; all writing goes through here. Words from files and tables come out as text.
+import { fstatSync } from 'node:fs';
 import { printable } from '../core/index.ts';
+import { writeAllSync } from '../files/index.ts';
 
 /** What the last line of the terminal shows; empty for none. */
 let status = '';
@@ -17,10 +19,20 @@ export function out(text: string): boolean {
   const shown = status;
   if (process.stdout.isTTY) clearStatus();
   // Behind a pipe CSV stays what it is, to the byte.
-  const hasRoom = process.stdout.write(process.stdout.isTTY ? printable(text) : text);
+  const hasRoom = write(process.stdout.isTTY ? printable(text) : text);
   if (text.endsWith('\n')) showStatus(shown);
   return hasRoom;
 }
+
+/** Node's own stream writes to a file what has room in it, and does not say when that is not all. */
+function write(text: string): boolean {
+  isFile ??= !process.stdout.isTTY && ((info) => info.isFile() || info.isCharacterDevice())(fstatSync(1));
+  if (!isFile) return process.stdout.write(text);
+  writeAllSync(1, text, 'stdout');
+  return true;
+}
+
+let isFile: boolean | undefined;
 
 /**
  * Writes a line to stderr, above the status line.

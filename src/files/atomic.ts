@@ -1,29 +1,12 @@
 // Files and folders that are there whole or not at all, also when the process is killed or the power fails.
-import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { UserError } from '../core/index.ts';
 import { isCode } from './codes.ts';
+import { makeFolder } from './folder.ts';
+import { sweepOnce, temporaryFor } from './leftovers.ts';
 import type { OutputFile } from './output.ts';
 import { openOutput, syncFile } from './output.ts';
-import { isRunning } from './process.ts';
-
-/** Tells this process from an earlier one with the same number (in containers they often have the same). */
-const token = randomBytes(4).toString('hex');
-let count = 0;
-
-/** Names of temporary files and folders: `.NAME.tmp-PID-TOKEN-N`. */
-const temporaryName = /^\..+\.tmp-(\d+)-([0-9a-f]{8})-\d+$/;
-
-/**
- * A fresh temporary name next to a path.
- * @param path - what will be written
- * @internal
- */
-export function temporaryFor(path: string): string {
-  const full = resolve(path);
-  return join(dirname(full), `.${basename(full)}.tmp-${process.pid}-${token}-${count++}`);
-}
 
 /**
  * Writes a file under a temporary name in its folder, forces it to disk and renames it into place: readers see the old content
@@ -37,6 +20,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const temporary = temporaryFor(path);
   try {
+    await sweepOnce(dirname(temporary));
     const file = await openOutput(temporary, 'new');
     try {
       await (typeof data === 'function' ? data(file) : file.write(data));
@@ -48,8 +32,8 @@ export async function writeFileAtomic(
     if (size !== file.size) throw new Error(`${path}: expected ${file.size} bytes to be there, got ${size}`);
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => {});
+    throw renamed(error, temporary, path);
   }
   await syncFolder(dirname(resolve(path)));
 }
@@ -59,8 +43,7 @@ export async function writeFileAtomic(
  * @param path - the folder, which must not be there yet or be empty
  * @param fill - writes the content into the temporary folder
  * @param options - `parents`: whether missing folders above it are made; default true
- * @throws UserError `bad-input` when the folder is there and not empty, or cannot be written; what `fill` throws, with nothing left
- *   behind
+ * @throws UserError `bad-input` when the folder is there and not empty; what `fill` throws, with nothing left behind
  */
 export async function writeFolderAtomic(
   path: string,
@@ -70,11 +53,12 @@ export async function writeFolderAtomic(
   const parent = dirname(resolve(path));
   const temporary = temporaryFor(path);
   try {
-    if (parents) await mkdir(parent, { recursive: true });
+    if (parents) await makeFolder(parent);
+    await sweepOnce(parent);
     await requireFree(path);
     await mkdir(temporary);
   } catch (error) {
-    throw asWriteError(error, path);
+    throw renamed(error, temporary, path);
   }
   try {
     await fill(temporary);
@@ -84,32 +68,18 @@ export async function writeFolderAtomic(
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     if (isCode(error, 'ENOTEMPTY', 'EEXIST', 'EPERM')) await requireFree(path);
-    throw isAbout(error, temporary, path) ? asWriteError(error, path) : error;
+    throw renamed(error, temporary, path);
   }
   await syncFolder(parent);
 }
 
-/** What the system says of a place that cannot be written to, or not so much. */
-const cannotWrite = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOSPC', 'EDQUOT', 'EFBIG'];
-
-/**
- * What went wrong in writing below a folder, told as the user's mistake where it is one: a full disk, a folder without rights or
- * below a file.
- * @param error - what was thrown
- * @param folder - where it was written to, as the user named it
- * @param hint - what to do about it; default: to make room or choose another folder
- * @returns a UserError `bad-input`; other errors as they are
- */
-export function asWriteError(error: unknown, folder: string, hint = 'Make room, or choose another folder.'): unknown {
-  if (error instanceof UserError || !isCode(error, ...cannotWrite)) return error;
-  const got = (error as NodeJS.ErrnoException).message;
-  return new UserError('bad-input', `${folder}: expected a folder to write to, got ${got}`, { cause: error, hint });
-}
-
-/** Whether an error is about what is written, not about a file that was to be read for it. A full disk's names no file. */
-function isAbout(error: unknown, temporary: string, path: string): boolean {
-  const { path: from, dest: place = from } = error as NodeJS.ErrnoException & { dest?: string };
-  return place === undefined || place === path || place.startsWith(temporary);
+/** Names the place that was asked for, where the system's error names the temporary one. */
+function renamed(error: unknown, temporary: string, path: string): unknown {
+  const system = error as NodeJS.ErrnoException & { dest?: string };
+  if (system.path === temporary) system.path = path;
+  if (system.dest?.startsWith(temporary) === true) system.dest = path;
+  else if (system.path?.startsWith(temporary) === true) system.path = join(path, relative(temporary, system.path));
+  return error;
 }
 
 /**
@@ -140,33 +110,6 @@ async function requireFree(path: string): Promise<void> {
   throw new UserError('bad-input', `${path}: expected a new or empty folder, got one with ${entries.length} entries`, {
     hint: 'Remove it or choose another name; nothing is overwritten.',
   });
-}
-
-/**
- * Whether a name is one of those that are half-written, or were left so by a killed process.
- * @param name - without its folder
- * @internal
- */
-export const isLeftover = (name: string): boolean => temporaryName.test(name);
-
-/**
- * Removes what killed processes left half-written in a folder. Temporary files of processes that are running on this machine stay.
- * @param parent - the folder; nothing happens when it is missing
- * @returns names of what was removed
- */
-export async function removeLeftovers(parent: string): Promise<string[]> {
-  const names = await readdir(parent).catch((error: unknown) => {
-    if (isCode(error, 'ENOENT')) return [];
-    throw error;
-  });
-  const leftovers = names.filter((name) => {
-    const match = temporaryName.exec(name);
-    if (match === null) return false;
-    const pid = Number(match[1]);
-    return pid === process.pid ? match[2] !== token : !isRunning(pid);
-  });
-  for (const name of leftovers) await rm(join(parent, name), { recursive: true, force: true });
-  return leftovers;
 }
 
 async function syncTree(folder: string): Promise<void> {

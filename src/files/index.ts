@@ -4,10 +4,13 @@
  */
 export * from './atomic.ts';
 export * from './codes.ts';
+export * from './faults.ts';
+export * from './folder.ts';
 export * from './half.ts';
 export * from './hash.ts';
 export * from './json.ts';
 export * from './json-lines.ts';
+export * from './leftovers.ts';
 export * from './lock.ts';
 export * from './output.ts';
 export * from './pointer.ts';

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { z } from 'zod';
 import { UserError, oneLine, show } from '../core/index.ts';
-import { temporaryFor } from './atomic.ts';
+import { temporaryFor } from './leftovers.ts';
 import { isCode } from './codes.ts';
 import { writeNewFile } from './output.ts';
 import type { ProcessIdentity, Running } from './process.ts';

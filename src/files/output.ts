@@ -1,10 +1,12 @@
 // Every write of the project goes through here: all bytes are written, or an error is thrown. A disk that is nearly full takes a part
 // of what it is given and says so in a number only.
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { UserError } from '../core/index.ts';
 import { isCode } from './codes.ts';
+import { isLeftover, sweepOnce } from './leftovers.ts';
 
 /** A file that is open for writing. */
 export interface OutputFile {
@@ -47,6 +49,8 @@ type Handle = Pick<FileHandle, 'write'>;
  */
 export async function openOutput(path: string, how: 'new' | 'append'): Promise<OutputFile> {
   const { O_RDWR, O_CREAT, O_EXCL, O_APPEND } = constants;
+  // Whoever writes a file of its own name clears up what was left beside it; temporary ones have been looked after.
+  if (!isLeftover(basename(path))) await sweepOnce(dirname(path));
   const handle = await open(path, O_RDWR | O_CREAT | O_APPEND | (how === 'new' ? O_EXCL : 0), 0o666);
   let size: number;
   try {
@@ -113,14 +117,38 @@ export async function writeNewFile(path: string, data: string | Uint8Array): Pro
  */
 export async function writeAll(handle: Handle, bytes: Uint8Array, path: string): Promise<void> {
   for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
-    if (bytesWritten <= 0) {
-      // The system's own code for "no room", so that it is told as that.
-      const message = `ENOSPC: ${path}: expected ${bytes.length} bytes to be written, got ${done}`;
-      throw Object.assign(new Error(message), { code: 'ENOSPC', path });
-    }
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done).catch((error: unknown) => {
+      throw Object.assign(error as Error, { path }); // the system's error of a write names no file
+    });
+    if (bytesWritten <= 0) throw noRoom(path, bytes.length, done);
     done += bytesWritten;
   }
+}
+
+/**
+ * Writes all of a text to a file that is open, without waiting.
+ * @param fd - number of the open file
+ * @param text - what is written
+ * @param name - what the error calls the file
+ */
+export function writeAllSync(fd: number, text: string, name: string): void {
+  const bytes = Buffer.from(text);
+  for (let done = 0; done < bytes.length;) {
+    let written: number;
+    try {
+      written = writeSync(fd, bytes, done);
+    } catch (error) {
+      throw Object.assign(error as Error, { path: name });
+    }
+    if (written <= 0) throw noRoom(name, bytes.length, done);
+    done += written;
+  }
+}
+
+/** With the system's own code, so that it is told as that. */
+function noRoom(path: string, expected: number, got: number): Error {
+  const message = `ENOSPC: ${path}: expected ${expected} bytes to be written, got ${got}`;
+  return Object.assign(new Error(message), { code: 'ENOSPC', syscall: 'write', path });
 }
 
 /**

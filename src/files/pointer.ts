@@ -1,7 +1,7 @@
 // Pointers such as `best -> step-40`: a symbolic link where the system has them, a one-line text file elsewhere.
 import { lstat, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { UserError, invariant, show } from '../core/index.ts';
-import { temporaryFor } from './atomic.ts';
+import { temporaryFor } from './leftovers.ts';
 import { isCode } from './codes.ts';
 import { writeNewFile } from './output.ts';
 

@@ -1,8 +1,7 @@
 // LoRA adapters as PEFT writes and reads them: adapter_config.json, adapter_model.safetensors, and our card beside them.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, invariant, randomStream, show } from '../core/index.ts';
-import { readSafetensorsHeader, readTensor, writeNewFile, writeSafetensors } from '../files/index.ts';
+import { makeFolder, readSafetensorsHeader, readTensor, writeNewFile, writeSafetensors } from '../files/index.ts';
 import type { AdapterConfig } from './adapter-config.ts';
 import { adapterConfigJson, readAdapterConfig } from './adapter-config.ts';
 import type { Card } from './card.ts';
@@ -144,7 +143,7 @@ export async function writeAdapter(
   const { lora, tensors, card, baseModel } = adapter;
   // An adapter is always on the last layer.
   const numLayers = 1 + Math.max(...[...tensors.keys()].map((name) => Number(name.split('.')[1])));
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const stored = [...tensors].map(([name, data]) => {
     const rows = name.endsWith('.lora_A.weight') ? lora.rank : data.length / lora.rank;
     return [`base_model.model.model.language_model.${name}`, { data, shape: [rows, data.length / rows] }] as const;

@@ -1,10 +1,9 @@
 // Randomly initialised models in Hugging Face layout: to train from scratch, to test and to measure with.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { UserError, randomStream } from '../core/index.ts';
 import type { FloatDtype, TensorToWrite } from '../files/index.ts';
-import { writeFolderAtomic, writeNewFile } from '../files/index.ts';
+import { makeFolder, writeFolderAtomic, writeNewFile } from '../files/index.ts';
 import { weightShapes } from './checkpoint-config.ts';
 import { byteTokenizer, chatTemplate } from './init-tokenizer.ts';
 import type { ModelSizeName } from './model-sizes.ts';
@@ -46,7 +45,7 @@ export async function createRandomCheckpoint(folder: string, options: RandomChec
   const tokenizer = byteTokenizer(corpus);
   const { text, vision } = configOfSize(size, tokenizer.size);
   await writeFolderAtomic(folder, async (temporary) => {
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(temporary);
     const json = (name: string, value: unknown): Promise<void> =>
       writeNewFile(join(temporary, name), `${JSON.stringify(value, null, 2)}\n`);
     const id = (token: string): number => tokenizer.ids.get(token)!;

@@ -1,9 +1,9 @@
 // Writes a model folder in the layout of Hugging Face: the weights new, everything else as in the folder it comes from.
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { invariant } from '../core/index.ts';
 import type { FloatDtype, TensorToWrite } from '../files/index.ts';
-import { bytesOf, readJson, writeNewFile, writeSafetensors } from '../files/index.ts';
+import { bytesOf, makeFolder, readJson, writeNewFile, writeSafetensors } from '../files/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { isModelFile } from './model-files.ts';
 
@@ -23,12 +23,12 @@ export async function writeCheckpoint(
   tensors: ReadonlyMap<string, TensorToWrite['data']>,
   dtype: FloatDtype = 'F32',
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   // Cards and states stay behind.
   for (const entry of await readdir(from.folder, { recursive: true, withFileTypes: true })) {
     const name = relative(from.folder, join(entry.parentPath, entry.name)).split('\\').join('/');
     if (entry.isDirectory() || !isModelFile(name) || name === 'config.json') continue;
-    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await makeFolder(dirname(join(folder, name)));
     await copyFile(join(from.folder, name), join(folder, name));
   }
   const config = withDtype(await readJson(join(from.folder, 'config.json')), torchDtype[dtype]);

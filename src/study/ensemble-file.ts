@@ -1,9 +1,9 @@
 // The file `ensemble.json`: which models are combined, and how much each counts.
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { UserError, packageVersion } from '../core/index.ts';
-import { readJson, writeFileAtomic } from '../files/index.ts';
+import { makeFolder, readJson, writeFileAtomic } from '../files/index.ts';
 import { isHubName, listProblems, placeSchema, shortList } from '../model/index.ts';
 
 /** Name of the file in the ensemble's folder. */
@@ -85,7 +85,7 @@ export async function readEnsembleFile(folder: string): Promise<StoredMember[]> 
  * @throws UserError `bad-input` when there is an ensemble already
  */
 export async function writeEnsembleFile(folder: string, members: readonly StoredMember[]): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const stored = members.map((member) => ({
     ...member,
     path: isHubName(member.path) ? member.path : place(member.path),

@@ -1,9 +1,9 @@
 // The folder of a run: begun once, gone on with by the same recipe only.
-import { access, constants, mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { access, constants, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UserError, show } from '../core/index.ts';
 import type { Lock } from '../files/index.ts';
-import { acquireLock, asWriteError, isCode, isLeftover, removeLeftovers, writeFileAtomic } from '../files/index.ts';
+import { acquireLock, isCode, isLeftover, makeFolder, removeLeftovers, writeFileAtomic } from '../files/index.ts';
 import { pinnedName } from '../model/index.ts';
 import { storedPixels } from '../video/index.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
@@ -69,7 +69,7 @@ export async function openRunFolder(resolved: ResolvedRecipe, resume: boolean): 
     return {
       note,
       begin: async () => {
-        await mkdir(out, { recursive: true });
+        await makeFolder(out);
         lock ??= await acquireLock(join(out, LOCK_FILE), out);
         await removeLeftovers(out);
         if (keeps) return;
@@ -101,9 +101,7 @@ async function requirePlace(out: string): Promise<boolean> {
     });
     if (info === null && dirname(path) !== path) continue;
     if (info?.isDirectory() !== true) throw refuse(`a file at ${path}`);
-    await access(path, constants.W_OK).catch((error: unknown) => {
-      throw asWriteError(error, out);
-    });
+    await access(path, constants.W_OK);
     return path === resolve(out);
   }
 }

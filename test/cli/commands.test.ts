@@ -72,8 +72,8 @@ describe('mistakes', () => {
     ['models new model', 'model: expected a new or empty folder'],
     ['evaluate absent.jsonl', 'absent.jsonl: expected a table of scores'],
     ['inspect mask recipe.yaml --clip 9.png', '--clip: expected a clip of the manifest, got "9.png"'],
-    ['models new clips.csv/model', 'clips.csv/model: expected a folder to write to, got EEXIST'],
-    ['export run --to clips.csv/model', 'clips.csv/model: expected a folder to write to, got EEXIST'],
+    ['models new clips.csv/model', 'clips.csv: expected to make it, got something that is there already (EEXIST)'],
+    ['export run --to clips.csv/model', 'clips.csv: expected to make it, got something that is there already (EEXIST)'],
     ['export model --to x', 'model: expected a run of LoRA or an adapter, got a model of its own'],
     ['export run --to model', 'model: expected a new or empty folder'],
     ['export run --to x --format zip', 'Allowed choices are merged, adapter'],
@@ -221,7 +221,9 @@ describe('a new model', () => {
   test.skipIf(process.platform === 'win32')('that finds no room says so in a line and leaves nothing', async () => {
     // A limit on the size of files stands for a full disk.
     const { code, stderr } = await run('models new large --preset small', { maxFileKib: 400 });
-    expect(stderr).toMatch(/^iovqa: large: expected a folder to write to, got EFBIG: .*\nhint: Make room, or .*\n$/);
+    expect(stderr).toMatch(
+      /^iovqa: large.model\.safetensors: expected to write it, got a file larger than it may be \(EFBIG\)\nhint: .*\n$/,
+    );
     expect(code).toBe(2);
     expect((await readdir(folder)).filter((name) => name.includes('large'))).toEqual([]);
   });

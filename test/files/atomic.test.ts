@@ -1,13 +1,14 @@
 // Whole or not at all: files, folders and pointers, also when the writer is killed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
+  appendJsonLines,
   pointTo,
   readJsonLines,
   readPointer,
@@ -124,22 +125,24 @@ describe('writeFolderAtomic', () => {
     expect(readdirSync(folder).sort()).toEqual(['deep', 'file']);
   });
 
-  it('tells of a full disk and of a place without rights as the user’s matter, and leaves nothing', async () => {
+  it('lets the system’s errors through, with the place that was asked for, and leaves nothing', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'out');
     const system = (code: string, place?: string): Error =>
       Object.assign(new Error(`${code}: told by the system`), { code, syscall: 'write', path: place });
-    const failing = (error: Error) => writeFolderAtomic(path, () => Promise.reject(error));
-    await expect(failing(system('ENOSPC'))).rejects.toThrow(`${path}: expected a folder to write to, got ENOSPC: told`);
-    const inside = (): Promise<void> =>
-      writeFolderAtomic(path, (temporary) => Promise.reject(system('EACCES', join(temporary, 'x'))));
-    await expect(inside()).rejects.toMatchObject({ code: 'bad-input', hint: 'Make room, or choose another folder.' });
-    // What cannot be read is not the fault of the folder that is written.
+    const inside = (name: string): Promise<void> =>
+      writeFolderAtomic(path, (temporary) => Promise.reject(system('EACCES', join(temporary, name))));
+    await expect(inside('x')).rejects.toMatchObject({ code: 'EACCES', path: join(path, 'x') });
+    // What cannot be read is named as it was.
     const unread = system('EACCES', join(folder, 'source'));
-    await expect(failing(unread)).rejects.toBe(unread);
+    await expect(writeFolderAtomic(path, () => Promise.reject(unread))).rejects.toBe(unread);
+    expect(unread).toMatchObject({ path: join(folder, 'source') });
     writeFileSync(join(folder, 'file'), '');
     const below = writeFolderAtomic(join(folder, 'file', 'out'), () => Promise.resolve());
-    await expect(below).rejects.toThrow(/expected a folder to write to, got E(EXIST|NOTDIR)/);
+    await expect(below).rejects.toThrow(/E(EXIST|NOTDIR)/);
+    await expect(writeFileAtomic(join(folder, 'none', 'x'), '')).rejects.toMatchObject({
+      path: join(folder, 'none', 'x'),
+    });
     expect(readdirSync(folder)).toEqual(['file']);
   });
 
@@ -164,6 +167,30 @@ describe('removeLeftovers', () => {
     expect(await removeLeftovers(folder)).toEqual([names[0]]);
     expect(readdirSync(folder).sort()).toEqual(names.slice(1).sort());
     expect(await removeLeftovers(join(folder, 'missing'))).toEqual([]);
+  });
+
+  it('leaves those of another machine for a week', async () => {
+    const folder = temporaryFolder();
+    const names = ['.a.tmp-1-00000000-aaaaaaaa-0', '.b.tmp-1-00000000-aaaaaaaa-0'];
+    for (const name of names) writeFileSync(join(folder, name), '');
+    const old = new Date(Date.now() - 8 * 24 * 3600 * 1000);
+    utimesSync(join(folder, names[1]!), old, old);
+    expect(await removeLeftovers(folder)).toEqual([names[1]]);
+  });
+
+  it('is what the next to write there does', async () => {
+    const leave = (): string => {
+      const folder = temporaryFolder();
+      writeFileSync(join(folder, '.x.csv.tmp-4194305-00000000-0'), 'half');
+      return folder;
+    };
+    const [first, second, third] = [leave(), leave(), leave()];
+    await writeFileAtomic(join(first, 'y'), '');
+    expect(readdirSync(first)).toEqual(['y']);
+    await appendJsonLines(join(second, 'y'), [1]);
+    expect(readdirSync(second)).toEqual(['y']);
+    await writeFolderAtomic(join(third, 'y'), () => Promise.resolve());
+    expect(readdirSync(third)).toEqual(['y']);
   });
 });
 

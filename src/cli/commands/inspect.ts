@@ -1,7 +1,7 @@
 // `iovqa inspect mask|frames|model`: what the model gets, before any compute is spent.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, nearest, oneLine, show } from '../../core/index.ts';
+import { makeFolder } from '../../files/index.ts';
 import { buildExample, formatMaskReport, maskReport } from '../../example/index.ts';
 import { openCheckpoint } from '../../model/index.ts';
 import { askAbout, frameOptions, loadQuestioner, positionOptions } from '../../score/index.ts';
@@ -89,7 +89,7 @@ export async function inspectFrames(path: string | undefined, flags: InspectFram
   const checkpoint = await openCheckpoint(recipe.model);
   const options = frameOptions(checkpoint, scorerSettings(recipe, data).frames);
   await using reader = openFrameReader({ workers: recipe.run.workers });
-  await mkdir(flags.to, { recursive: true });
+  await makeFolder(flags.to);
   const written: { clip: string; files: string[]; plan: FramePlan }[] = [];
   const stems = new Set<string>();
   for (const row of rows) {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { commandLine, packageVersion as version } from '../../core/index.ts';
 import type { SandboxMode } from '../../video/index.ts';
 import { addTableOptions } from '../table-options.ts';
+import { out, tell } from '../terminal.ts';
 import { addData } from './data.ts';
 import { addModels } from './models.ts';
 import { addScoring } from './scoring.ts';
@@ -15,6 +16,7 @@ export function buildProgram(): Command {
     .version(version)
     .showHelpAfterError(`(${commandLine('COMMAND --help')} lists what there is)`)
     .configureHelp({ showGlobalOptions: false })
+    .configureOutput({ writeOut: (text) => void out(text), writeErr: (text) => tell(text.trimEnd()) })
     .exitOverride();
   root.hook('preAction', async (_, command) => {
     if (!command.options.some(({ long }) => long === '--sandbox')) return;

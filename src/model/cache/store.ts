@@ -1,10 +1,10 @@
 // The cache on disk: entries by key in a folder that processes, runs and users share. It never makes a run fail: what cannot be
 // read is computed again, and where nothing can be written the run goes on without, and says so once.
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, commandLine, oneLine, show } from '../../core/index.ts';
-import { isCode, openOutput, temporaryFor, writeFileAtomic } from '../../files/index.ts';
+import { isCode, makeFolder, openOutput, temporaryFor, writeFileAtomic } from '../../files/index.ts';
 import { entryHeader, readEntry } from './entry.ts';
 import { cacheFolder } from './folder.ts';
 import type { EntryKind } from './sweep.ts';
@@ -161,8 +161,8 @@ export function openCacheStore(options: CacheStoreOptions = {}): CacheStore | nu
 }
 
 async function makeFolders(root: string, key: string): Promise<void> {
-  await mkdir(join(root, 'tmp'), { recursive: true });
-  await mkdir(join(root, key.slice(0, 2)), { recursive: true });
+  await makeFolder(join(root, 'tmp'));
+  await makeFolder(join(root, key.slice(0, 2)));
   // Programs that make backups leave out folders with this file (https://bford.info/cachedir/).
   const tag = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by iovqa; `iovqa cache clear` empties it.\n';
   if (!(await isThere(join(root, 'CACHEDIR.TAG')))) await writeFileAtomic(join(root, 'CACHEDIR.TAG'), tag);
@@ -248,7 +248,7 @@ export async function clearCache(folder: string): Promise<ClearedCache> {
  */
 export async function setCacheLimit(folder: string, limitBytes: number): Promise<void> {
   const root = rootOf(folder);
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   await writeFileAtomic(limitFile(root), `${limitBytes}\n`);
   await sweep(root, { above: limitBytes, to: limitBytes });
 }

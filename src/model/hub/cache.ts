@@ -2,10 +2,10 @@
 // Layout: models--ORG--NAME/{blobs/ETAG, refs/REVISION, snapshots/COMMIT/FILE -> ../../blobs/ETAG}, the hub's own, so that all
 // tools share it.
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, readFile, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
+import { readFile, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { UserError, commandLine, invariant, show } from '../../core/index.ts';
-import { isCode, temporaryFor, writeFileAtomic } from '../../files/index.ts';
+import { isCode, makeFolder, temporaryFor, writeFileAtomic } from '../../files/index.ts';
 import { EMBEDDED_MODEL, embeddedModel } from '../embedded.ts';
 import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
 import { hubCacheFolder } from './settings.ts';
@@ -175,7 +175,7 @@ export async function writeRef(cacheFolder: string, { repo, revision }: HubName,
   invariant(isRevision(revision), `not a revision: ${show(revision)}`);
   const path = join(repoFolder(cacheFolder, repo), 'refs', revision);
   if ((await readRef(path)) === commit) return;
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeFileAtomic(path, commit);
 }
 
@@ -209,7 +209,7 @@ export const isSafeFileName = (name: string): boolean =>
 export async function linkBlob(blob: string, snapshot: string, name: string): Promise<void> {
   invariant(isSafeFileName(name), `not a file of a repo: ${show(name)}`);
   const path = join(snapshot, name);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const temporary = temporaryFor(path);
   try {
     await symlink(relative(dirname(path), blob), temporary);

@@ -1,8 +1,8 @@
 // Gets a model or adapter from the hub into its cache: the files that are needed, at one commit, the weights last.
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, show } from '../../core/index.ts';
-import { asWriteError } from '../../files/index.ts';
+import { environmentFault, makeFolder } from '../../files/index.ts';
 import type { HubName, Snapshot } from './cache.ts';
 import {
   findSnapshot,
@@ -88,7 +88,7 @@ export async function pullModel(model: string, options: PullOptions = {}): Promi
   if ('file' in listing) {
     return fetchFiles(client, settings, name, listing, retry, options).catch((error: unknown) => {
       const hint = 'HF_HOME and HF_HUB_CACHE name another. Where only room is lacking, the same command goes on.';
-      throw asWriteError(error, settings.cacheFolder, hint);
+      throw environmentFault(error, settings.cacheFolder, hint) ?? error;
     });
   }
   const files = await snapshotFiles(listing.folder);
@@ -161,8 +161,8 @@ async function fetchFiles(
   const { commit } = listing;
   const blobs = join(repoFolder(cacheFolder, repo), 'blobs');
   const folder = snapshotFolder(cacheFolder, repo, commit);
-  await mkdir(blobs, { recursive: true });
-  await mkdir(folder, { recursive: true });
+  await makeFolder(blobs);
+  await makeFolder(folder);
 
   const isHere = async (file: HubFile): Promise<boolean> =>
     (await hasSize(join(folder, file.name), file.size)) || hasSize(join(blobs, file.etag), file.size);

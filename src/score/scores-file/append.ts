@@ -1,7 +1,6 @@
 // Appends rows to a file of scores, each whole: what a kill or a full disk tears is cut off by who opens the file next.
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { asWriteError, openOutput } from '../../files/index.ts';
+import { asWriteError, makeFolder, openOutput } from '../../files/index.ts';
 import type { ScoreLine, ScoreLineShape } from './line.ts';
 import { scoreColumns, scoreCsvLine } from './line.ts';
 import { scoresForm } from './read.ts';
@@ -46,7 +45,7 @@ export async function appendScores(path: string, shape: ScoreLineShape, length: 
       throw asWriteError(error, path);
     });
   const format = lineFormat(path, shape);
-  await telling(mkdir(dirname(path), { recursive: true }));
+  await telling(makeFolder(dirname(path)));
   const file = await telling(openOutput(path, 'append'));
   let count = 0;
   try {

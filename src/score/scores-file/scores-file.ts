@@ -1,10 +1,10 @@
 // A file of scores from its first row to its last, in one go or in many: begun, gone on with, failed rows scored again. One process
 // writes it at a time. However often the work is stopped, the file ends with the same bytes.
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../../core/index.ts';
 import type { OutputFile } from '../../files/index.ts';
-import { acquireLock, asWriteError, lockBeside, writeFileAtomic } from '../../files/index.ts';
+import { acquireLock, asWriteError, lockBeside, makeFolder, writeFileAtomic } from '../../files/index.ts';
 import { rowsOfGroup } from '../read-group.ts';
 import { appendScores, lineFormat } from './append.ts';
 import type { BegunRows } from './go-on.ts';
@@ -66,7 +66,7 @@ export async function openScoresFile(path: string, options: ScoresFileOptions = 
       throw asWriteError(error, path);
     });
   scoresForm(path);
-  await telling(mkdir(dirname(path), { recursive: true }));
+  await telling(makeFolder(dirname(path)));
   const lock = await telling(acquireLock(lockBeside(path), path));
   let before: ScoresMeta | null;
   try {

@@ -1,12 +1,12 @@
 // The quick start's data set: short clips of real photographs under a moving camera, distorted by known strengths, labelled by a metric.
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pMap from 'p-map';
 import type { RandomStream } from '../../core/index.ts';
 import { UserError, randomStream, shuffledIndices } from '../../core/index.ts';
 import { formatCsv } from '../../dataset/index.ts';
-import { writeFileAtomic } from '../../files/index.ts';
+import { makeFolder, writeFileAtomic } from '../../files/index.ts';
 import { gmsd, meanOverFrames } from '../../metrics/full-reference/index.ts';
 import type { RgbFrame } from '../../video/index.ts';
 import {
@@ -109,19 +109,9 @@ export async function makeClips(
   options: { seed: number; onProgress: (done: number, total: number) => void; signal?: AbortSignal | undefined },
 ): Promise<QuickstartClip[]> {
   const { seed, onProgress, signal } = options;
-  const files = (await readdir(pictures)).filter((name) => /\.(webp|jpe?g|png)$/i.test(name)).sort();
-  if (files.length < 5) {
-    throw new UserError('bad-input', `${pictures}: expected at least five photographs, got ${files.length}`);
-  }
-  await mkdir(join(folder, 'clips'), { recursive: true });
-  const nameOf = (file: string): string => file.replace(/\.\w+$/, '');
-  const plans = planClips(files.map(nameOf), seed);
-  const byName = new Map(files.map((file) => [nameOf(file), join(pictures, file)]));
-  if (byName.size < files.length) {
-    throw new UserError('bad-input', `${pictures}: expected photographs of different names, got two of one name`, {
-      hint: 'Names are told apart without their endings.',
-    });
-  }
+  const byName = await findPhotographs(pictures);
+  await makeFolder(join(folder, 'clips'));
+  const plans = planClips([...byName.keys()], seed);
   let done = 0;
   const make = async (plan: Plan, i: number): Promise<QuickstartClip> => {
     const photo = await openPhoto(byName.get(plan.group)!);
@@ -143,6 +133,24 @@ export async function makeClips(
   const header = ['video', 'mos', 'group', 'split', 'kind', 'strength', 'gmsd'];
   await writeFileAtomic(join(folder, 'clips.csv'), formatCsv(header, rows));
   return clips;
+}
+
+/**
+ * The photographs of a folder.
+ * @param pictures - the folder
+ * @returns paths by name, without endings
+ * @throws UserError `bad-input` where there are fewer than five, or two of one name
+ */
+export async function findPhotographs(pictures: string): Promise<ReadonlyMap<string, string>> {
+  const files = (await readdir(pictures)).filter((name) => /\.(webp|jpe?g|png)$/i.test(name)).sort();
+  if (files.length < 5) {
+    throw new UserError('bad-input', `${pictures}: expected at least five photographs, got ${files.length}`);
+  }
+  const byName = new Map(files.map((file) => [file.replace(/\.\w+$/, ''), join(pictures, file)]));
+  if (byName.size === files.length) return byName;
+  throw new UserError('bad-input', `${pictures}: expected photographs of different names, got two of one name`, {
+    hint: 'Names are told apart without their endings.',
+  });
 }
 
 async function distort(

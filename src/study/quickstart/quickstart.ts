@@ -1,10 +1,9 @@
 // The quick start: a small data set, five adapters, and what they and their ensemble reach on clips that were held out.
 import { availableParallelism } from 'node:os';
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import pMap from 'p-map';
 import { UserError, show } from '../../core/index.ts';
-import { readJson, writeFileAtomic } from '../../files/index.ts';
+import { acquireLock, makeFolder, readJson, writeFileAtomic } from '../../files/index.ts';
 import type { Comparison, Evaluation } from '../../metrics/index.ts';
 import { comparePaired, evaluate, srcc } from '../../metrics/index.ts';
 import { findModelFolder, openCheckpoint } from '../../model/index.ts';
@@ -13,7 +12,7 @@ import { loadScorer } from '../../score/index.ts';
 import type { EnsembleScore } from '../ensemble.ts';
 import { loadEnsemble } from '../ensemble.ts';
 import type { QuickstartClip } from './clips.ts';
-import { makeClips } from './clips.ts';
+import { findPhotographs, makeClips } from './clips.ts';
 import type { QuickstartMember } from './members.ts';
 import { memberRecipe, quickstartFrames, quickstartMembers, trainApart } from './members.ts';
 
@@ -75,12 +74,20 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   const seconds: Partial<Record<QuickstartStage, number>> = {};
   const timed = async <T>(stage: QuickstartStage, work: () => Promise<T>): Promise<T> => {
     const started = performance.now();
-    const result = await work();
+    const result = await work().catch(async (error: unknown) => {
+      if (!(error instanceof UserError)) await lock.requireHeld(); // the folder may be gone
+      throw error;
+    });
+    await lock.requireHeld();
     seconds[stage] = (performance.now() - started) / 1000;
     return result;
   };
 
-  await openCheckpoint(model); // what is wrong with it is said before anything is made
+  // What is wrong with these is said before anything is made.
+  await openCheckpoint(model);
+  await findPhotographs(pictures);
+  await makeFolder(folder);
+  await using lock = await acquireLock(join(folder, 'quickstart.lock'), folder);
   await keepSettings(folder, { model: resolve(await findModelFolder(model)), pictures: resolve(pictures), seed });
 
   const clips = await timed('clips', () =>
@@ -174,7 +181,6 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
 
 /** Clips and trainings of a folder belong together: another quick start needs another one. */
 async function keepSettings(folder: string, settings: Record<string, string | number>): Promise<void> {
-  await mkdir(folder, { recursive: true });
   const file = join(folder, 'settings.json');
   const before = await readJson(file);
   if (before === undefined) await writeFileAtomic(file, `${JSON.stringify(settings, null, 2)}\n`);

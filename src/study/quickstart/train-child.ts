@@ -1,6 +1,7 @@
 // The main module of a training process: trains by the recipe that it is sent, and tells how far it is.
 import type { UserErrorCode } from '../../core/index.ts';
 import { UserError } from '../../core/index.ts';
+import { environmentFault } from '../../files/index.ts';
 import type { RecipeInput } from '../../train/index.ts';
 import { resolveRecipe, train } from '../../train/index.ts';
 
@@ -25,14 +26,16 @@ process.once('message', (recipe: RecipeInput) => {
   void run(recipe)
     .then(
       (): TrainReply => ({ type: 'done' }),
-      (error: unknown): TrainReply =>
-        error instanceof UserError
+      (thrown: unknown): TrainReply => {
+        const error = environmentFault(thrown) ?? thrown;
+        return error instanceof UserError
           ? { type: 'failed', code: error.code, message: error.message, hint: error.hint }
           : {
               type: 'failed',
               code: null,
               message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-            },
+            };
+      },
     )
     .then((reply) => {
       send(reply);

@@ -1,6 +1,6 @@
 // Frames to an H.264 file that any player shows.
 import { readFile, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { constants } from 'node:os';
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
   AVCOL_PRI_BT709,
@@ -13,10 +13,12 @@ import {
   Rational,
 } from 'node-av';
 import { UserError } from '../../core/index.ts';
-import { asWriteError, temporaryFor, writeFileAtomic, writeNewFile } from '../../files/index.ts';
+import { temporaryFor, writeFileAtomic, writeNewFile } from '../../files/index.ts';
 import type { RgbFrame } from '../types.ts';
 import { isThere, openEncoder } from './codec.ts';
 import { openYuvConverter } from './yuv.ts';
+
+const { errno } = constants;
 
 /** How {@link writeClip} encodes. */
 export interface WriteClipOptions {
@@ -40,15 +42,18 @@ export async function writeClip(path: string, frames: readonly RgbFrame[], optio
   // FFmpeg writes next to the place, under a name that is known for a leftover's; its bytes then go there in one step.
   const temporary = temporaryFor(path);
   try {
-    await writeNewFile(temporary, '').catch((error: unknown) => {
-      throw asWriteError(error, dirname(path));
+    await writeNewFile(temporary, '');
+    await encode(temporary, frames, fps, crf).catch((error: unknown) => {
+      throw isSystemError(error) ? Object.assign(error, { path }) : error;
     });
-    await encode(temporary, frames, fps, crf);
     await writeFileAtomic(path, await readFile(temporary));
   } finally {
     await rm(temporary, { force: true });
   }
 }
+
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string';
 
 function check(path: string, frames: readonly RgbFrame[], fps: number, crf: number): void {
   const refuse = (expected: string, got: string): UserError =>
@@ -105,6 +110,9 @@ async function encode(path: string, frames: readonly RgbFrame[], fps: number, cr
   }
 }
 
+/** FFmpeg's numbers for the system's errors are those of the system, below zero. */
 function succeed(code: number, what: string): void {
+  const name = Object.entries(errno).find(([, number]) => number === -code)?.[0];
+  if (name !== undefined) throw Object.assign(new Error(`${name}: ${what}`), { code: name, syscall: 'write' });
   FFmpegError.throwIfError(code, what);
 }

@@ -1,0 +1,31 @@
+// Folders with the folders above them, and the system's own word for why one cannot be made.
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { isCode } from './codes.ts';
+
+/**
+ * Makes a folder, with those above it. Nothing happens where it is there. Node's own recursive `mkdir` says of a read-only disk that
+ * there is no such folder.
+ * @param path - the folder
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeOne(path);
+  } catch (error) {
+    const parent = dirname(resolve(path));
+    if (!isCode(error, 'ENOENT') || parent === resolve(path)) throw error;
+    await makeFolder(parent);
+    await makeOne(path);
+  }
+}
+
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) throw error;
+    // Of a folder that is there, a read-only disk may say either.
+    const info = await stat(path).catch(() => null);
+    if (info?.isDirectory() !== true) throw error;
+  }
+}
