@@ -216,7 +216,9 @@ describe('a cache that cannot be written', () => {
     };
     const { code, message } = await refusal(pullModel('Org/Model', { settings }));
     expect(code).toBe('bad-input');
-    expect(message).toContain(`${settings.cacheFolder}: expected to make it, got a file where a folder should be (ENOTDIR)`);
+    expect(message).toContain(
+      `${settings.cacheFolder}: expected to make it, got a file where a folder should be (ENOTDIR)`,
+    );
   });
 });
 
