@@ -62,7 +62,6 @@ export async function passFromStart(wanted: readonly number[], task: FilmTask, t
   const { found } = keeper;
   const want = new Set(wanted);
   const isDeinterlacing = task.options.deinterlace === 'bwdif';
-  let numDamaged = 0;
   const base = film.stream.timeBase;
   await decode(film, file, async (frame) => {
     const index = found.times.length;
@@ -77,13 +76,10 @@ export async function passFromStart(wanted: readonly number[], task: FilmTask, t
     if (frame.keyFrame) found.keyframes.push(index);
     if (isDeinterlacing) await fields.add(index, frame, want.has(index));
     else if (want.has(index)) await keeper.keep(index, frame);
-    if (frame.decodeErrorFlags !== 0 && !want.has(index)) numDamaged++;
     found.ended = toEnd || found.kept.size < want.size;
     return found.ended;
   });
   await fields.end();
-  if (numDamaged > 0)
-    found.notes.add(noteOf('damage', `${numDamaged} of the other frames were damaged: its decoder filled gaps`));
   return found;
 }
 
