@@ -33,6 +33,7 @@ export {
   opinionScores,
   plcc,
   rmse,
+  rmseOfMean,
   srcc,
 } from './metrics/index.ts';
 export type {

@@ -2,9 +2,9 @@
 import { UserError, oneLine } from '../core/index.ts';
 import { readText } from '../files/index.ts';
 import type { ResolvedRecipe } from '../train/index.ts';
-import { readRunRecipe, resolveRecipe } from '../train/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableSets } from './table-options.ts';
+import { chooseRecipe, readRunRecipe, resolveRecipe } from '../train/index.ts';
 
 /** Most bytes of a recipe; one with every key has 3,000. */
 const MAX_RECIPE = 1_000_000;
@@ -22,7 +22,7 @@ export interface RecipeFlags extends TableFlags {
 }
 
 /**
- * Puts the recipe of a command together.
+ * Puts the recipe of a command together. Flags alone start from the recipe `auto`; a file says for itself what it starts from.
  * @param path - recipe file; undefined for none
  * @param flags - what is set on the command line
  * @param fallback - values where neither says anything, such as the `out` of commands that write none
@@ -33,11 +33,11 @@ export async function recipeOf(
   fallback: Readonly<Record<string, string>> = {},
 ): Promise<ResolvedRecipe> {
   const sets = setsOf(flags);
-  if (path === undefined) return resolveRecipe({ base: fallback, sets });
+  if (path === undefined) return chooseRecipe(resolveRecipe({ base: { recipe: 'auto', ...fallback }, sets }));
   const text = await readText(path, 'bad-input', MAX_RECIPE);
   if (text === undefined)
     throw new UserError('bad-input', `${oneLine(path)}: expected a recipe file, got no such file`);
-  return resolveRecipe({ base: fallback, file: { path, text }, sets });
+  return chooseRecipe(resolveRecipe({ base: fallback, file: { path, text }, sets }));
 }
 
 /**

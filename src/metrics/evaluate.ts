@@ -6,7 +6,7 @@ import { krcc } from './kendall.ts';
 import { fitLogistic4, fitLogistic5, type Fit } from './logistic.ts';
 import type { Numbers } from './order.ts';
 import type { Stat } from './statistics.ts';
-import { challengeScore, plcc, rmse, srcc, undefinedBecause } from './statistics.ts';
+import { challengeScore, plcc, rmse, rmseOfMean, srcc, undefinedBecause } from './statistics.ts';
 
 /** What is evaluated. */
 export interface EvaluationInput {
@@ -51,6 +51,8 @@ export interface Evaluation {
   krcc: Stat;
   /** Root mean squared error of the raw scores. */
   rmse: Stat;
+  /** What {@link Evaluation.rmse} would be of the mean opinion score of these clips, given to each of them. */
+  rmseOfMean: Stat;
   /** Root mean squared error after the 4-parameter logistic, which may rise or fall. */
   rmseLogistic4: Stat;
   /** (SRCC + PLCC) / 2, the score of the VQualA 2025 challenge. */
@@ -75,6 +77,7 @@ export function evaluate(input: EvaluationInput): Evaluation {
     plccLogistic5: mappedPlcc(fitted5, predictions, mos),
     krcc: krcc(predictions, mos),
     rmse: rmse(predictions, mos),
+    rmseOfMean: rmseOfMean(mos),
     rmseLogistic4: fitted4.defined ? rmse(mapped(fitted4, predictions), mos) : undefinedBecause(fitted4.reason),
     challenge: challengeScore(rank, linear),
     intervals: resamples === 0 ? null : intervals(predictions, mos, { srcc, plcc, krcc }, { groups, resamples, seed }),

@@ -104,6 +104,20 @@ export function rmse(predictions: Numbers, mos: Numbers): Stat {
 }
 
 /**
+ * The root mean squared error of the best constant score, which is the mean of the opinion scores: what a scorer that learned nothing
+ * about these clips may reach, and so what an RMSE is to be compared with.
+ * @param mos - opinion scores
+ * @returns at least 0, in the unit of the scores; undefined without clips or for infinite numbers
+ */
+export function rmseOfMean(mos: Numbers): Stat {
+  const problem = whyUnusable(mos, mos, 1);
+  if (problem !== null) return undefinedBecause(problem);
+  let sum = 0;
+  for (let i = 0; i < mos.length; i++) sum += mos[i]!;
+  return rmse(new Float64Array(mos.length).fill(sum / mos.length), mos);
+}
+
+/**
  * Mean absolute error.
  * @param predictions - scores
  * @param mos - opinion scores, as many

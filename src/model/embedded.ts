@@ -11,9 +11,20 @@ export function embeddedModel(): string {
   return inPackage(EMBEDDED_MODEL);
 }
 
+/** How recipes name the adapter on it that ships, wherever the package is. */
+export const SHIPPED_ADAPTER = 'shipped';
+
 /** Folder of the adapter on it that scores when no other is named. */
 export function embeddedAdapter(): string {
   return inPackage(`${EMBEDDED_MODEL}/adapters/biq2021`);
+}
+
+/**
+ * Folder of an adapter that a recipe starts from.
+ * @param name - a folder, or {@link SHIPPED_ADAPTER}
+ */
+export function startAdapter(name: string): string {
+  return name === SHIPPED_ADAPTER ? embeddedAdapter() : name;
 }
 
 /** Folder of the quick start's photographs. */

@@ -1,7 +1,8 @@
 // A run that starts from an adapter has that adapter's rank, scale and targets: they become the recipe's.
 import { UserError } from '../core/index.ts';
-import { openCheckpoint, readAdapter } from '../model/index.ts';
+import { openCheckpoint, readAdapter, startAdapter } from '../model/index.ts';
 import type { ResolvedRecipe } from './recipe/index.ts';
+import { isPresetOrigin } from './recipe/index.ts';
 
 const keys = ['rank', 'alpha', 'rslora', 'targets', 'layers'] as const;
 
@@ -13,10 +14,10 @@ const keys = ['rank', 'alpha', 'rslora', 'targets', 'layers'] as const;
 export async function adoptAdapter(resolved: ResolvedRecipe): Promise<ResolvedRecipe> {
   const { recipe } = resolved;
   if (recipe.adapter === null || recipe.method === 'full') return resolved;
-  const adapter = await readAdapter(recipe.adapter, await openCheckpoint(recipe.model));
+  const adapter = await readAdapter(startAdapter(recipe.adapter), await openCheckpoint(recipe.model));
   const provenance = new Map(resolved.provenance);
   const differs = keys.filter((key) => JSON.stringify(recipe.lora[key]) !== JSON.stringify(adapter.lora[key]));
-  const clashes = differs.filter((key) => !['default', 'recipe paper'].includes(provenance.get(`lora.${key}`) ?? ''));
+  const clashes = differs.filter((key) => !isPresetOrigin(provenance.get(`lora.${key}`)));
   if (clashes.length > 0) {
     const expected = clashes.map((key) => `lora.${key}=${JSON.stringify(adapter.lora[key])}`).join(', ');
     const got = clashes.map((key) => JSON.stringify(recipe.lora[key])).join(', ');

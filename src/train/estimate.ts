@@ -24,7 +24,9 @@ import { readForecastData } from './data.ts';
 import { adoptAdapter } from './adopt-adapter.ts';
 import { adoptGroups } from './adopt-groups.ts';
 import { adoptTable } from './adopt-table.ts';
+import { chooseRecipe } from './choose-recipe.ts';
 import { MAX_BYTES } from './clip-store.ts';
+import { isOverAnswers } from './objective.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
 import { LARGE, answerTrie, scorerSettings } from './setup.ts';
 import { stepGraph } from './step.ts';
@@ -107,7 +109,7 @@ interface Samples {
  * @throws UserError as training does for mistakes in data and model; `unreadable-media` for a clip that cannot be opened
  */
 export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOptions = {}): Promise<RunEstimate> {
-  const { recipe } = await adoptAdapter(await adoptGroups(await adoptTable(resolved)));
+  const { recipe } = await adoptAdapter(await adoptGroups(await chooseRecipe(await adoptTable(resolved))));
   const data = await readForecastData(recipe);
   const checkpoint = await openModelShape(recipe.model);
   const samples = await readSamples(recipe, checkpoint, data);
@@ -282,8 +284,7 @@ async function readSamples(
       .set('B', 1)
       .set('T', branches?.tokenIds.length ?? prompt.tokenIds.length)
       .set('Q', branches?.nodeRows.length ?? 1);
-    const isOverAnswers = recipe.loss === 'softmax-regression' || recipe.loss === 'soft-label';
-    const step = isOverAnswers
+    const step = isOverAnswers(recipe.loss)
       ? new Map(score).set('A', trie?.answers.length ?? 0)
       : new Map(seen).set('B', 1).set('T', example.tokenIds.length).set('Q', example.targets.length);
     sizes.push({ step, score });

@@ -10,6 +10,10 @@ export interface ValidationScores {
   challenge: number | null;
   /** Root mean squared error on the user's scale; null where an answer is no score. */
   rmse: number | null;
+  /** The error of predicting the mean opinion score of these rows for each of them. */
+  rmseOfMean: number | null;
+  /** Mean share of the full-vocabulary probability that lies on legal answers, 0 to 1; null with `raw` answers. */
+  legalMass: number | null;
   /** Why something is undefined; empty when nothing is. */
   undefinedBecause: string;
 }
@@ -61,6 +65,8 @@ export type TrainEvent =
   | {
       /** What a user should know, such as a cache that cannot be written; the run goes on. */
       type: 'note';
+      /** Updates done, where it is about an evaluation. */
+      step?: number;
       /** One line. */
       text: string;
     }

@@ -4,6 +4,7 @@ import type { ClipVision, Example, HiddenRows, ScoringExample, TokenRows } from 
 import { clipFeeds, textFeeds } from '../example/index.ts';
 import type { TensorData } from '../graph/index.ts';
 import type { TextConfig, VisionConfig } from '../model/index.ts';
+import type { Loss } from './objective.ts';
 
 /** A clip of a micro-batch, for the losses over tokens. */
 export interface TokenItem {
@@ -23,7 +24,7 @@ export interface AnswerItem {
   vision: ClipVision | HiddenRows;
   /** Key of the clip's dropout: a hash of seed, epoch and sample. */
   dropoutKey: number;
-  /** The opinion score, 1–5: what `softmax-regression` aims at. */
+  /** The opinion score, 1–5: what `softmax-regression` and `expected-score` aim at. */
   score: number;
   /** A distribution over the legal answers: what `soft-label` aims at. */
   label: Float32Array;
@@ -83,19 +84,19 @@ export function tokenFeeds(
 }
 
 /**
- * Feeds for the losses over the legal answers (`softmax-regression`, `soft-label`).
+ * Feeds for the losses over the legal answers (`softmax-regression`, `expected-score`, `soft-label`).
  * @param items - the clips of the micro-batch, scored with one trie
  * @param batchWeight - clips of the whole update
  * @param model - its sizes
  * @param dropout - whether the graph drops
- * @param loss - which of the two
+ * @param loss - which of them
  */
 export function answerFeeds(
   items: readonly AnswerItem[],
   batchWeight: number,
   model: ModelSizes,
   dropout: boolean,
-  loss: 'softmax-regression' | 'soft-label',
+  loss: Exclude<Loss, 'integer-only' | 'response'>,
 ): Record<string, TensorData> {
   const B = items.length;
   const { columns, answers, nodeRows } = items[0]!.example;
@@ -111,7 +112,7 @@ export function answerFeeds(
     paths: { data: paths, shape: [A, Q * K] },
     clipWeights: { data: new Float32Array(B).fill(1 / batchWeight), shape: [B] },
   };
-  if (loss === 'softmax-regression') {
+  if (loss !== 'soft-label') {
     return {
       ...shared,
       answerValues: { data: Float32Array.from(answers, ({ value }) => value), shape: [A] },

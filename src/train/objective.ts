@@ -5,7 +5,7 @@ import { dimProduct, gather, input, logSoftmax, mul, neg, reshape, softmax, sub,
 import { answerLogProbs } from '../score/index.ts';
 
 /** Losses by the name they have in a recipe. */
-export const losses = ['integer-only', 'response', 'softmax-regression', 'soft-label'] as const;
+export const losses = ['integer-only', 'response', 'softmax-regression', 'soft-label', 'expected-score'] as const;
 /** One of {@link losses}. */
 export type Loss = (typeof losses)[number];
 
@@ -42,6 +42,21 @@ export function softmaxRegression(logProbs_BA: Value): Value {
 }
 
 /**
+ * As {@link softmaxRegression}, and − Σ weight · log Σ p(a), p over the full vocabulary: normalised over the legal answers alone, nothing
+ * would keep the model from saying something else.
+ * @param logProbs_BA - float32 [B, A]
+ * @returns float32 []
+ */
+export function expectedScore(logProbs_BA: Value): Value {
+  const probabilities = softmax(logProbs_BA);
+  const expected = sum(mul(probabilities, input('answerValues', 'float32', ['A'])), [-1], false);
+  const error = sub(expected, input('scoreTargets', 'float32', ['B']));
+  // The logarithm of the sum is the same difference for each answer; any mean of them has it.
+  const logMass = sum(mul(probabilities, sub(logProbs_BA, logSoftmax(logProbs_BA))), [-1], false);
+  return total(mul(sub(mul(error, error), logMass), input('clipWeights', 'float32', ['B'])));
+}
+
+/**
  * Cross-entropy against a distribution over the legal answers: − Σ weight · Σ target(a) · log p(a).
  * Inputs: `labelTargets` float32 [B, A], each row adding up to 1; `clipWeights` float32 [B].
  * @param logProbs_BA - float32 [B, A]
@@ -56,7 +71,7 @@ export function softLabel(logProbs_BA: Value): Value {
  * The graph of a loss.
  * @param loss - which
  * @param logits_RV - float32 [B·Q, V]
- * @param numColumns - tokens on edges of the trie; used by the last two losses
+ * @param numColumns - tokens on edges of the trie; used by the losses over answers
  * @returns float32 []
  */
 export function lossGraph(loss: Loss, logits_RV: Value, numColumns: number): Value {
@@ -66,7 +81,17 @@ export function lossGraph(loss: Loss, logits_RV: Value, numColumns: number): Val
       return crossEntropy(logits_RV);
     case 'softmax-regression':
       return softmaxRegression(answerLogProbs(logits_RV, numColumns));
+    case 'expected-score':
+      return expectedScore(answerLogProbs(logits_RV, numColumns));
     case 'soft-label':
       return softLabel(answerLogProbs(logits_RV, numColumns));
   }
+}
+
+/**
+ * Whether a loss is over the legal answers, for which training runs the rows of scoring; else it is over tokens of one answer.
+ * @param loss - which
+ */
+export function isOverAnswers(loss: Loss): loss is Exclude<Loss, 'integer-only' | 'response'> {
+  return loss !== 'integer-only' && loss !== 'response';
 }

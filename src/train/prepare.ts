@@ -4,6 +4,7 @@ import { pMapIterable } from 'p-map';
 import { UserError, commandLine, show } from '../core/index.ts';
 import { readJsonLines, writeFileAtomic } from '../files/index.ts';
 import type { EncodedClip } from '../score/index.ts';
+import { NoteCounter } from '../media/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import type { ClipStore } from './clip-store.ts';
 import { MAX_BYTES, sizeBytes } from './clip-store.ts';
@@ -41,6 +42,7 @@ export async function* prepareClips(
   const trained = new Set(data.train);
   const bad = new Map<string, string>();
   const plans: PlanLine[] = [];
+  const pixels = new NoteCounter();
   const lengths = new Map<string, number>();
   let numCached = 0;
   let totalBytes = 0;
@@ -62,8 +64,10 @@ export async function* prepareClips(
   const limit = { concurrency: options.concurrency };
   for await (const result of pMapIterable(rows, read, limit)) {
     options.signal?.throwIfAborted();
-    if ('plan' in result) plans.push({ id: result.id, ...result.plan });
-    else {
+    if ('plan' in result) {
+      plans.push({ id: result.id, ...result.plan });
+      pixels.add(result.plan.notes);
+    } else {
       bad.set(result.id, result.reason);
       yield { type: 'bad-clip', id: result.id, reason: result.reason };
     }
@@ -73,6 +77,7 @@ export async function* prepareClips(
   const good = (row: TrainRow): boolean => !bad.has(row.id);
   data.train = data.train.filter(good);
   data.validation = data.validation.filter(good);
+  for (const text of pixels.lines()) yield { type: 'note', text };
   await writePlan(join(out, 'plan.jsonl'), plans);
   // The cache makes room for an eighth of its limit ahead of time.
   if (totalBytes > MAX_BYTES + (7 / 8) * options.cacheBytes) yield { type: 'note', text: tooMuch(totalBytes, options) };

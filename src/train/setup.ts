@@ -15,6 +15,7 @@ import {
   openCacheStore,
   openCheckpoint,
   readAdapter,
+  startAdapter,
   writeAdapter,
   writeCard,
   writeCheckpoint,
@@ -33,6 +34,7 @@ import {
 } from '../score/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { initAdamW } from './adamw.ts';
+import { numParameters } from './choose-recipe.ts';
 import type { ClipStore } from './clip-store.ts';
 import { createClipStore } from './clip-store.ts';
 import type { RunData } from './data.ts';
@@ -99,11 +101,11 @@ export async function openTraining(recipe: Recipe): Promise<TrainingSetup> {
 async function openWith(recipe: Recipe, disposer: Disposer): Promise<TrainingSetup> {
   const data = await readRunData(recipe);
   const checkpoint = await openCheckpoint(recipe.model);
-  const base = recipe.adapter === null ? null : await readAdapter(recipe.adapter, checkpoint);
+  const base = recipe.adapter === null ? null : await readAdapter(startAdapter(recipe.adapter), checkpoint);
   const settings = scorerSettings(recipe, data);
   const questioner = await loadQuestioner(checkpoint, settings, recipe.prompt);
   const lora = recipe.method === 'full' ? null : recipe.lora;
-  const numModelParameters = checkpoint.names.reduce((total, name) => total + sizeOf(checkpoint.stored(name).shape), 0);
+  const numModelParameters = numParameters(checkpoint);
 
   const { run } = recipe;
   const { recompute } = recipe.train;
@@ -245,8 +247,6 @@ function inTurns(
     },
   ];
 }
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /**
  * What scoring must know of a recipe.

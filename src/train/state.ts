@@ -34,6 +34,8 @@ export interface RunPosition {
   stale: number;
   /** Whether the run ended with this step. */
   ended: boolean;
+  /** Whether it trains at `optimizer.gentleLearningRate`; left out without one. */
+  gentle?: boolean;
 }
 
 const stepFolder = /^step-(\d+)$/;

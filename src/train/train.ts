@@ -2,11 +2,14 @@
 import { join } from 'node:path';
 import { UserError, invariant } from '../core/index.ts';
 import type { JsonLinesWriter } from '../files/index.ts';
-import { openJsonLines, truncateJsonLines } from '../files/index.ts';
+import { openJsonLines, readJsonLines, truncateJsonLines } from '../files/index.ts';
 import { assertMask, buildExample, summarizeMask, maskReport } from '../example/index.ts';
+import type { Evaluated } from './advice.ts';
+import { evaluationAdvice, openingAdvice } from './advice.ts';
 import { adoptAdapter } from './adopt-adapter.ts';
 import { adoptGroups } from './adopt-groups.ts';
 import { adoptTable } from './adopt-table.ts';
+import { chooseRecipe } from './choose-recipe.ts';
 import { epochOrder } from './order.ts';
 import { learningRateFactor } from './schedule.ts';
 import type { TrainEvent } from './events.ts';
@@ -17,6 +20,7 @@ import { howToTrainOn, keepPixels, openRunFolder, pinModel } from './run-folder.
 import type { TrainingSetup } from './setup.ts';
 import { openTraining } from './setup.ts';
 import type { RunPosition } from './state.ts';
+import { agreementOfStart } from './start-agreement.ts';
 import { checkpointFolder, loadLatestState, saveState, settle } from './state.ts';
 import type { BatchClip } from './update.ts';
 import { batchFeeds, prepareLower, update } from './update.ts';
@@ -39,8 +43,9 @@ export interface TrainOptions {
  * @throws UserError for mistakes in recipe, data, model or clips, and `non-finite` when the numbers run away
  */
 export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
-  const table = await adoptGroups(await adoptTable(resolved), options.resume);
-  const adopted = await adoptAdapter(await pinModel(await keepPixels(table, options.resume ?? false)));
+  const chosen = await chooseRecipe(await adoptTable(resolved));
+  const grouped = await adoptGroups(chosen, options.resume);
+  const adopted = await adoptAdapter(await pinModel(await keepPixels(grouped, options.resume ?? false)));
   await using folder = await openRunFolder(adopted, options.resume ?? false);
   await using setup = await openTraining(adopted.recipe);
   await folder.begin();
@@ -51,8 +56,9 @@ export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {
     return event;
   };
   try {
+    const opening = openingAdvice(adopted, setup.numModelParameters);
     let isNoted = folder.note === '';
-    for await (const event of run(setup, folder, log, options.signal)) {
+    for await (const event of run(setup, folder, log, opening, options.signal)) {
       if (!isNoted) {
         isNoted = true;
         yield await note(folder.note);
@@ -103,6 +109,7 @@ async function* run(
   setup: TrainingSetup,
   folder: RunFolder,
   log: EventLog,
+  opening: readonly string[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TrainEvent, void> {
   const { recipe, data, store, shapes, learner } = setup;
@@ -118,6 +125,7 @@ async function* run(
     await settle(out, position, keep);
   }
   await log.cutTo(position.step);
+  const history = await readEvaluations(out);
   const concurrency = 2 * recipe.run.workers;
   const cacheBytes = await setup.cacheBytes();
   const { requireMemory } = setup;
@@ -140,7 +148,15 @@ async function* run(
   if (position.step > 0 && (position.ended || position.step >= totalSteps)) {
     yield { type: 'note', text: `the run has ended. ${howToTrainOn(recipe)}` };
   }
-  if (position.step === 0) yield { type: 'mask', text: await firstMask(setup) };
+  if (position.step === 0) {
+    for (const text of opening) yield { type: 'note', text };
+    if (recipe.optimizer.gentleLearningRate !== null && recipe.adapter !== null) {
+      const start = await agreementOfStart(setup);
+      position = { ...position, gentle: start.isFamiliar };
+      yield { type: 'note', text: start.text };
+    }
+    yield { type: 'mask', text: await firstMask(setup) };
+  }
 
   const due = (every: 'epoch' | number, step: number): boolean =>
     step % (every === 'epoch' ? stepsPerEpoch : every) === 0 || step === totalSteps;
@@ -162,7 +178,8 @@ async function* run(
       Math.round(recipe.schedule.warmup * totalSteps),
       totalSteps,
     );
-    const learningRate = recipe.optimizer.learningRate * factor;
+    const peak = position.gentle === true ? recipe.optimizer.gentleLearningRate! : recipe.optimizer.learningRate;
+    const learningRate = peak * factor;
     const ids = batch.map(({ row }) => row.id);
     const feeds = await batchFeeds(setup.feeder, batch, epoch);
     const where = { step: step + 1, ids };
@@ -193,6 +210,11 @@ async function* run(
         ? { ...position, best: { step: position.step, score: score! }, stale: 0 }
         : { ...position, stale: position.stale + 1 };
       yield { type: 'evaluation', step: position.step, best: improved, ...scores };
+      history.push({ step: position.step, ...scores });
+      const numValidation = data.validation.length;
+      for (const text of evaluationAdvice(history, { recipe, totalSteps, numValidation })) {
+        yield { type: 'note', step: position.step, text };
+      }
       if (evaluation.earlyStop !== null && position.stale >= evaluation.earlyStop) {
         reason = 'early-stop';
         position = { ...position, ended: true };
@@ -220,6 +242,12 @@ async function* run(
     }
   }
   yield { type: 'end', step: position.step, reason, best: checkpointFolder(out, position.best?.step ?? position.step) };
+}
+
+/** The evaluations that a run's log holds. */
+async function readEvaluations(out: string): Promise<Evaluated[]> {
+  const events = (await readJsonLines(join(out, 'events.jsonl'))) as TrainEvent[];
+  return events.filter((event) => event.type === 'evaluation');
 }
 
 /** Runs the layers below the adapter for every clip, where it is on the last layers only. */

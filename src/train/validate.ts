@@ -1,6 +1,7 @@
 // Scores the validation rows with the present parameters.
 import { UserError, show } from '../core/index.ts';
-import { plcc, rmse, srcc } from '../metrics/index.ts';
+import type { Stat } from '../metrics/index.ts';
+import { plcc, rmse, rmseOfMean, srcc } from '../metrics/index.ts';
 import type { EncodedClip, Readout } from '../score/index.ts';
 import { splitToFit } from '../score/index.ts';
 import type { ClipStore } from './clip-store.ts';
@@ -26,13 +27,17 @@ export async function validate(
   store: ClipStore,
 ): Promise<ValidationScores> {
   const predictions: number[] = [];
+  const masses: number[] = [];
   const failures: string[] = [];
   for (let i = 0; i < rows.length; i += VALIDATION_BATCH) {
     const batch = rows.slice(i, i + VALIDATION_BATCH);
     const clips = await Promise.all(batch.map((row) => store.get(row)));
     try {
       for (const some of splitToFit(clips, (part) => isRoomFor(readout, part))) {
-        for (const { score } of await readout.read(parameters, some)) predictions.push(score);
+        for (const { score, legalMass } of await readout.read(parameters, some)) {
+          predictions.push(score);
+          if (legalMass !== null) masses.push(legalMass);
+        }
       }
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
@@ -43,14 +48,14 @@ export async function validate(
       failures.push(`${ids}: ${error.message}`);
     }
   }
+  const mos = rows.map((row) => row.mos);
   if (failures.length > 0) {
     const undefinedBecause = `answers that are no scores, the first of ${failures[0]}`;
-    return { srcc: null, plcc: null, challenge: null, rmse: null, undefinedBecause };
+    const none = { srcc: null, plcc: null, challenge: null, rmse: null, legalMass: null };
+    return { ...none, rmseOfMean: value(rmseOfMean(mos)), undefinedBecause };
   }
-  return compareScores(
-    predictions,
-    rows.map(({ mos }) => mos),
-  );
+  const legalMass = masses.length === 0 ? null : masses.reduce((sum, mass) => sum + mass, 0) / masses.length;
+  return { ...compareScores(predictions, mos), legalMass };
 }
 
 /** Whether clips fit into memory together. */
@@ -69,15 +74,20 @@ function isRoomFor(readout: Readout, clips: readonly EncodedClip[]): boolean {
  * @param predictions - scores
  * @param mos - opinion scores
  */
-export function compareScores(predictions: readonly number[], mos: readonly number[]): ValidationScores {
+export function compareScores(
+  predictions: readonly number[],
+  mos: readonly number[],
+): Omit<ValidationScores, 'legalMass'> {
   const [s, p, r] = [srcc(predictions, mos), plcc(predictions, mos), rmse(predictions, mos)];
-  const value = (stat: typeof s): number | null => (stat.defined ? stat.value : null);
   const [rank, linear] = [value(s), value(p)];
   return {
     srcc: rank,
     plcc: linear,
     challenge: rank === null || linear === null ? null : (rank + linear) / 2,
     rmse: value(r),
+    rmseOfMean: value(rmseOfMean(mos)),
     undefinedBecause: s.defined ? '' : s.reason,
   };
 }
+
+const value = (stat: Stat): number | null => (stat.defined ? stat.value : null);

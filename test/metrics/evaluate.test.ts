@@ -162,7 +162,7 @@ describe('evaluate', () => {
         const stats = Object.values(result as unknown as Record<string, Stat | number | null>).filter(
           (stat): stat is Stat => typeof stat === 'object' && stat !== null,
         );
-        expect(stats).toHaveLength(8);
+        expect(stats).toHaveLength(9);
         for (const stat of stats)
           expect(stat.defined ? Number.isFinite(stat.value) : stat.reason.length > 5).toBe(true);
         for (const name of ['srcc', 'plcc', 'krcc', 'plccLogistic4', 'plccLogistic5', 'challenge'] as const) {

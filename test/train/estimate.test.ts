@@ -120,7 +120,10 @@ describe('estimateRun', () => {
     expect(raw / integers).toBeLessThanOrEqual(5);
   });
 
-  test.each(['softmax-regression', 'soft-label', 'response'] as const)('knows the loss %s', async (loss) => {
-    expect((await estimate({ loss })).seconds).toBeGreaterThan(0);
-  });
+  test.each(['softmax-regression', 'soft-label', 'expected-score', 'response'] as const)(
+    'knows the loss %s',
+    async (loss) => {
+      expect((await estimate({ loss })).seconds).toBeGreaterThan(0);
+    },
+  );
 });

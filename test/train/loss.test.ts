@@ -165,17 +165,19 @@ describe('losses over the legal answers equal those of a pass for each answer', 
       return Math.exp(-labelled(logits, labels).reduce((a, b) => a + b, 0));
     });
     const legal = masses.reduce((a, b) => a + b, 0);
-    return masses.map((p) => p / legal);
+    return { legal, p: masses.map((mass) => mass / legal) };
   });
 
-  test.each(['softmax-regression', 'soft-label'] as const)('%s', async (loss) => {
+  test.each(['softmax-regression', 'soft-label', 'expected-score'] as const)('%s', async (loss) => {
     await using step = await compileStep(stepOptions(loss, stored, undropped));
     const [feeds] = batches(all, { loss, frozen: true, dropout: false });
     const { loss: got } = await step.run(initialParameters(step.parameters), feeds!);
     const perClip = all.map((clip) => {
       const { mos } = clips[clip]!;
-      const p = distributions[clip]!;
-      if (loss === 'softmax-regression') return (p.reduce((sum, x, i) => sum + x * values[i]!, 0) - mos) ** 2;
+      const { legal, p } = distributions[clip]!;
+      const squared = (p.reduce((sum, x, i) => sum + x * values[i]!, 0) - mos) ** 2;
+      if (loss === 'softmax-regression') return squared;
+      if (loss === 'expected-score') return squared - Math.log(legal);
       // A normal distribution around the score, cut to the answers.
       const densities = values.map((value) => Math.exp(-(((value - mos) / LABEL_STD) ** 2) / 2));
       const whole = densities.reduce((a, b) => a + b, 0);

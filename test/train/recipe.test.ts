@@ -121,7 +121,7 @@ describe('the paper', () => {
       epochs: 6,
     });
     expect(recipe.frames.count).toBeLessThanOrEqual(2);
-    expect(Object.keys(recipePresets)).toEqual(['paper']);
+    expect(Object.keys(recipePresets)).toEqual(['paper', 'small']);
   });
 });
 
@@ -145,7 +145,7 @@ describe('mistakes', () => {
     );
     expect(error.message.split('\n  ').map((line) => line.replace(/, got.*/, ''))).toEqual([
       'recipe.yaml: 9 problems',
-      'recipe.yaml:1: loss: expected one of integer-only, response, softmax-regression, soft-label',
+      'recipe.yaml:1: loss: expected one of integer-only, response, softmax-regression, soft-label, expected-score',
       'recipe.yaml:2: microBatch: expected a divisor of batchSize (8)',
       'recipe.yaml:3: lora: expected keys with values',
       'recipe.yaml:4: seed: expected an integer ≥ 0 and ≤ 4294967295',
@@ -327,6 +327,8 @@ function companions(key: string, value: unknown): string[] {
       return ['frames.maxPixels=9000000000'];
     case 'frames.maxPixels':
       return ['frames.minPixels=784'];
+    case 'optimizer.gentleLearningRate':
+      return ['adapter=a'];
     case 'softLabelStd':
       return ['loss=soft-label'];
     default:

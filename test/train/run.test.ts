@@ -229,7 +229,7 @@ describe('a run that starts from an adapter', () => {
 
 describe('every objective', () => {
   const kinds = ['integer', 'decimal', 'level', 'raw'] as const;
-  const losses = ['integer-only', 'response', 'softmax-regression', 'soft-label'] as const;
+  const losses = ['integer-only', 'response', 'softmax-regression', 'soft-label', 'expected-score'] as const;
   const pairs = losses.flatMap((loss) =>
     kinds
       .filter((kind) => kind !== 'raw' || loss === 'integer-only' || loss === 'response')

@@ -30,6 +30,7 @@ const statistics = [
   ['PLCC logistic-5', 'plccLogistic5'],
   ['KRCC', 'krcc'],
   ['RMSE', 'rmse'],
+  ['RMSE of the mean', 'rmseOfMean'],
   ['RMSE logistic-4', 'rmseLogistic4'],
   ['(SRCC+PLCC)/2', 'challenge'],
 ] as const;

@@ -107,7 +107,9 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
         case 'evaluation':
           if (event.best) best = event;
           tell(
-            `step ${event.step}: SRCC ${decimals(event.srcc)}, PLCC ${decimals(event.plcc)}, RMSE ${decimals(event.rmse)}` +
+            `step ${event.step}: SRCC ${decimals(event.srcc)}, PLCC ${decimals(event.plcc)}, RMSE ${decimals(event.rmse)} ` +
+              `(mean ${decimals(event.rmseOfMean)})` +
+              (event.legalMass === null ? '' : `, legalMass ${event.legalMass.toFixed(2)}`) +
               (event.best ? ' (best)' : '') +
               (event.undefinedBecause === '' ? '' : ` – ${event.undefinedBecause}`),
           );

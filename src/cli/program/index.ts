@@ -4,6 +4,7 @@ import { commandLine, packageVersion as version } from '../../core/index.ts';
 import type { SandboxMode } from '../../video/index.ts';
 import { addTableOptions } from '../table-options.ts';
 import { out, tell } from '../terminal.ts';
+import { addExamples } from './examples.ts';
 import { addData } from './data.ts';
 import { addModels } from './models.ts';
 import { addScoring } from './scoring.ts';
@@ -24,5 +25,6 @@ export function buildProgram(): Command {
   });
   for (const add of [addTraining, addScoring, addData, addModels]) add(root);
   addTableOptions(root);
+  addExamples(root);
   return root;
 }

@@ -1,8 +1,9 @@
 // The commands about models, what is kept of them, and the machine.
 import type { Command } from 'commander';
-import { Option } from 'commander';
+import { Argument, Option } from 'commander';
 import type { ExportFormat } from '../../score/index.ts';
 import type { CacheFlags } from '../commands/cache.ts';
+import type { Shell } from '../commands/completion.ts';
 import type { DoctorFlags } from '../commands/doctor.ts';
 import type { ExportFlags } from '../commands/export.ts';
 import type { ModelsListFlags, ModelsNewFlags, ModelsPullFlags } from '../commands/models.ts';
@@ -88,4 +89,10 @@ export function addModels(root: Command): void {
     .description('Say what this machine has: runtime, providers, decoders, memory.')
     .addOption(json())
     .action(async (flags: DoctorFlags) => (await import('../commands/doctor.ts')).doctor(flags));
+
+  root
+    .command('completion')
+    .description('Write a script with which a shell completes commands, flags and recipe keys.')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish'] satisfies Shell[]))
+    .action(async (shell: Shell) => (await import('../commands/completion.ts')).completionCommand(shell, root));
 }

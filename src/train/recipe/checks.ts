@@ -3,6 +3,7 @@ import { UserError, parseSize } from '../../core/index.ts';
 import { parseDelimiter, parseScale } from '../../dataset/index.ts';
 import { showValue } from '../../files/index.ts';
 import { builtInTemplate } from '../../prompt/index.ts';
+import { isOverAnswers } from '../objective.ts';
 import type { Recipe } from './types.ts';
 
 /** A contradiction. */
@@ -56,7 +57,7 @@ export function findClashes(recipe: Recipe): Clash[] {
     answer.step,
   );
   clash(
-    answer.kind === 'raw' && (loss === 'softmax-regression' || loss === 'soft-label'),
+    answer.kind === 'raw' && isOverAnswers(loss),
     ['answer.kind', 'loss'],
     `integer, decimal or level with loss ${loss}`,
     answer.kind,
@@ -114,9 +115,13 @@ export function findClashes(recipe: Recipe): Clash[] {
  * @returns what leaves a key without effect, by key or section
  */
 export function unusedKeys(recipe: Recipe): Map<string, string> {
-  const { data, frames, loss, method } = recipe;
+  const { adapter, data, frames, loss, method } = recipe;
   const unused = new Map<string, string>();
   if (method === 'full') unused.set('lora', 'with method full');
+  // `small` and `auto` may come to start from an adapter.
+  if (adapter === null && recipe.recipe !== 'small' && recipe.recipe !== 'auto') {
+    unused.set('optimizer.gentleLearningRate', 'without an adapter to start from');
+  }
   if (loss !== 'soft-label') unused.set('softLabelStd', `with loss ${loss}`);
   if (frames.count === 1) unused.set('frames.as', 'with one frame');
   if (frames.count === 1 || frames.as === 'images') {

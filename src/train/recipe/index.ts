@@ -2,9 +2,10 @@
 export { recipeDocs } from './docs.ts';
 export { formatRecipe, isSavedRecipe } from './format.ts';
 export type { JsonSchema } from './keys.ts';
-export { recipeJsonSchema } from './keys.ts';
-export { recipePresets } from './presets.ts';
+export { recipeJsonSchema, recipeKeyNames } from './keys.ts';
+export type { PresetName } from './presets.ts';
+export { SMALL_MODEL, recipePresets, smallLearningRates } from './presets.ts';
 export type { RecipeFile, RecipeSources, ResolvedRecipe } from './resolve.ts';
-export { resolveRecipe } from './resolve.ts';
+export { isPresetOrigin, resolveRecipe } from './resolve.ts';
 export { recipeNames, recipeSchema } from './schema.ts';
 export type { Recipe, RecipeInput } from './types.ts';

@@ -72,6 +72,11 @@ export const recipeRoot: RecipeSection = section(recipeJsonSchema(), '');
 /** All keys that have a value, in the order of the schema. */
 export const recipeKeys: ReadonlyMap<string, RecipeKey> = new Map(leaves(recipeRoot).map((leaf) => [leaf.key, leaf]));
 
+/** The names of all keys that have a value, joined by dots. */
+export function recipeKeyNames(): string[] {
+  return [...recipeKeys.keys()];
+}
+
 /**
  * Whether a child of a section is a section itself.
  * @param child - a key or a section

@@ -5,6 +5,7 @@ import { parseYaml, showValue, treeOf } from '../../files/index.ts';
 import { findClashes, reasonUnused, unusedKeys } from './checks.ts';
 import type { JsonSchema } from './keys.ts';
 import { isSection, recipeKeys, recipeRoot } from './keys.ts';
+import type { PresetName } from './presets.ts';
 import { recipePresets } from './presets.ts';
 import type { RecipeProblem } from './problem.ts';
 import { fromFlag, recipeError } from './problem.ts';
@@ -60,9 +61,7 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
   assign(user, parseSets(sets, folder, problems));
 
   const name = user.get('recipe')?.value;
-  const preset = typeof name === 'string' && Object.hasOwn(recipePresets, name) ? (name as 'paper') : null;
-  const settings: Settings =
-    preset === null ? new Map() : collectSettings(treeOf(recipePresets[preset], `recipe ${preset}`), folder, problems);
+  const settings = presetSettings(name, folder, problems);
   assign(settings, user);
 
   const wrong = findWrong(settings);
@@ -96,6 +95,14 @@ const together: readonly (readonly string[])[] = [
   ['data.columns.video', 'data.columns.image'],
   ['data.target', 'data.columns.mos'],
 ];
+
+/** What a recipe starts from. Which one `auto` is depends on the model (`chooseRecipe`); until then it is the paper's. */
+function presetSettings(name: unknown, folder: string, problems: RecipeProblem[]): Settings {
+  if (typeof name !== 'string') return new Map();
+  const preset = name === 'auto' ? 'paper' : name;
+  if (!Object.hasOwn(recipePresets, preset)) return new Map();
+  return collectSettings(treeOf(recipePresets[preset as PresetName], `recipe ${name}`), folder, problems);
+}
 
 function assign(settings: Settings, later: Settings): void {
   for (const keys of together) {
@@ -158,4 +165,12 @@ function wrongValue(key: string, setting: Setting | undefined, source: string): 
 function words(schema: JsonSchema): string[] {
   if (schema.anyOf) return schema.anyOf.flatMap(words);
   return [...(schema.enum ?? []), schema.const].filter((word) => typeof word === 'string');
+}
+
+/**
+ * Whether a value is nobody's choice: a default, or from the recipe that this one starts from.
+ * @param origin - from {@link ResolvedRecipe.provenance}
+ */
+export function isPresetOrigin(origin: string | undefined): boolean {
+  return origin === undefined || origin === 'default' || /^recipe (paper|small|auto)$/.test(origin);
 }

@@ -10,7 +10,7 @@ import { schedules } from '../schedule.ts';
 import type { Recipe, RecipeInput } from './types.ts';
 
 /** Names that a recipe may start from. */
-export const recipeNames = ['paper'] as const;
+export const recipeNames = ['paper', 'small', 'auto'] as const;
 
 const text = z.string().min(1);
 const path = text.meta({ format: 'path' });
@@ -153,6 +153,14 @@ const lora = z.strictObject({
 
 const optimizer = z.strictObject({
   learningRate: z.number().gt(0).default(3e-4).describe('Peak learning rate of AdamW.'),
+  gentleLearningRate: z
+    .number()
+    .gt(0)
+    .nullable()
+    .default(null)
+    .describe(
+      'Peak learning rate instead, where the adapter that training starts from already predicts the training clips, with at most three quarters of the squared error that their mean has; null: never.',
+    ),
   beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment.'),
   beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment.'),
   eps: z.number().gt(0).default(1e-8).describe('Added to the root of the second moment.'),
@@ -175,11 +183,18 @@ const schema = z
       .enum(recipeNames)
       .nullable()
       .default(null)
-      .describe('Recipe to start from; what is set here goes before it.'),
+      .describe(
+        'Recipe to start from; what is set here goes before it. `auto`: `small` for models of less than 100 million parameters, else `paper`.',
+      ),
     model: model.describe(
       'The base model: a folder in Hugging Face layout, or the name of a model of the hub that was pulled. Required.',
     ),
-    adapter: path.nullable().default(null).describe('Folder of an adapter to start from; null: a fresh one.'),
+    adapter: path
+      .nullable()
+      .default(null)
+      .describe(
+        'Folder of an adapter to start from, or `shipped`: the one that ships with `models/nano`; null: a fresh one.',
+      ),
     out: path.describe('Run folder. Required, here or on the command line.'),
     data: data.describe('The clips and their scores.'),
     frames: frames.prefault({}).describe('What the model sees of a clip.'),
@@ -218,7 +233,7 @@ const schema = z
       .enum(losses)
       .default('integer-only')
       .describe(
-        'Cross-entropy at the answer alone, or at answer and end token; squared error of the expected score; cross-entropy against a distribution around the score.',
+        'Cross-entropy at the answer alone, or at answer and end token; squared error of the expected score, alone or with the share of the probability that is on no legal answer (`expected-score`); cross-entropy against a distribution around the score.',
       ),
     softLabelStd: z
       .number()

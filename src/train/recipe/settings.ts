@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { nearest, show } from '../../core/index.ts';
 import type { Tree } from '../../files/index.ts';
 import { parseYaml, showValue } from '../../files/index.ts';
-import { EMBEDDED_MODEL, isHubName } from '../../model/index.ts';
+import { EMBEDDED_MODEL, SHIPPED_ADAPTER, isHubName } from '../../model/index.ts';
 import type { JsonSchema, RecipeKey, RecipeSection } from './keys.ts';
 import { isSection, recipeKeys, recipeRoot } from './keys.ts';
 import type { RecipeProblem } from './problem.ts';
@@ -85,6 +85,7 @@ function leafValue({ key, schema }: RecipeKey, { value, source }: Tree, folder: 
   // A name stays one, unless it is that of a folder from where the command runs: then the path is wrong, but for that of what ships.
   const isName = isHubName(given, folder) && (given === EMBEDDED_MODEL || isHubName(given));
   if (schema.format === 'model' && isName) return given;
+  if (key === 'adapter' && given === SHIPPED_ADAPTER) return given;
   const isPath =
     key === 'prompt.template'
       ? /[./\\]/.test(given)

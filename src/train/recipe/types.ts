@@ -2,11 +2,11 @@
 
 /** A recipe with all values; paths are absolute. */
 export interface Recipe {
-  /** Recipe to start from; what is set here goes before it. Default null. */
-  recipe: 'paper' | null;
+  /** Recipe to start from; what is set here goes before it. `auto`: `small` for models of less than 100 million parameters, else `paper`. Default null. */
+  recipe: 'paper' | 'small' | 'auto' | null;
   /** The base model: a folder in Hugging Face layout, or the name of a model of the hub that was pulled. Required. */
   model: string;
-  /** Folder of an adapter to start from; null: a fresh one. Default null. */
+  /** Folder of an adapter to start from, or `shipped`: the one that ships with `models/nano`; null: a fresh one. Default null. */
   adapter: string | null;
   /** Run folder. Required, here or on the command line. */
   out: string;
@@ -114,8 +114,8 @@ export interface Recipe {
     /** Distance of neighbouring answers on 1–5; null: 0.1 with `integer` and `decimal`, none with the others. Default null. */
     step: 0.1 | 0.2 | 0.5 | 1 | null;
   };
-  /** Cross-entropy at the answer alone, or at answer and end token; squared error of the expected score; cross-entropy against a distribution around the score. Default `integer-only`. */
-  loss: 'integer-only' | 'response' | 'softmax-regression' | 'soft-label';
+  /** Cross-entropy at the answer alone, or at answer and end token; squared error of the expected score, alone or with the share of the probability that is on no legal answer (`expected-score`); cross-entropy against a distribution around the score. Default `integer-only`. */
+  loss: 'integer-only' | 'response' | 'softmax-regression' | 'soft-label' | 'expected-score';
   /** Width of that distribution on 1–5, with `loss: soft-label`, where the manifest has no `std`. Default `0.3`. */
   softLabelStd: number;
   /** Train a LoRA adapter, or every weight of the model. Default `lora`. */
@@ -139,6 +139,8 @@ export interface Recipe {
   optimizer: {
     /** Peak learning rate of AdamW. Default `0.0003`. */
     learningRate: number;
+    /** Peak learning rate instead, where the adapter that training starts from already predicts the training clips, with at most three quarters of the squared error that their mean has; null: never. Default null. */
+    gentleLearningRate: number | null;
     /** Decay of the first moment. Default `0.9`. */
     beta1: number;
     /** Decay of the second moment. Default `0.999`. */

@@ -1,0 +1,58 @@
+// Two examples for the help of each command.
+import type { Command } from 'commander';
+
+/** Command lines as they are typed, by command. */
+export const examples: Readonly<Record<string, readonly [string, string]>> = {
+  quickstart: ['iovqa quickstart', 'iovqa quickstart --out runs/other --seed 1'],
+  train: [
+    'iovqa train --manifest clips.csv --model models/nano --out runs/first',
+    'iovqa train --out runs/first --resume',
+  ],
+  estimate: [
+    'iovqa estimate recipe.yaml',
+    'iovqa estimate --manifest clips.csv --model Qwen/Qwen2.5-VL-3B-Instruct --set lora.rank=128',
+  ],
+  'inspect mask': [
+    'iovqa inspect mask recipe.yaml',
+    'iovqa inspect mask --manifest clips.csv --model models/nano --clip a.mp4',
+  ],
+  'inspect frames': [
+    'iovqa inspect frames recipe.yaml --to frames',
+    'iovqa inspect frames --manifest clips.csv --model models/nano --clip a.mp4 --to frames',
+  ],
+  'inspect model': ['iovqa inspect model models/nano', 'iovqa inspect model runs/first --json'],
+  score: ['iovqa score clip.mp4', 'iovqa score clips/ --with runs/first --out scores.jsonl'],
+  ensemble: [
+    'iovqa ensemble runs/both runs/first runs/second',
+    'iovqa ensemble runs/three runs/a runs/b runs/c --weights 2,1,1',
+  ],
+  evaluate: ['iovqa evaluate scores.jsonl --manifest clips.csv', 'iovqa evaluate table.csv --by generator'],
+  'data check': ['iovqa data check clips.csv', 'iovqa data check labels.csv --preset konvid-1k --media-root videos'],
+  'data votes': [
+    'iovqa data votes votes.csv --out clips.csv',
+    'iovqa data votes wide.csv --raters "r*" --method p910 --out clips.csv --raters-out raters.csv',
+  ],
+  'models new': ['iovqa models new models/mine', 'iovqa models new models/mine --preset tiny --seed 1'],
+  'models pull': [
+    'iovqa models pull Qwen/Qwen2.5-VL-3B-Instruct',
+    'iovqa models pull Qwen/Qwen2.5-VL-7B-Instruct --revision main',
+  ],
+  'models list': ['iovqa models list', 'iovqa models list --json'],
+  export: ['iovqa export runs/first --to merged', 'iovqa export runs/first --to adapter --format adapter'],
+  'cache info': ['iovqa cache info', 'iovqa cache info --json'],
+  'cache limit': ['iovqa cache limit 50GB', 'iovqa cache limit 0'],
+  'cache clear': ['iovqa cache clear', 'iovqa cache clear --json'],
+  doctor: ['iovqa doctor', 'iovqa doctor --json'],
+  completion: ['source <(iovqa completion bash)', 'iovqa completion fish > ~/.config/fish/completions/iovqa.fish'],
+};
+
+/**
+ * Puts the examples at the end of the help of each command.
+ * @param command - the program, or a command
+ * @param path - the words that lead to it
+ */
+export function addExamples(command: Command, path: readonly string[] = []): void {
+  for (const child of command.commands) addExamples(child, [...path, child.name()]);
+  const lines = examples[path.join(' ')];
+  if (lines !== undefined) command.addHelpText('after', `\nExamples:\n  ${lines.join('\n  ')}`);
+}
