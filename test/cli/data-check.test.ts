@@ -25,7 +25,7 @@ it('a sound table', { timeout: 60_000 }, async () => {
     'groups: none; each clip stands for itself',
     'splits: train 1, test 1',
     '',
-    "next: iovqa train --manifest 'my clips.csv' --model models/nano --out runs/first --set recipe=paper --image file --target MOS --scale 0-100",
+    "next: iovqa train --manifest 'my clips.csv' --model models/nano --out runs/first --image file --target MOS --scale 0-100",
     '',
   ]);
 });

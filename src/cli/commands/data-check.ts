@@ -105,9 +105,7 @@ function next(path: string, { problems, good }: DataCheck, flags: DataCheckFlags
     const again = `next: mend what is listed, then ${words('data', 'check', path)}`;
     return good === 0 ? [again] : [again, 'or train without these clips: --set data.maxBadFraction=SHARE'];
   }
-  return [
-    `next: ${words('train', '--manifest', path, '--model', 'models/nano', '--out', 'runs/first', '--set', 'recipe=paper')}`,
-  ];
+  return [`next: ${words('train', '--manifest', path, '--model', 'models/nano', '--out', 'runs/first')}`];
 }
 
 /** A word as a shell takes it. */
