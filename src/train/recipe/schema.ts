@@ -46,7 +46,7 @@ const data = z.strictObject({
       ) as Record<(typeof columnRoles)[number], z.ZodExactOptional<z.ZodString>>,
     )
     .prefault({})
-    .describe('Names of columns that are not called as their role.'),
+    .describe('Columns whose name is not that of their role.'),
   mediaRoot: path
     .nullable()
     .default(null)
@@ -55,21 +55,19 @@ const data = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'What separates the fields of a text table: `comma`, `semicolon`, `tab`, `pipe` or any one character; null: found out.',
+      'What separates the fields of a text table: `comma`, `semicolon`, `tab`, `pipe` or any one character; null: detected.',
     ),
   header: z
     .boolean()
     .nullable()
     .default(null)
-    .describe(
-      'Whether the first line names the columns; without, their names are `1`, `2` and so on; null: found out.',
-    ),
+    .describe('Whether the first line names the columns; without, their names are `1`, `2` and so on; null: detected.'),
   groupBy: z
     .enum(['group', 'prompt'])
     .nullable()
     .default(null)
     .describe(
-      'What a held-out share keeps together: clips of one `group`, or of one `prompt`; null: found out when a run begins (`prompt` where clips share prompts and none has a group) and kept in its recipe.',
+      'What a held-out share keeps together: clips of one `group`, or of one `prompt`; null: detected when a run begins (`prompt` where clips share prompts and none has a group) and kept in its recipe.',
     ),
   train: splitPart
     .nullable()
@@ -79,7 +77,7 @@ const data = z.strictObject({
     .union([splitPart, fractionPart, z.null()])
     .default({ fraction: 0.1 })
     .describe(
-      'Rows to select checkpoints on: a split, or a share of the training rows in which no group is torn apart; null: none.',
+      'Rows to select checkpoints on: a split, or a share of the training rows that keeps groups together; null: none.',
     ),
   maxBadFraction: z
     .number()
@@ -184,7 +182,7 @@ const schema = z
       .nullable()
       .default(null)
       .describe(
-        'Recipe to start from; what is set here goes before it. `auto`: `small` for models of less than 100 million parameters, else `paper`.',
+        'Recipe to start from; keys that are set here take precedence. `auto`: `small` for models of less than 100 million parameters, else `paper`.',
       ),
     model: model.describe(
       'The base model: a folder in Hugging Face layout, or the name of a model of the hub that was pulled. Required.',
@@ -256,23 +254,23 @@ const schema = z
       .prefault({})
       .describe('The learning rate over the run.'),
     epochs: count.default(6).describe('Passes over the training rows.'),
-    batchSize: count.default(8).describe('Clips an update.'),
+    batchSize: count.default(8).describe('Clips per update.'),
     microBatch: count
       .default(1)
-      .describe('Clips a run of the graph; divides `batchSize`. Memory grows with it, the result stays the same.'),
+      .describe('Clips per run of the graph; divides `batchSize`. Memory grows with it, the result stays the same.'),
     train: z
       .strictObject({
         order: z
           .enum(orders)
           .default('shuffled')
           .describe(
-            'Order of the clips in an epoch: all shuffled, or shuffled batches of like length, which a large `microBatch` fills up less.',
+            'Order of the clips in an epoch: all shuffled, or shuffled batches of similar length, in which a large `microBatch` needs less padding.',
           ),
         recompute: z
           .boolean()
           .default(false)
           .describe(
-            'Keep only what goes from layer to layer, and compute the rest again for the backward pass: a third more time, less memory.',
+            'Gradient checkpointing: keep only the values between layers and compute the rest again in the backward pass. A third more time, less memory.',
           ),
       })
       .prefault({})
@@ -291,7 +289,7 @@ const schema = z
         metric: z
           .enum(['srcc', 'plcc', 'challenge'])
           .default('challenge')
-          .describe('What the best checkpoint is best in; `challenge` is (SRCC + PLCC) / 2.'),
+          .describe('Metric that selects the best checkpoint; `challenge` is (SRCC + PLCC) / 2.'),
         earlyStop: count
           .nullable()
           .default(null)
@@ -314,7 +312,7 @@ const schema = z
           .boolean()
           .default(false)
           .describe(
-            'Keep reordered copies of frozen float32 weights: a step is 5 % faster, and takes their memory twice over.',
+            'Keep reordered copies of frozen float32 weights: a step is 5 % faster, and these weights take twice the memory.',
           ),
         workers: count.default(2).describe('Processes that decode clips.'),
         maxMemory: text

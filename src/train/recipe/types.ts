@@ -2,7 +2,7 @@
 
 /** A recipe with all values; paths are absolute. */
 export interface Recipe {
-  /** Recipe to start from; what is set here goes before it. `auto`: `small` for models of less than 100 million parameters, else `paper`. Default null. */
+  /** Recipe to start from; keys that are set here take precedence. `auto`: `small` for models of less than 100 million parameters, else `paper`. Default null. */
   recipe: 'paper' | 'small' | 'auto' | null;
   /** The base model: a folder in Hugging Face layout, or the name of a model of the hub that was pulled. Required. */
   model: string;
@@ -33,7 +33,7 @@ export interface Recipe {
     scale: string | null;
     /** Column of the score to learn; null: the preset's, else `mos`. Default null. */
     target: string | null;
-    /** Names of columns that are not called as their role. */
+    /** Columns whose name is not that of their role. */
     columns: {
       /** The manifest's column for `video`; default: the preset's, else `video`. */
       video?: string;
@@ -52,18 +52,18 @@ export interface Recipe {
     };
     /** Folder that media names are relative to; null: the manifest's folder. Default null. */
     mediaRoot: string | null;
-    /** What separates the fields of a text table: `comma`, `semicolon`, `tab`, `pipe` or any one character; null: found out. Default null. */
+    /** What separates the fields of a text table: `comma`, `semicolon`, `tab`, `pipe` or any one character; null: detected. Default null. */
     delimiter: string | null;
-    /** Whether the first line names the columns; without, their names are `1`, `2` and so on; null: found out. Default null. */
+    /** Whether the first line names the columns; without, their names are `1`, `2` and so on; null: detected. Default null. */
     header: boolean | null;
-    /** What a held-out share keeps together: clips of one `group`, or of one `prompt`; null: found out when a run begins (`prompt` where clips share prompts and none has a group) and kept in its recipe. Default null. */
+    /** What a held-out share keeps together: clips of one `group`, or of one `prompt`; null: detected when a run begins (`prompt` where clips share prompts and none has a group) and kept in its recipe. Default null. */
     groupBy: 'group' | 'prompt' | null;
     /** Rows to train on; null: all that validation does not hold out, whatever their split. Default null. */
     train: {
       /** Name in the split column. */
       split: string;
     } | null;
-    /** Rows to select checkpoints on: a split, or a share of the training rows in which no group is torn apart; null: none. Default `{fraction:0.1}`. */
+    /** Rows to select checkpoints on: a split, or a share of the training rows that keeps groups together; null: none. Default `{fraction:0.1}`. */
     validation:
       | {
           /** Name in the split column. */
@@ -161,15 +161,15 @@ export interface Recipe {
   };
   /** Passes over the training rows. Default `6`. */
   epochs: number;
-  /** Clips an update. Default `8`. */
+  /** Clips per update. Default `8`. */
   batchSize: number;
-  /** Clips a run of the graph; divides `batchSize`. Memory grows with it, the result stays the same. Default `1`. */
+  /** Clips per run of the graph; divides `batchSize`. Memory grows with it, the result stays the same. Default `1`. */
   microBatch: number;
   /** How updates are made. */
   train: {
-    /** Order of the clips in an epoch: all shuffled, or shuffled batches of like length, which a large `microBatch` fills up less. Default `shuffled`. */
+    /** Order of the clips in an epoch: all shuffled, or shuffled batches of similar length, in which a large `microBatch` needs less padding. Default `shuffled`. */
     order: 'shuffled' | 'by-length';
-    /** Keep only what goes from layer to layer, and compute the rest again for the backward pass: a third more time, less memory. Default `false`. */
+    /** Gradient checkpointing: keep only the values between layers and compute the rest again in the backward pass. A third more time, less memory. Default `false`. */
     recompute: boolean;
   };
   /** Fixes order, split, dropout, random frames and initial adapter. Default `0`. */
@@ -178,7 +178,7 @@ export interface Recipe {
   evaluation: {
     /** When the validation rows are scored: each epoch, or every so many updates. Default `epoch`. */
     every: 'epoch' | number;
-    /** What the best checkpoint is best in; `challenge` is (SRCC + PLCC) / 2. Default `challenge`. */
+    /** Metric that selects the best checkpoint; `challenge` is (SRCC + PLCC) / 2. Default `challenge`. */
     metric: 'srcc' | 'plcc' | 'challenge';
     /** Stop after this many evaluations in a row without a better one; null: never. Default null. */
     earlyStop: number | null;
@@ -196,7 +196,7 @@ export interface Recipe {
     provider: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
     /** Threads of one op; 0: one for each physical core. Default `0`. */
     threads: number;
-    /** Keep reordered copies of frozen float32 weights: a step is 5 % faster, and takes their memory twice over. Default `false`. */
+    /** Keep reordered copies of frozen float32 weights: a step is 5 % faster, and these weights take twice the memory. Default `false`. */
     prepack: boolean;
     /** Processes that decode clips. Default `2`. */
     workers: number;
