@@ -130,16 +130,12 @@ export function plainText(text: string): string {
  * The nearest of `known` to a misspelt word, for "did you mean".
  * @param word - what was written
  * @param known - what is allowed
- * @returns the only word that holds it or that it holds, else the nearest; undefined when none is within half its length in edits
+ * @returns the only word that holds it, else the nearest; undefined when none is within half its length in edits
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   known = [...known];
   const lower = word.toLowerCase();
-  const holding = [...known].filter((candidate) => {
-    const other = candidate.toLowerCase();
-    const [short, long] = other.length < lower.length ? [other, lower] : [lower, other];
-    return short.length >= 3 && long.includes(short);
-  });
+  const holding = [...known].filter((candidate) => lower.length >= 3 && candidate.toLowerCase().includes(lower));
   if (holding.length === 1) return holding[0];
   let best: string | undefined;
   let bestDistance = Infinity;

@@ -42,16 +42,25 @@ export function groupingOf(rows: readonly (Pick<Grouped, 'group'> & { prompt?: s
   return rows.every(({ group }) => group === undefined) && new Set(prompts).size < prompts.length ? 'prompt' : 'group';
 }
 
+/** A row that a split can keep together by its prompt. */
+export interface Prompted extends Grouped {
+  /** The text that its clip was generated from. */
+  prompt?: string;
+}
+
+/** A row under the name, group and part by which a split sees it. */
+export interface GroupedRow<Row> extends Grouped {
+  /** The row. */
+  row: Row;
+}
+
 /**
  * Rows as a split sees them that keeps one thing together.
  * @param rows - the rows
  * @param grouping - what
  * @returns for each row, in order, its name, its group and itself
  */
-export function groupedBy<Row extends Grouped & { prompt?: string }>(
-  rows: readonly Row[],
-  grouping: Grouping,
-): (Grouped & { row: Row })[] {
+export function groupedBy<Row extends Prompted>(rows: readonly Row[], grouping: Grouping): GroupedRow<Row>[] {
   return rows.map((row) => {
     const group = grouping === 'prompt' ? row.prompt?.trim() : row.group;
     const { id, split } = row;

@@ -48,7 +48,42 @@ const noHevcPictures = `Pictures coded with HEVC are not decoded here. ${toPictu
 const onlyPreview = `Its ready picture is a preview of the raw data. Develop it to PNG or JPEG.`;
 const raws = ['.dng', '.cr2', '.cr3', '.nef', '.arw', '.raf', '.orf', '.rw2'];
 
-const table = {
+/** The name of a format in {@link formats}. */
+export type FormatName =
+  | 'jpeg'
+  | 'png'
+  | 'webp'
+  | 'tiff'
+  | 'avif'
+  | 'bmp'
+  | 'gif'
+  | 'apng'
+  | 'animatedWebp'
+  | 'mp4'
+  | 'mov'
+  | 'matroska'
+  | 'webm'
+  | 'avi'
+  | 'mpegTs'
+  | 'mpegPs'
+  | 'flv'
+  | 'ogg'
+  | 'asf'
+  | 'y4m'
+  | 'heic'
+  | 'avifSequence'
+  | 'jpegXl'
+  | 'jpeg2000'
+  | 'netpbm'
+  | 'openExr'
+  | 'radiance'
+  | 'raw'
+  | 'mxf'
+  | 'ivf'
+  | 'realMedia';
+
+/** All formats that are known by content. */
+export const formats: Readonly<Record<FormatName, MediaFormat>> = {
   jpeg: still(['JPEG', 'a JPEG picture', '.jpg', '.jpeg', '.jpe', '.jfif']),
   png: still(['PNG', 'a PNG picture', '.png']),
   webp: still(['WebP', 'a WebP picture', '.webp']),
@@ -80,13 +115,7 @@ const table = {
   mxf: refused('video', toVideo, ['MXF', 'an MXF file', '.mxf']),
   ivf: refused('video', toVideo, ['IVF', 'an IVF file', '.ivf']),
   realMedia: refused('video', toVideo, ['RealMedia', 'a RealMedia file', '.rm', '.rmvb']),
-} as const;
-
-/** The name of a format in {@link formats}. */
-export type FormatName = keyof typeof table;
-
-/** All formats that are known by content. */
-export const formats: Readonly<Record<FormatName, MediaFormat>> = table;
+};
 
 const all: readonly MediaFormat[] = Object.values(formats);
 

@@ -202,12 +202,20 @@ export function sizeNamed(name: string): ModelSize | null {
   return Object.hasOwn(modelSizes, preset) ? modelSizes[preset as ModelSizeName] : null;
 }
 
+/** Sizes as config.json gives them. */
+export interface SizeConfig {
+  /** The text model. */
+  text: TextConfig;
+  /** The vision tower. */
+  vision: VisionConfig;
+}
+
 /**
  * A size as config.json would give it.
  * @param size - the size
  * @param vocabSize - tokens of the tokenizer, where the size leaves that open
  */
-export function configOfSize(size: ModelSize, vocabSize: number): { text: TextConfig; vision: VisionConfig } {
+export function configOfSize(size: ModelSize, vocabSize: number): SizeConfig {
   const text: TextConfig = {
     ...size.text,
     vocabSize: size.text.vocabSize === 0 ? vocabSize : size.text.vocabSize,
