@@ -1,6 +1,7 @@
 // `--sandbox`: said to all that decode, in this process and those that it starts, by the environment.
 import type { SandboxMode } from '../video/index.ts';
 import { confinementFor, onUnconfined, sandboxMode } from '../video/index.ts';
+import { tell } from './terminal.ts';
 
 /**
  * Applies the flag.
@@ -11,5 +12,5 @@ export async function applySandbox(flag: SandboxMode | undefined): Promise<void>
   if (flag !== undefined) process.env['IOVQA_SANDBOX'] = flag;
   if (sandboxMode() === 'required') await confinementFor('required');
   // Elsewhere there is nothing that could be done about it.
-  if (process.platform === 'linux') onUnconfined((text) => process.stderr.write(`note: ${text}\n`));
+  if (process.platform === 'linux') onUnconfined((text) => tell(`note: ${text}`));
 }

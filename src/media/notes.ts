@@ -19,7 +19,45 @@ const kind = <Facts extends readonly unknown[]>(
   option?: string,
 ): Kind<Facts> => ({ title, say, ...(option === undefined ? {} : { option }) });
 
-const kinds = {
+/** What the wording of each kind needs. */
+export interface NoteFacts {
+  /** Facts of `hdr`. */
+  hdr: [transfer: string];
+  /** Facts of `gamut`. */
+  gamut: [primaries: string];
+  /** Facts of `interlaced`. */
+  interlaced: [];
+  /** Facts of `pixel-aspect`. */
+  'pixel-aspect': [aspect: string, by: string];
+  /** Facts of `profile`. */
+  profile: [name: string];
+  /** Facts of `bad-profile`. */
+  'bad-profile': [why: string];
+  /** Facts of `alpha`. */
+  alpha: [how: string];
+  /** Facts of `rotation`. */
+  rotation: [];
+  /** Facts of `pages`. */
+  pages: [count: number];
+  /** Facts of `damage`. */
+  damage: [what: string];
+  /** Facts of `frame-count`. */
+  'frame-count': [packets: number, frames: number];
+  /** Facts of `length`. */
+  length: [claimed: string, covered: string];
+  /** Facts of `timing`. */
+  timing: [what: string];
+  /** Facts of `edit-list`. */
+  'edit-list': [];
+  /** Facts of `few-frames`. */
+  'few-frames': [asked: number, there: number, what: string];
+  /** Facts of `padding`. */
+  padding: [times: number];
+  /** Facts of `matrix`. */
+  matrix: [matrix: number, taken: string];
+}
+
+const kinds: { readonly [Name in keyof NoteFacts]: Kind<NoteFacts[Name]> } = {
   hdr: kind(
     'HDR without tone mapping',
     (transfer: string) => `HDR (${transfer}) without tone mapping: darker and paler than a player shows it`,
@@ -75,10 +113,10 @@ const kinds = {
     'unknown colour matrix',
     (matrix: number, taken: string) => `colour matrix ${matrix} is not known here: taken as ${taken}`,
   ),
-} as const;
+};
 
 /** The name of a kind of note. */
-export type NoteKind = keyof typeof kinds;
+export type NoteKind = keyof NoteFacts;
 
 /** A note as plans, scores and reports have it: its kind, and what is said of this clip. */
 export type MediaNote = `${NoteKind}: ${string}`;
@@ -91,10 +129,7 @@ export const noteKinds: Readonly<Record<NoteKind, NoteKindInfo>> = kinds;
  * @param name - its kind
  * @param facts - what its wording needs
  */
-export function noteOf<Name extends NoteKind>(
-  name: Name,
-  ...facts: Parameters<(typeof kinds)[Name]['say']>
-): MediaNote {
+export function noteOf<Name extends NoteKind>(name: Name, ...facts: NoteFacts[Name]): MediaNote {
   const { say, option } = kinds[name] as Kind<readonly unknown[]>;
   return `${name}: ${say(...facts)}${option === undefined ? '' : ` (${option} changes that)`}`;
 }

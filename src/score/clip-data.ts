@@ -21,7 +21,7 @@ export type ClipData = Uint8Array | AsyncIterable<Uint8Array>;
 export async function withClipFile<T>(
   clip: Clip,
   work: (clip: Clip) => Promise<T>,
-  maxBytes = defaultLimits.maxBytes,
+  maxBytes: number = defaultLimits.maxBytes,
 ): Promise<T> {
   const { data, ...rest } = clip;
   if (data === undefined) return work(rest);
