@@ -69,7 +69,7 @@ it('every file is in one of three lists, by content or by name', async () => {
   ]);
   expect(others.length).toBe(hasPipes ? 6 : 5);
   expect(describeSkipped({ others, ignored })).toEqual([
-    `${hasPipes ? 6 : 5} files not looked at: ${hasPipes ? '2 .csv, 2 without an ending' : '2 .csv, 1 without an ending'}, 1 .txt, 1 .x\\ny`,
+    `${hasPipes ? 6 : 5} files not looked at: ${hasPipes ? '2 without an ending, 2 .csv' : '2 .csv, 1 without an ending'}, 1 .txt, 1 .x\\ny`,
     '5 files ignored (._*, .DS_Store, Thumbs.db, desktop.ini)',
   ]);
   expect(describeSkipped({ others: [], ignored: [] })).toEqual([]);

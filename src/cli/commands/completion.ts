@@ -9,6 +9,7 @@ import { fishCompletion } from '../completion/fish.ts';
 import type { CommandWords } from '../completion/words.ts';
 import { completionWords } from '../completion/words.ts';
 import { zshCompletion } from '../completion/zsh.ts';
+import { out } from '../terminal.ts';
 
 /** Shells that are known. */
 export type Shell = 'bash' | 'zsh' | 'fish';
@@ -33,5 +34,5 @@ export function completionCommand(shell: Shell, program: Command): void {
   };
   const known = (path: readonly string[], flag: string): readonly string[] | undefined =>
     path.join(' ') === 'models new' && flag === '--preset' ? Object.keys(modelSizes) : values[flag];
-  process.stdout.write(writers[shell](completionWords(program, known)));
+  out(writers[shell](completionWords(program, known)));
 }
