@@ -10,6 +10,8 @@ import { showValue } from './value.ts';
 // keep an identifier of the device in the home folder (https://github.com/microsoft/onnxruntime/pull/27379). Whose
 // clips and models these are is nobody else's business. Read once, when the first session is made; 0 turns it on.
 process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
+// What goes wrong is thrown; the runtime's own red lines would stand beside the message.
+ort.env.logLevel = 'fatal';
 
 /** Execution providers of ONNX Runtime that graphs can be run on. */
 export const providers = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
@@ -94,7 +96,7 @@ export async function compile<Names extends string>(
       intraOpNumThreads: threads,
       // Shapes change from clip to clip: a pattern of one run would only hold memory for the next (docs/engine.md).
       enableMemPattern: false,
-      logSeverityLevel: 4, // what goes wrong is thrown; the runtime's own red lines would stand beside the user's one
+      logSeverityLevel: 4,
       extra: {
         session,
         // A cast weight must not become a constant: that would hold every bf16 weight in fp32.

@@ -70,7 +70,7 @@ describe('mistakes', () => {
     ['train absent.yaml', 'absent.yaml: expected a recipe file'],
     ['train recipe.yaml', 'run: expected a new folder, got one that holds a run'],
     ['models new model', 'model: expected a new or empty folder'],
-    ['evaluate absent.jsonl', 'absent.jsonl: expected a table of scores'],
+    ['evaluate absent.jsonl', 'absent.jsonl: expected a table'],
     ['inspect mask recipe.yaml --clip 9.png', '--clip: expected a clip of the manifest, got "9.png"'],
     ['models new clips.csv/model', 'clips.csv: expected to make it, got something that is there already (EEXIST)'],
     ['export run --to clips.csv/model', 'clips.csv: expected to make it, got something that is there already (EEXIST)'],
@@ -85,11 +85,13 @@ describe('mistakes', () => {
     expect(code).toBe(command.startsWith('data check') ? 1 : 2);
   });
 
-  test('a reader that stops early is no mistake', async () => {
-    const { stderr } = await run('doctor', {
+  test('a reader that stops early is told in one line', async () => {
+    const { code, stderr } = await run('doctor', {
       onStart: (child) => child.stdout?.destroy(),
     });
-    expect(stderr).not.toContain('EPIPE');
+    expect(code).toBe(2);
+    expect(stderr.split('\n').filter((line) => line.startsWith('iovqa: '))).toHaveLength(1);
+    expect(stderr).not.toMatch(/bug|^ {4}at /m);
   });
 });
 
@@ -124,22 +126,30 @@ describe('score', () => {
     expect(all.map(({ clip }) => clip)).toEqual(Array.from({ length: 8 }, (_, i) => `${i}.png`));
     const best = (await readdir(at('run', 'checkpoints'))).find((name) => name.startsWith('step-'))!;
     const [one] = await json<ScoreLine[]>(`score 3.png --with run/checkpoints/${best} --json`);
-    expect(one).toEqual(all[3]);
+    expect(one).toEqual({
+      ...all[3],
+      row: 1,
+      score: expect.closeTo(all[3]!.score!, 4) as number,
+      std: expect.closeTo(all[3]!.std!, 4) as number,
+      legalMass: expect.closeTo(all[3]!.legalMass!, 4) as number,
+    });
     const csv = (await run('score 3.png --with run --csv')).stdout.trim().split('\n');
-    expect(csv[0]).toBe('clip,score,integer,std,legalMass,error');
-    expect(Number(csv[1]!.split(',')[1])).toBe(one!.score);
+    expect(csv[0]).toBe('row,clip,score,integer,std,legalMass,notes,error,key');
+    expect(Number(csv[1]!.split(',')[2])).toBe(one!.score);
   });
 
-  test('--out is gone on with; what failed is tried again and stands there once', async () => {
+  test('--out is gone on with; what failed is tried again when asked for, and stands there once', async () => {
     await writeFile(at('late.csv'), 'image\n0.png\nlate.png\n1.png\n');
     const first = await run('score late.csv --with model --out late.jsonl');
     expect(first.code).toBe(1);
     expect((await run('score late.csv --with model --out late.jsonl')).stderr).toContain('Add --resume');
     await writeFile(at('late.png'), await readFile(at('2.png')));
-    expect((await run('score late.csv --with model --out late.jsonl --resume')).code).toBe(0);
+    expect((await run('score late.csv --with model --out late.jsonl --resume')).code).toBe(1);
+    expect((await run('score late.csv --with model --out late.jsonl --resume --retry-failed')).code).toBe(0);
     const lines = (await readFile(at('late.jsonl'), 'utf8')).trim().split('\n');
     const got = lines.map((line) => JSON.parse(line) as ScoreLine);
     expect(got.map(({ clip }) => clip).sort()).toEqual(['0.png', '1.png', 'late.png']);
+    expect(got.map(({ row }) => row)).toEqual([1, 2, 3]);
     expect(got.every(({ score, error }) => score !== null && error === undefined)).toBe(true);
     expect((await run('score 0.png --with model --out late.csv')).stderr).toContain('expected a new file');
   });
