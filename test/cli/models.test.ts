@@ -175,7 +175,7 @@ describe('a model of the hub', () => {
     hub.repos.set('Org/Tiny', old);
     await run('models pull Org/Tiny');
     expect((await run('train recipe.yaml --resume')).code).toBe(0);
-  }, 60_000);
+  }, 300_000);
 
   test('is there without network, by name and commit', async () => {
     const offline = { env: { HF_HUB_OFFLINE: '1' } };
