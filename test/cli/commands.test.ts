@@ -43,7 +43,7 @@ beforeAll(async () => {
   await writeFile(at('recipe.yaml'), recipe);
   await run('models new model --preset tiny');
   await run('train recipe.yaml');
-}, 60_000);
+}, 300_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 interface ScoreLine {

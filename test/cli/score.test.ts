@@ -38,7 +38,7 @@ beforeAll(async () => {
   await createRandomCheckpoint(at('two'), { preset: 'tiny', seed: 2 });
   for (const [i, name] of names.entries()) await writePicture(at(name), i);
   await writeFile(at('list.csv'), `image\n${names.join('\n')}\n`);
-}, 60_000);
+}, 300_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.each(['jsonl', 'csv'])(

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'clips.csv'), `${rows.join('\n')}\n`);
   await writeFile(join(folder, 'bad.csv'), `${rows.slice(0, 9).join('\n')}\nnot-there.png,3,train\n`);
   await writeFile(join(folder, '3.txt'), 'no picture');
-}, 120_000);
+}, 300_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 interface Screen {

@@ -27,7 +27,7 @@ describe.skipIf(!isLong)('fifty kills', () => {
       return `"${i % 40}, ""so"".png","prompt ${i}\nof two lines"`;
     });
     await writeFile(join(folder, 'list.csv'), `image,prompt\n${rows.join('\n')}\n`);
-  }, 60_000);
+  }, 300_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test.each([

@@ -163,7 +163,7 @@ describe('tokenizer.json', () => {
       clock.mockRestore();
       date.mockRestore();
     }
-  }, 60_000);
+  }, 300_000);
 
   const many = (count: number, of: (i: number) => string): string[] => Array.from({ length: count }, (_, i) => of(i));
   /** The file's text with more in front of what one of its lists or records holds. */
@@ -302,7 +302,7 @@ describe('chat templates', () => {
       { numRuns: 40, seed: SEED }, // each in a process of its own
     );
     expect(rendered).toBeGreaterThan(2);
-  }, 120_000);
+  }, 300_000);
 
   it.each(['tokenizer_config.json', 'chat_template.json'])(
     'in %s with parts changed: loaded or refused',

@@ -27,7 +27,7 @@ beforeAll(async () => {
       .toFile(at('clips', name));
   }
   await createRandomCheckpoint(at('model'), { preset: 'tiny' });
-}, 120_000);
+}, 300_000);
 
 interface Said {
   stdout: string;
@@ -203,6 +203,6 @@ describe.each(tables)(
       expect(judged.overall.rmse.value).toBeLessThan((high! - low!) * 0.8);
       expect(judged.notes.join('\n')).toContain(`${names.length} scores are matched`);
       expect(judged.notes.join('\n')).not.toContain('mapped linearly'); // both are on the table's scale
-    }, 180_000);
+    }, 300_000);
   },
 );

@@ -29,4 +29,4 @@ test('a process whose threads encode AV1 survives it', async () => {
   child.stderr.on('data', (data) => (error += data));
   const [status] = await once(child, 'close');
   expect({ status, out, error }).toEqual({ status: 0, out: '0 0 0 0\n', error: '' });
-}, 120_000);
+}, 300_000);
