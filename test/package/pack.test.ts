@@ -61,7 +61,7 @@ describe('the package', () => {
   it('holds the compiled code, the documents, the small model and photographs, and nothing else', async () => {
     const names = await readdir(installed, { recursive: true });
     const strange = names.filter(
-      (name) => !/^(dist|docs|models($|\/nano)|pictures|README\.md|LICENSE|package\.json)/.test(name),
+      (name) => !/^(dist|docs|models($|\/nano)|pictures|README\.md|LICENSE|NOTICE|package\.json)/.test(name),
     );
     expect(strange).toEqual([]);
     const needed = ['README.md', 'LICENSE', 'docs/train.md', 'dist/index.d.ts', 'dist/video/decode-child.js'];

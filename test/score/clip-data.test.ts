@@ -52,7 +52,7 @@ describe('scorer.score', () => {
     expect(typeof score).toBe('number');
     expect([found[1], found[2], found[4]]).toEqual([score, score, score]);
     expect(found[3]).toBe('failing.png: expected a stream that ends, got the connection was lost');
-    expect(found[5]).toMatch(/^text\.png: expected .*picture.*, got text$/);
+    expect(found[5]).toMatch(/^text\.png: expected .*picture.*, got text/);
     expect(found[6]).toMatch(/^empty\.png: .*an empty file$/);
     expect(await temporary()).toEqual([]);
   });

@@ -67,7 +67,7 @@ async function state(out: string): Promise<Record<string, string>> {
   found['events'] = events
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .filter(({ type }) => type === 'step' || type === 'evaluation')
-    .map(({ clipsPerSecond: _rate, secondsLeft: _left, ...rest }) => JSON.stringify(rest))
+    .map(({ time: _time, clipsPerSecond: _rate, secondsLeft: _left, ...rest }) => JSON.stringify(rest))
     .join('\n');
   return found;
 }
