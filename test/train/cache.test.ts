@@ -91,7 +91,7 @@ test('clips that fit neither into memory nor into the cache are told of', async 
   await mkdir(out);
   const notesWith = async (gigabytes: number, cacheBytes: number): Promise<string[]> => {
     const clip = {
-      plan: {},
+      plan: { notes: [] },
       prompt: { tokenIds: [] },
       vision: { kind: 'features', features: { byteLength: gigabytes * 1e9 } },
     };
