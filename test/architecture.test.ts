@@ -27,7 +27,12 @@ const layers = [
 ];
 
 /** Parts of layers that load much, with an index of their own. */
-const apart = ['video/synthesis/index.ts', 'metrics/full-reference/index.ts', 'study/quickstart/index.ts'];
+const apart = [
+  'files/faults.ts',
+  'video/synthesis/index.ts',
+  'metrics/full-reference/index.ts',
+  'study/quickstart/index.ts',
+];
 
 interface Import {
   from: string;

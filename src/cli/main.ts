@@ -2,7 +2,7 @@
 // The command line: what becomes of arguments and errors. The table of commands is in program/.
 import { CommanderError } from 'commander';
 import { UserError, packageVersion as version } from '../core/index.ts';
-import { environmentFault } from '../files/index.ts';
+import { environmentFault } from '../files/faults.ts';
 import { buildProgram } from './program/index.ts';
 import { tell } from './terminal.ts';
 

@@ -1,4 +1,5 @@
 // Predictions and opinion scores side by side, from a scores file and a manifest or from one table, on one scale.
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError, oneLine, show } from '../core/index.ts';
 import type { ClipRow, Dataset, MosScale, OpenTable, Table, TableRecord } from '../dataset/index.ts';
@@ -13,7 +14,6 @@ import {
   scaleName,
   toUnit5,
 } from '../dataset/index.ts';
-import { readScoresMeta } from '../score/index.ts';
 import { matchClips } from './match-clips.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableOptionsOf } from './table-options.ts';
@@ -68,6 +68,12 @@ interface Scores {
   name: string | undefined;
 }
 
+/** The scale that stands beside a scores file; the code that reads it, with all of scoring, is loaded only where there is one. */
+async function scaleOfScores(path: string): Promise<MosScale | undefined> {
+  if (!existsSync(`${path}.meta.json`)) return undefined;
+  return (await (await import('../score/index.ts')).readScoresMeta(path))?.scale;
+}
+
 /**
  * Reads predictions and opinion scores.
  * @param path - scores file of `score`, or a table with `prediction` (or `score`) and `mos`
@@ -77,8 +83,7 @@ interface Scores {
 export async function readScoreTable(path: string, flags: ScoreTableFlags): Promise<ScoreTable> {
   const { manifest } = flags;
   const scores = await readScores(path, flags);
-  const scoreScale =
-    flags.scoreScale === undefined ? (await readScoresMeta(path))?.scale : parseScale(flags.scoreScale);
+  const scoreScale = flags.scoreScale === undefined ? await scaleOfScores(path) : parseScale(flags.scoreScale);
   const notes = [...scores.table.notes];
   if (scores.failed.length > 0) notes.push(`${scores.failed.length} clips have no score and are left out`);
   if (manifest === undefined) {

@@ -30,7 +30,7 @@ beforeAll(async () => {
   }
   await writeFile(join(folder, 'clips.csv'), `${rows.join('\n')}\n`);
   await writeFile(join(folder, 'bad.csv'), `${rows.slice(0, 9).join('\n')}\nnot-there.png,3,train\n`);
-  await writeFile(join(folder, '3.txt'), 'no picture');
+  await writeFile(join(folder, '3.bin'), 'no picture');
 }, 300_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -102,7 +102,7 @@ describe.skipIf(!hasScript)('the screen (needs script of util-linux)', { timeout
 
   test('after scoring: rows are whole, with the bar below them while it runs', async () => {
     const clips = Array.from({ length: 24 }, (_, i) => `${i}.png`);
-    const scored = await screenAfter(['score', ...clips, '3.txt', '--with', 'model']);
+    const scored = await screenAfter(['score', ...clips, '3.bin', '--with', 'model']);
     expect(scored.text).toMatch(/scoring [█░]/);
     expect(scored.lines.filter(isBar)).toEqual([]);
     expect(scored.lines.filter((line) => /^ +[\d.]+ +[\d.]+ +\d+ +[\d.]+ {2}\d+\.png$/.test(line))).toHaveLength(24);
