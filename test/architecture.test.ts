@@ -29,6 +29,7 @@ const layers = [
 /** Parts of layers that load much, with an index of their own. */
 const apart = [
   'files/faults.ts',
+  'files/output.ts',
   'video/synthesis/index.ts',
   'metrics/full-reference/index.ts',
   'study/quickstart/index.ts',

@@ -2,7 +2,7 @@
 // whoever writes first takes the status line away; all writing goes through here. Words from files and tables come out as text.
 import { fstatSync } from 'node:fs';
 import { printable } from '../core/index.ts';
-import { writeAllSync } from '../files/index.ts';
+import { writeAllSync } from '../files/output.ts';
 
 /** What the last line of the terminal shows; empty for none. */
 let status = '';
