@@ -24,7 +24,11 @@ export const SMALL_MODEL = 1e8;
  * Learning rates of `small`: of a fresh adapter; from the adapter that ships on, where it does not know the clips and where it does. Chosen
  * as docs/log/small-models.md says.
  */
-export const smallLearningRates = { fresh: 2e-3, shipped: 1e-3, gentle: 5e-6 } as const;
+export const smallLearningRates: Readonly<Record<'fresh' | 'shipped' | 'gentle', number>> = {
+  fresh: 2e-3,
+  shipped: 1e-3,
+  gentle: 5e-6,
+};
 
 /**
  * Recipes by name. `paper` holds what IOVQA (arXiv 2508.11170) states, whatever the defaults come to be; where it leaves a range
