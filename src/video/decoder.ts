@@ -131,6 +131,10 @@ export class Decoder {
   kill(): void {
     this.rest();
     this.#child.kill('SIGKILL');
+    // Killed while it starts, bubblewrap may leave a process that does not yet die with it: nothing that this one holds open may keep
+    // it, or it this program, alive.
+    if (this.#child.connected) this.#child.disconnect();
+    for (const pipe of this.#child.stdio as readonly (Socket | null | undefined)[]) pipe?.destroy();
   }
 
   /** It keeps the program alive. */
