@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { oneLine, plainText, printable, show } from '../../src/core/index.ts';
 
 /** Starts of orders (C0, C1), ends of lines, marks of direction. */
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- control characters are what this is about
 const orders = /[\u0000-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/u;
 const hostile = fc.string({
   unit: fc.constantFrom(
