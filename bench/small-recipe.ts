@@ -62,6 +62,9 @@ const arms: Record<string, RecipeInput | null> = {
   'fresh-2e-3': fresh(2e-3),
   'fresh-2e-3-soft': fresh(2e-3, { loss: 'soft-label' }),
   'from-2e-5': from(2e-5),
+  'from-5e-6-expected': from(5e-6, { loss: 'expected-score' }),
+  'from-2e-6-expected': from(2e-6, { loss: 'expected-score' }),
+  'from-2e-5-expected': from(2e-5, { loss: 'expected-score' }),
   'from-1e-5-mse': from(1e-5, { loss: 'softmax-regression' }),
   'from-2e-5-mse': from(2e-5, { loss: 'softmax-regression' }),
   'from-1e-3-mse': from(1e-3, { loss: 'softmax-regression' }),
@@ -111,7 +114,7 @@ async function draws(): Promise<Draw[]> {
   if (mode === 'choose') {
     // What nano/biq2021.yaml held out.
     const { holdout } = splitByGroup(rowsOfSplit(rows, 'train'), 0.1, 0);
-    const photographs = (await biq2021(holdout, [1, 2], 'held')).map((draw) => ({
+    const photographs = (await biq2021(holdout, [1, 2, 3, 4, 5], 'held')).map((draw) => ({
       ...draw,
       others: draw.others.slice(0, 140),
     }));
