@@ -25,7 +25,7 @@ it('a sound table', { timeout: 60_000 }, async () => {
     'groups: none; each clip stands for itself',
     'splits: train 1, test 1',
     '',
-    "next: iovqa train --manifest 'my clips.csv' --model models/nano --out runs/first --image file --target MOS --scale 0-100",
+    "next: npm run -s iovqa -- train --manifest 'my clips.csv' --model models/nano --out runs/first --image file --target MOS --scale 0-100",
     '',
   ]);
 });
@@ -39,6 +39,6 @@ it('a wrong one: problems first, with what to do; no scores in words, and no JSO
     '\nproblems: 2\n  my clips.csv:2: column "mos": expected a number from 1 to 5 (scale 1-5), got "20"\n',
   );
   expect(stdout).toMatch(/\nhint: the scores run from 3 to 20; .*they would fit 0-100/);
-  expect(stdout).toMatch(/\n\nnext: mend what is listed, then iovqa data check 'my clips\.csv'\n$/);
+  expect(stdout).toMatch(/\n\nnext: mend what is listed, then npm run -s iovqa -- data check 'my clips\.csv'\n$/);
   expect(stdout).not.toMatch(/[{}]|null/);
 });

@@ -21,11 +21,11 @@ describe('help', () => {
     expect(Object.keys(examples).sort()).toEqual([...names].sort());
   });
 
-  it('shows the two examples of a command', () => {
+  it('shows the two examples of a command, in the form in which it was started', () => {
     const [, command] = commandsOf(buildProgram()).find(([name]) => name === 'score')!;
     let text = '';
     command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
-    expect(text).toMatch(/\nExamples:\n {2}iovqa score clip\.mp4\n {2}iovqa score clips\/ --with/);
+    expect(text).toMatch(/\nExamples:\n {2}npx iovqa score clip\.mp4\n {2}npx iovqa score clips\/ --with/);
   });
 
   for (const [name, lines] of Object.entries(examples)) {

@@ -1,7 +1,8 @@
 // Two examples for the help of each command.
 import type { Command } from 'commander';
+import { commandLine } from '../../core/index.ts';
 
-/** Command lines as they are typed, by command. */
+/** Command lines as they are typed where iovqa is installed, by command. */
 export const examples: Readonly<Record<string, readonly [string, string]>> = {
   quickstart: ['iovqa quickstart', 'iovqa quickstart --out runs/other --seed 1'],
   train: [
@@ -54,5 +55,7 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
 export function addExamples(command: Command, path: readonly string[] = []): void {
   for (const child of command.commands) addExamples(child, [...path, child.name()]);
   const lines = examples[path.join(' ')];
-  if (lines !== undefined) command.addHelpText('after', `\nExamples:\n  ${lines.join('\n  ')}`);
+  if (lines === undefined) return;
+  const typed = lines.map((line) => line.replace(/\biovqa (?=[a-z])/, commandLine('')));
+  command.addHelpText('after', `\nExamples:\n  ${typed.join('\n  ')}`);
 }

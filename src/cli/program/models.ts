@@ -33,7 +33,7 @@ export function addModels(root: Command): void {
     .description("Get a model or adapter from the Hugging Face hub into the hub's cache.")
     .argument('<name>', 'its name on the hub, such as Qwen/Qwen2.5-VL-3B-Instruct')
     .option('--revision <name>', 'branch, tag or commit; default: main')
-    .option('--config-only', 'leave the weights out: enough for iovqa estimate')
+    .option('--config-only', 'leave the weights out: enough for `estimate`')
     .addOption(json())
     .action(async (name: string, flags: ModelsPullFlags) =>
       (await import('../commands/models.ts')).modelsPull(name, flags),

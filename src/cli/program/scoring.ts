@@ -58,7 +58,7 @@ export function addScoring(root: Command): void {
   root
     .command('evaluate')
     .description('Compare scores with opinion scores: SRCC, PLCC, KRCC, RMSE, with intervals.')
-    .argument('<scores>', 'scores file of `iovqa score`, or a table with the columns prediction and mos')
+    .argument('<scores>', 'scores file of `score`, or a table with the columns prediction and mos')
     .option('--manifest <file>', 'the opinion scores, by clip')
     .option('--prediction <column>', 'column of what was predicted; default: prediction or score')
     .option('--score-scale <scale>', 'scale of the scores; default: what FILE.meta.json says')
