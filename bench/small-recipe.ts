@@ -62,6 +62,7 @@ const arms: Record<string, RecipeInput | null> = {
   'fresh-2e-3': fresh(2e-3),
   'fresh-2e-3-soft': fresh(2e-3, { loss: 'soft-label' }),
   'from-2e-5': from(2e-5),
+  'from-5e-6': from(5e-6),
   'from-5e-6-expected': from(5e-6, { loss: 'expected-score' }),
   'from-2e-6-expected': from(2e-6, { loss: 'expected-score' }),
   'from-2e-5-expected': from(2e-5, { loss: 'expected-score' }),

@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import { UserError, oneLine } from '../core/index.ts';
 import type { ClipRow, Manifest, TableOptions } from '../dataset/index.ts';
 import { formatProblem, groupedBy, groupingOf, leakingGroups, loadManifest, scaleName } from '../dataset/index.ts';
+import { NoteCounter } from '../media/index.ts';
 import type { FrameReader } from '../video/index.ts';
 import { nearDuplicates, openFrameReader, pictureHash } from '../video/index.ts';
 import { reversedScale } from './reversed-scale.ts';
@@ -197,12 +198,11 @@ function duplicatesOf(seen: readonly Seen[]): DuplicatePictures {
   return found;
 }
 
-/** Notes of frame plans with how many clips have them, the most frequent first. */
+/** Notes of frame plans with how many clips have them. */
 function countNotes(seen: readonly Seen[]): string[] {
-  const counts = countBy(seen.flatMap(({ notes }) => notes));
-  return Object.entries(counts)
-    .sort(([, a], [, b]) => b - a)
-    .map(([note, count]) => `${count} ${count === 1 ? 'clip' : 'clips'}: ${note}`);
+  const counter = new NoteCounter();
+  for (const { notes } of seen) counter.add(notes);
+  return counter.lines();
 }
 
 function countBy(names: readonly string[]): Record<string, number> {

@@ -6,6 +6,7 @@ export * from './abort.ts';
 export * from './apart.ts';
 export * from './disposer.ts';
 export * from './errors.ts';
+export * from './fork-module.ts';
 export * from './invocation.ts';
 export * from './memory.ts';
 export * from './random.ts';

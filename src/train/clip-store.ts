@@ -1,10 +1,10 @@
 // The encoded clips of a run: read once, held in memory as far as it goes, read again where it does not.
-import { totalmem } from 'node:os';
+import { machineMemory } from '../core/index.ts';
 import type { ClipEncoder, EncodedClip } from '../score/index.ts';
 import type { ClipRow } from '../dataset/index.ts';
 
 /** Memory for encoded clips, in bytes: 6 GiB, or a quarter of the machine's where that is less. */
-export const MAX_BYTES: number = Math.min(6 * 1024 ** 3, totalmem() / 4);
+export const MAX_BYTES: number = Math.min(6 * 1024 ** 3, machineMemory() / 4);
 
 /** Gives encoded clips by row. */
 export interface ClipStore {

@@ -1,6 +1,6 @@
 // Forecasts memory and time of a run before it: sizes from a few of its clips, costs from its graphs, speeds from this machine.
-import { availableParallelism, totalmem } from 'node:os';
-import { UserError } from '../core/index.ts';
+import { availableParallelism } from 'node:os';
+import { UserError, machineMemory } from '../core/index.ts';
 import { buildExample, buildScoringExample, trimToTargets } from '../example/index.ts';
 import type { GraphCost, MachineSpeed, RunOptions, Value } from '../graph/index.ts';
 import { ARENA, gradients, graphCost, input, measureSpeed, runSeconds } from '../graph/index.ts';
@@ -215,7 +215,7 @@ export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOpt
     seconds: work + residentBytes / speed.freshBytes,
     ownBytes,
     residentBytes,
-    machineBytes: options.memoryBytes ?? totalmem(),
+    machineBytes: options.memoryBytes ?? machineMemory(),
     notes: [
       ...checkpoint.notes,
       ...(options.threads === undefined ? [] : [`speeds are this machine's, times its threads`]),

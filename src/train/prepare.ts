@@ -1,7 +1,7 @@
 // Reads every clip of a run once, before anything trains: bad ones are known, features are there, the frame plan is written.
 import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
-import { UserError, commandLine, show } from '../core/index.ts';
+import { UserError, commandLine, formatSize, show } from '../core/index.ts';
 import { readJsonLines, writeFileAtomic } from '../files/index.ts';
 import type { EncodedClip } from '../score/index.ts';
 import { NoteCounter } from '../media/index.ts';
@@ -85,9 +85,8 @@ export async function* prepareClips(
 }
 
 function tooMuch(totalBytes: number, { cacheBytes }: { cacheBytes: number }): string {
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(3)} GB`;
   return (
-    `the clips take ${gigabytes(totalBytes)}, of which ${gigabytes(MAX_BYTES)} stay in memory and ${gigabytes(cacheBytes)} in the ` +
+    `the clips take ${formatSize(totalBytes)}, of which ${formatSize(MAX_BYTES)} stay in memory and ${formatSize(cacheBytes)} in the ` +
     `cache: the others are read and computed again in every epoch (${commandLine('cache limit SIZE')} makes the cache larger)`
   );
 }

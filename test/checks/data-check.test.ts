@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkData, reversalOf } from '../../src/checks/index.ts';
 import type { DataCheck, DataCheckOptions } from '../../src/checks/index.ts';
@@ -104,4 +105,22 @@ describe('a scale that is upside down', () => {
       expect(traps.join()).toMatch(/the other way round \(SRCC -0\.\d+ on 40 clips\).*--scale dmos-0-1/);
     },
   );
+});
+
+it('counts notes by what they are of, whatever they say of each clip', async () => {
+  for (const [name, pages] of [
+    ['two', 2],
+    ['three', 3],
+    ['four', 4],
+  ] as const) {
+    const raw = { width: 64, height: 64 * pages, channels: 3, pageHeight: 64 } as const;
+    const pixels = Buffer.from(Array.from({ length: 64 * 64 * 3 * pages }, (_, i) => (i * pages) % 251));
+    await sharp(pixels, { raw })
+      .gif()
+      .toFile(join(folder, `${name}.gif`));
+  }
+  const path = join(folder, 'gifs.csv');
+  writeFileSync(path, 'image,mos\ntwo.gif,1\nthree.gif,3\nfour.gif,5\n');
+  const { notes } = await checkData(path, { scorer: false });
+  expect(notes).toEqual(['3 clips: several pictures, the first one taken (pages)']);
 });

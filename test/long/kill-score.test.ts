@@ -31,13 +31,13 @@ describe.skipIf(!isLong)('fifty kills', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test.each([
-    ['jsonl', 1],
-    ['csv', 2],
-  ] as const)('of a file in %s', { timeout: 3_600_000 }, async (form, seed) => {
+    ['jsonl', 1, 2500],
+    ['csv', 2, 1800], // its rows are shorter
+  ] as const)('of a file in %s', { timeout: 3_600_000 }, async (form, seed, mostBytes) => {
     const args = ['list.csv', '--with', 'model'];
     const out = `scores.${form}`;
     const timeout = 900_000;
-    const { numKilled, lengths } = await killScore({ cwd: folder, args, out, kills: 50, mostBytes: 2500, seed });
+    const { numKilled, lengths } = await killScore({ cwd: folder, args, out, kills: 50, mostBytes, seed });
     process.stderr.write(`${numKilled} kills at ${lengths.join(' ')} bytes\n`);
     expect(numKilled).toBeGreaterThanOrEqual(45);
     // What a kill leaves is never less than what was there before.

@@ -1,7 +1,7 @@
 // Gets a model or adapter from the hub into its cache: the files that are needed, at one commit, the weights last.
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError, show } from '../../core/index.ts';
+import { UserError, formatSize, show } from '../../core/index.ts';
 import { environmentFault, makeFolder } from '../../files/index.ts';
 import type { HubName, Snapshot } from './cache.ts';
 import {
@@ -201,11 +201,9 @@ async function requireRoom(folder: string, bytes: number): Promise<void> {
   if (bytes <= free) return;
   throw new UserError(
     'not-supported',
-    `${folder}: expected ${gigabytes(bytes)} of free space, got ${gigabytes(free)}`,
+    `${folder}: expected ${formatSize(bytes)} of free space, got ${formatSize(free)}`,
     {
       hint: 'Make room, or set HF_HOME or HF_HUB_CACHE to a larger disk.',
     },
   );
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -1,8 +1,5 @@
 // The five adapters of the quick start, and their training, each in a process of its own.
-import { fork } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { UserError } from '../../core/index.ts';
+import { UserError, forkModule } from '../../core/index.ts';
 import type { FrameSettings } from '../../score/index.ts';
 import type { RecipeInput } from '../../train/index.ts';
 import { paperWeights } from '../ensemble-weights.ts';
@@ -89,10 +86,7 @@ export async function trainApart(
   signal?: AbortSignal,
 ): Promise<void> {
   signal?.throwIfAborted();
-  const typescript = import.meta.url.endsWith('.ts'); // run from source (tests, tsx), or compiled
-  const main = fileURLToPath(new URL(`./train-child.${typescript ? 'ts' : 'js'}`, import.meta.url));
-  const loader = typescript ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [];
-  const child = fork(main, [], { execArgv: loader, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const child = forkModule(import.meta.url, './train-child');
   let complaint = '';
   child.stderr!.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-2000);
