@@ -3,6 +3,8 @@
  * endings, what a folder holds, and the one list of what a careful user should know of pixels.
  * @module media
  */
+export type { ColourCoding } from './coding.ts';
+export { hdrTransfers, widePrimariesOfPictures } from './coding.ts';
 export type { FolderListing, FoundFile } from './folder.ts';
 export { describeSkipped, listFolder } from './folder.ts';
 export type { FormatName, MediaFormat, Reading } from './formats.ts';

@@ -3,6 +3,8 @@ import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { oneLine, UserError } from '../core/index.ts';
 import type { UserErrorDetails } from '../core/index.ts';
+import type { ColourCoding } from './coding.ts';
+import { readColourCoding } from './coding.ts';
 import type { FormatName } from './formats.ts';
 import { expectedMedia, formats } from './formats.ts';
 import { HEAD_BYTES, sniff } from './sniff.ts';
@@ -23,6 +25,8 @@ export interface MediaFile extends FilePlace {
   format: FormatName | undefined;
   /** What its content looks like, for error messages. */
   looksLike: string;
+  /** What a picture says of its colours beside a profile; undefined where it says nothing. */
+  coding?: ColourCoding | undefined;
   /** Whether its head claims more bytes than there are, which FFmpeg's readers of these containers do not tell. */
   cutShort: boolean;
 }
@@ -90,10 +94,11 @@ export async function inspectFile(
   const looked = await lookInto(place.source).catch((error: NodeJS.ErrnoException) => {
     throw unreadable(path, 'a file that may be read', error.code ?? error.message, { cause: error });
   });
-  return { ...place, name: oneLine(path), ...looked, cutShort: size < looked.claimedBytes };
+  const { claimedBytes: claimed, ...rest } = looked;
+  return { ...place, name: oneLine(path), ...rest, cutShort: size < claimed };
 }
 
-type Looked = Pick<MediaFile, 'format' | 'looksLike'> & { claimedBytes: number };
+type Looked = Pick<MediaFile, 'format' | 'looksLike' | 'coding'> & { claimedBytes: number };
 
 async function lookInto(path: string): Promise<Looked> {
   const file = await open(path, 'r');
@@ -105,7 +110,8 @@ async function lookInto(path: string): Promise<Looked> {
     };
     const head = await readAt(0, HEAD_BYTES);
     const format = await sniff(head, readAt);
-    return { format, looksLike: looksLike(head, format), claimedBytes: claimedBytes(head) };
+    const coding = await readColourCoding(format, readAt);
+    return { format, looksLike: looksLike(head, format), coding, claimedBytes: claimedBytes(head) };
   } finally {
     await file.close();
   }

@@ -23,6 +23,8 @@ const kind = <Facts extends readonly unknown[]>(
 export interface NoteFacts {
   /** Facts of `hdr`. */
   hdr: [transfer: string];
+  /** Facts of `hdr-picture`. */
+  'hdr-picture': [transfer: string];
   /** Facts of `gamut`. */
   gamut: [primaries: string];
   /** Facts of `interlaced`. */
@@ -62,6 +64,10 @@ const kinds: { readonly [Name in keyof NoteFacts]: Kind<NoteFacts[Name]> } = {
     'HDR without tone mapping',
     (transfer: string) => `HDR (${transfer}) without tone mapping: darker and paler than a player shows it`,
     'frames.toneMap: bt2390',
+  ),
+  'hdr-picture': kind(
+    'HDR picture taken as sRGB',
+    (transfer: string) => `HDR picture (${transfer}) taken as sRGB: darker and paler than a viewer shows it`,
   ),
   gamut: kind(
     'colours of a wide gamut taken as BT.709',

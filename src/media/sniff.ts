@@ -8,7 +8,7 @@ export type ReadAt = (position: number, length: number) => Promise<Buffer>;
 export const HEAD_BYTES = 4096;
 
 /** Boxes or chunks that are walked before giving up. */
-const MOST_PARTS = 1000;
+export const MOST_PARTS = 1000;
 
 /**
  * Tells a file's format.

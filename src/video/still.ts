@@ -2,8 +2,8 @@
 import sharp from 'sharp';
 import type { Metadata, Sharp } from 'sharp';
 import { invariant } from '../core/index.ts';
-import type { ColourProfile, MediaFile, MediaNote } from '../media/index.ts';
-import { formats, noteOf, readProfile, unreadable } from '../media/index.ts';
+import type { ColourCoding, ColourProfile, MediaFile, MediaNote } from '../media/index.ts';
+import { formats, hdrTransfers, noteOf, readProfile, unreadable, widePrimariesOfPictures } from '../media/index.ts';
 import { readBmp } from './bmp.ts';
 import { blendOnWhite, cmykToRgb } from './colour.ts';
 import { applyProfile } from './profile.ts';
@@ -60,7 +60,7 @@ export async function readStill(file: MediaFile, options: StillOptions): Promise
   let meta: Metadata;
   try {
     meta = await open().metadata();
-    if (depths.has(meta.depth)) return await decode(open, meta, options);
+    if (depths.has(meta.depth)) return await decode(open, meta, file.coding, options);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     if (/pixel limit/i.test(why)) {
@@ -76,12 +76,14 @@ export async function readStill(file: MediaFile, options: StillOptions): Promise
 async function decode(
   open: (ignoreIcc?: boolean) => Sharp,
   meta: Metadata,
+  coding: ColourCoding | undefined,
   { profile: wanted, page }: StillOptions,
 ): Promise<Still> {
   const notes: MediaNote[] = (meta.pages ?? 1) > 1 && page === undefined ? [noteOf('pages', meta.pages!)] : [];
   const profile = meta.icc === undefined ? undefined : readProfile(meta.icc);
   const way = wayOfProfile(profile, meta, wanted);
   if (way.note !== undefined) notes.push(way.note);
+  notes.push(...notesOfCoding(coding, meta));
   if (meta.space === 'cmyk' && way.apply !== 'tables') {
     const { data, info } = await open()
       .autoOrient()
@@ -110,6 +112,15 @@ async function decode(
   if (ofEach === 3) return { frame: { width, height, data: new Uint8Array(values) }, colour, corrections, notes };
   const still = blended(values, width, height, colour);
   return { ...still, corrections, notes: [...notes, ...still.notes] };
+}
+
+/** A profile says more of the primaries than their number; of HDR, profiles say nothing. */
+function notesOfCoding(coding: ColourCoding | undefined, meta: Metadata): MediaNote[] {
+  if (coding === undefined) return [];
+  const transfer = hdrTransfers.get(coding.transfer);
+  if (transfer !== undefined) return [noteOf('hdr-picture', transfer)];
+  const wide = widePrimariesOfPictures.get(coding.primaries);
+  return wide !== undefined && meta.icc === undefined ? [noteOf('gamut', wide)] : [];
 }
 
 /** How a profile is dealt with. */
