@@ -6,13 +6,15 @@ import type { Confinement, SandboxMode } from './confinement/sandbox.ts';
 import type { ReadReply, ReadRequest } from './decode-child.ts';
 import { Decoder, tooLong } from './decoder.ts';
 import type { ReadClip } from './read-clip.ts';
-import type { DecodeLimits } from './types.ts';
+import { systemFfmpeg } from './ffmpeg/programs.ts';
+import type { SystemFfmpeg } from './ffmpeg/programs.ts';
+import type { DecodeLimits, DecoderName } from './types.ts';
 import { defaultLimits } from './types.ts';
 
 /** A pool of decoding processes. */
 export interface ChildPool {
   /** Starts the first process before it is needed. */
-  start: () => void;
+  start: (decoder?: DecoderName) => void;
   /** Reads one clip in a process; waits for a free one. */
   read: (request: ReadRequest, signal?: AbortSignal) => Promise<ReadClip>;
   /** Ends all processes; clips that are being read or wait are rejected. */
@@ -63,11 +65,13 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
   const waiting: Job[] = [];
   let closed = false;
   let confinement: Confinement | undefined;
+  let ffmpeg: SystemFfmpeg | undefined;
 
-  const confine = async (): Promise<void> => {
+  const prepare = async (decoder: DecoderName): Promise<void> => {
     const found = await confinementFor(mode);
     if (mode === 'auto') announce(found);
     confinement ??= options.main === undefined ? found : withMain(found, options.main);
+    if (decoder === 'ffmpeg') ffmpeg ??= await systemFfmpeg();
   };
   const settle = (worker: Worker, end: (job: Job) => void): void => {
     const { job } = worker;
@@ -137,7 +141,7 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
       else if (reply.type === 'bug') job.reject(new Error(`internal: decoding ${clip.path}: ${reply.stack}`));
       else {
         const details = reply.hint === undefined ? {} : { hint: reply.hint };
-        job.reject(new UserError('unreadable-media', reply.message, details));
+        job.reject(new UserError(reply.code, reply.message, details));
       }
     });
     if (worker.decoder.isForOne || worker.decoder.isWorn()) kill(worker, undefined);
@@ -154,14 +158,14 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
       : new Error(`internal: the decoding process did not start (${how}): ${complaint.trim()}`);
     kill(worker, error);
   };
-  const launch = (job?: Job): Worker => {
+  const launch = (decoder: DecoderName, job?: Job): Worker => {
     const events = {
       reply: (reply: ReadReply) => answer(worker, reply),
       end: (how: string, complaint: string) => died(worker, how, complaint),
     };
     const clip = job?.alone === true ? placeOf(job.request.clip.path).path : undefined;
     const worker: Worker = {
-      decoder: new Decoder(confinement!, limits, events, clip),
+      decoder: new Decoder(confinement!, limits, events, clip, decoder === 'ffmpeg' ? ffmpeg : undefined),
       ready: false,
       begun: false,
       job,
@@ -172,15 +176,17 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
   const next = (): void => {
     while (waiting.length > 0) {
       const job = waiting[0]!;
-      let idle = [...workers].find((worker) => !worker.job);
+      const kind = decoderOf(job.request);
+      const free = [...workers].filter((worker) => !worker.job);
+      let idle = free.find(({ decoder }) => decoder.kind === kind) ?? (workers.size < size ? undefined : free[0]);
       if (!idle && workers.size >= size) return;
-      if (idle && job.alone) {
+      if (idle && (job.alone || idle.decoder.kind !== kind)) {
         workers.delete(idle);
         idle.decoder.kill();
         idle = undefined;
       }
       waiting.shift();
-      const worker = idle ?? launch(job);
+      const worker = idle ?? launch(kind, job);
       worker.job = job;
       worker.decoder.ref();
       if (worker.ready) begin(worker);
@@ -193,16 +199,16 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
   };
 
   return {
-    start: () => {
-      confine().then(
+    start: (decoder = 'node-av') => {
+      prepare(decoder).then(
         () => {
-          if (!closed && workers.size === 0) launch().decoder.unref();
+          if (!closed && workers.size === 0) launch(decoder).decoder.unref();
         },
         () => {}, // reading tells
       );
     },
     read: async (request, signal) => {
-      if (!closed) await confine();
+      if (!closed) await prepare(decoderOf(request));
       signal?.throwIfAborted();
       if (closed) throw new Error('internal: the frame reader is closed');
       return new Promise((resolve, reject) => {
@@ -244,6 +250,10 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
       await Promise.all(all.map(({ decoder }) => decoder.exited));
     },
   };
+}
+
+function decoderOf({ options }: ReadRequest): DecoderName {
+  return options.decoder ?? 'node-av';
 }
 
 function withMain(confinement: Confinement, main: string): Confinement {

@@ -8,7 +8,8 @@ import { processorTime } from './confinement/processor-time.ts';
 import type { Confinement } from './confinement/sandbox.ts';
 import type { Beat, ReadReply, ReadRequest } from './decode-child.ts';
 import { checkFile, placeOf, unreadable } from '../media/index.ts';
-import type { DecodeLimits } from './types.ts';
+import type { SystemFfmpeg } from './ffmpeg/programs.ts';
+import type { DecodeLimits, DecoderName } from './types.ts';
 
 /** What a process tells its pool. */
 export interface DecoderEvents {
@@ -29,6 +30,8 @@ export class Decoder {
   readonly exited: Promise<unknown>;
   /** Whether it was made for one clip. */
   readonly isForOne: boolean;
+  /** What it decodes with. */
+  readonly kind: DecoderName;
   readonly #child: ChildProcess;
   readonly #launched: Launched;
   readonly #limits: DecodeLimits;
@@ -40,10 +43,18 @@ export class Decoder {
    * @param limits - what a clip may cost
    * @param events - who hears of it
    * @param clip - the only clip that it may read; undefined for any
+   * @param ffmpeg - the programs that it decodes with; undefined where it decodes by itself
    */
-  constructor(confinement: Confinement, limits: DecodeLimits, events: DecoderEvents, clip?: string) {
+  constructor(
+    confinement: Confinement,
+    limits: DecodeLimits,
+    events: DecoderEvents,
+    clip?: string,
+    ffmpeg?: SystemFfmpeg,
+  ) {
     const cpuSeconds = 2 * Math.ceil(limits.maxMilliseconds / 1000) + lifetime;
-    this.#launched = launch(confinement, cpuSeconds, clip);
+    this.#launched = launch(confinement, cpuSeconds, clip, ffmpeg);
+    this.kind = ffmpeg ? 'ffmpeg' : 'node-av';
     this.#limits = limits;
     this.isForOne = clip !== undefined;
     const { child } = this.#launched;
@@ -72,7 +83,7 @@ export class Decoder {
   async give(request: ReadRequest, isWanted: () => boolean): Promise<boolean> {
     const { path } = request.clip;
     const place = placeOf(path);
-    const { slot, clip } = this.#launched;
+    const { slot, clip, programs } = this.#launched;
     if (slot) {
       const size = await checkFile(path, request.limits.maxBytes, place);
       if (size > maxSlotBytes) return false;
@@ -86,7 +97,8 @@ export class Decoder {
     const source = slot ? slotPath : (clip ?? place.source);
     if (!isWanted()) return true;
     await new Promise<void>((resolve, reject) => {
-      this.#child.send({ ...request, place: { path: place.path, source } }, (error) => {
+      const given: ReadRequest = { ...request, place: { path: place.path, source }, ...(programs && { programs }) };
+      this.#child.send(given, (error) => {
         if (error) reject(error);
         else resolve();
       });

@@ -9,9 +9,7 @@ import {
   Frame,
   avGetPixFmtName,
 } from 'node-av';
-
-/** The filter, for whatever runs FFmpeg: a frame for a frame, fields in the order that each frame states. */
-export const deinterlaceFilter = 'bwdif=mode=send_frame:parity=auto:deint=interlaced';
+import { deinterlaceFilter } from './fields.ts';
 
 /**
  * Whether a frame is two fields.

@@ -2,50 +2,14 @@
 import type { Frame } from 'node-av';
 import { decode, openFilm, seconds } from './film.ts';
 import type { Film } from './film.ts';
-import type { MediaFile, MediaNote } from '../media/index.ts';
-import { noteOf, unreadable } from '../media/index.ts';
-import type { ReadOptions } from './picks.ts';
+import type { FilmPass, FilmTask } from './found-frames.ts';
+import { countFrame, keepFrames } from './found-frames.ts';
+import { unreadable } from '../media/index.ts';
 import { deinterlace, isInterlaced } from './deinterlace.ts';
 import { Unclear } from './packets/packet-kind.ts';
-import { shrink } from './resize.ts';
 import { openConverter } from './rgb-converter.ts';
 import { decodeFrames } from './seek-frames.ts';
 import type { Seeking } from './seek-frames.ts';
-import type { DecodeLimits, FrameSize, RgbFrame } from './types.ts';
-
-/** What one pass of decoding found. */
-export interface FilmPass {
-  /** The wanted frames that came by, resized, with their index. */
-  kept: Map<number, RgbFrame>;
-  /** Source sizes of the kept frames. */
-  sizes: FrameSize[];
-  /** Seconds of every frame; null where it carries none. */
-  times: (number | null)[];
-  /** Indices of the keyframes. */
-  keyframes: number[];
-  /** Seconds that the last frame lasts; 0 where unknown. */
-  lastDuration: number;
-  /** Whether all frames are known, and not only the first. */
-  ended: boolean;
-  /** How colours became RGB. */
-  colour: string;
-  /** What was done to pixels besides. */
-  corrections: Set<string>;
-  /** What a careful user should know. */
-  notes: Set<MediaNote>;
-}
-
-/** What is asked of a film. */
-export interface FilmTask {
-  /** The file. */
-  file: MediaFile;
-  /** At which size frames are wanted. */
-  options: ReadOptions;
-  /** What it may cost. */
-  limits: DecodeLimits;
-  /** Whether the edit list, which cuts every frame, is not applied. */
-  ignoreEdits: boolean;
-}
 
 /**
  * Decodes a film from its start.
@@ -57,7 +21,7 @@ export interface FilmTask {
 export async function passFromStart(wanted: readonly number[], task: FilmTask, toEnd: boolean): Promise<FilmPass> {
   const { file, limits } = task;
   await using film = await openFilm(file, limits, task.ignoreEdits);
-  using keeper = keepFrames(film, wanted.length, task);
+  using keeper = openKeeper(film, wanted.length, task);
   using fields = new FieldWindow(keeper.keep);
   const { found } = keeper;
   const want = new Set(wanted);
@@ -68,12 +32,7 @@ export async function passFromStart(wanted: readonly number[], task: FilmTask, t
     if (index >= limits.maxFrames) throw unreadable(file.path, `at most ${limits.maxFrames} frames`, 'more');
     keeper.check(frame);
     const time = seconds(frame.bestEffortTimestamp, base);
-    const previous = found.times.at(-1) ?? null;
-    // Some containers stamp only some frames; the others follow on the one before.
-    const follows = previous !== null && found.lastDuration > 0 ? previous + found.lastDuration : null;
-    found.times.push(time ?? follows);
-    found.lastDuration = seconds(frame.duration, base) ?? 0;
-    if (frame.keyFrame) found.keyframes.push(index);
+    countFrame(found, time, seconds(frame.duration, base) ?? 0, frame.keyFrame !== 0);
     if (isDeinterlacing) await fields.add(index, frame, want.has(index));
     else if (want.has(index)) await keeper.keep(index, frame);
     found.ended = toEnd || found.kept.size < want.size;
@@ -85,12 +44,12 @@ export async function passFromStart(wanted: readonly number[], task: FilmTask, t
 
 /** Hands on wanted frames; those of two fields as soon as the frame behind them is there. */
 class FieldWindow {
-  readonly #keep: FrameKeeper['keep'];
+  readonly #keep: AvFrameKeeper['keep'];
   #previous: Frame | undefined;
   /** A wanted frame that waits, the last one that came. */
   #waiting: { index: number; frame: Frame; previous: Frame | undefined } | undefined;
 
-  constructor(keep: FrameKeeper['keep']) {
+  constructor(keep: AvFrameKeeper['keep']) {
     this.#keep = keep;
   }
 
@@ -138,7 +97,7 @@ class FieldWindow {
  */
 export async function passSeeking(seeking: Seeking, wanted: readonly number[], task: FilmTask): Promise<FilmPass> {
   const { film, list, map } = seeking;
-  using keeper = keepFrames(film, wanted.length, task);
+  using keeper = openKeeper(film, wanted.length, task);
   const { found } = keeper;
   await decodeFrames(seeking, wanted, async (index, frame) => {
     keeper.check(frame);
@@ -155,58 +114,25 @@ export async function passSeeking(seeking: Seeking, wanted: readonly number[], t
   return found;
 }
 
-interface FrameKeeper extends Disposable {
+interface AvFrameKeeper extends Disposable {
   found: FilmPass;
-  /** Refuses a frame that is too large. */
   check: (frame: Frame) => void;
-  /** Keeps a wanted frame; `isDeinterlaced` says that it was one of two fields. */
+  /** Converts and keeps a wanted frame; `isDeinterlaced` says that it was one of two fields. */
   keep: (index: number, frame: Frame, isDeinterlaced?: boolean) => Promise<void>;
 }
 
-function keepFrames(film: Film, count: number, { file, options, limits, ignoreEdits }: FilmTask): FrameKeeper {
-  const converter = openConverter(file, film.orientation, options.toneMap ?? 'none');
-  const { aspect } = film;
-  const isReshaped = aspect !== undefined && options.squarePixels === true;
-  const uncut = ignoreEdits ? [noteOf('edit-list')] : [];
-  const found: FilmPass = {
-    kept: new Map(),
-    sizes: [],
-    times: [],
-    keyframes: [],
-    lastDuration: 0,
-    ended: true,
-    colour: '',
-    corrections: new Set(),
-    notes: new Set([...film.notes, ...uncut]),
-  };
-  const kind = count > 1 && options.as === 'video' ? 'video' : 'image';
+function openKeeper(film: Film, count: number, task: FilmTask): AvFrameKeeper {
+  const converter = openConverter(task.file, film.orientation, task.options.toneMap ?? 'none');
+  const { found, check, keep } = keepFrames(film, count, task);
   return {
     found,
-    check: ({ width, height }) => {
-      if (width * height <= limits.maxPixels) return;
-      throw unreadable(file.path, `at most ${limits.maxPixels} pixels a frame`, `${width}×${height}`);
-    },
+    check,
     keep: async (index, frame, isDeinterlaced = false) => {
-      if (isDeinterlaced) found.corrections.add('deinterlaced by bwdif');
-      else if (isInterlaced(frame)) found.notes.add(noteOf('interlaced'));
-      if (frame.decodeErrorFlags !== 0)
-        found.notes.add(noteOf('damage', `frame ${index} was damaged: its decoder filled gaps`));
-      const { rgb, colour, corrections, notes } = await converter.toRgb(frame);
-      found.kept.set(index, shrink(rgb, file.name, options, kind, isReshaped ? shownShape(rgb) : rgb));
-      for (const correction of corrections) found.corrections.add(correction);
-      if (aspect && isReshaped) found.corrections.add(`pixels of ${aspect.num}:${aspect.den} made square`);
-      else if (aspect) found.notes.add(noteOf('pixel-aspect', `${aspect.num}:${aspect.den}`, aspect.by));
-      found.sizes.push({ width: rgb.width, height: rgb.height });
-      found.colour = colour;
-      for (const note of notes) found.notes.add(note);
+      // Before the conversion, which clears the flag.
+      const fields = isDeinterlaced ? 'deinterlaced' : isInterlaced(frame) ? 'kept' : 'none';
+      const isDamaged = frame.decodeErrorFlags !== 0;
+      keep(index, await converter.toRgb(frame), { fields, isDamaged });
     },
     [Symbol.dispose]: () => converter[Symbol.dispose](),
   };
-
-  /** The size of an upright frame with square pixels: never fewer than are stored. */
-  function shownShape({ width, height }: FrameSize): FrameSize {
-    const isTurned = film.orientation !== undefined && film.orientation.xx === 0;
-    const ratio = isTurned ? aspect!.den / aspect!.num : aspect!.num / aspect!.den;
-    return ratio > 1 ? { height, width: Math.round(width * ratio) } : { height: Math.round(height / ratio), width };
-  }
 }

@@ -1,5 +1,4 @@
 // Videos with FFmpeg's libraries (node-av): a file opened without network or playlists, its frames decoded in order.
-import { readFile } from 'node:fs/promises';
 import type { AVCodecID, FFDecoderCodec, IRational, Stream } from 'node-av';
 import {
   AV_CODEC_ID_VP8,
@@ -26,42 +25,20 @@ import {
   Log,
   Packet,
 } from 'node-av';
-import { gifDelays } from './gif-delays.ts';
+import type { FilmFacts, FilmTiming } from './film-facts.ts';
+import type { PacketTime } from './listed-packet.ts';
+import { aspectOf, containers, headed, readGifDelays } from './film-facts.ts';
 import type { MediaFile, MediaNote } from '../media/index.ts';
 import { expectedMedia, noteOf, unreadable } from '../media/index.ts';
-import type { Orientation } from './rotation.ts';
 import { readDisplayMatrix } from './rotation.ts';
 import type { DecodeLimits } from './types.ts';
 
 Log.setLevel(AV_LOG_QUIET);
 
-/** FFmpeg's names of the containers that are opened. Nothing else is: no playlist, script, picture sequence or device. */
-const containers = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,gif,apng,ogg,asf,yuv4mpegpipe';
-/** Containers whose header states a duration; of the others FFmpeg guesses it. */
-const headed = /^(?:mov|matroska|avi|flv)/;
-
-/** When a packet is to be decoded and its frame shown, in units of the stream's time base; not a number where it does not say. */
-export interface PacketTime {
-  /** Shown. */
-  pts: number;
-  /** Decoded. */
-  dts: number;
-}
-
 /** A video file, opened. */
-export interface Film extends AsyncDisposable {
+export interface Film extends FilmFacts, FilmTiming, AsyncDisposable {
   /** Width and height that the file claims, before rotation. */
   stream: Stream;
-  /** How its frames are turned upright; undefined where they are. */
-  orientation: Orientation | undefined;
-  /** The shape of its pixels as they are stored, and whether codec or container says so; undefined where they are square. */
-  aspect: { num: number; den: number; by: 'codec' | 'container' } | undefined;
-  /** Delays of a GIF's frames in hundredths of a second; undefined for other files. */
-  delays: number[] | undefined;
-  /** Seconds that the file's header claims; undefined where it has no such field. */
-  claimed: number | undefined;
-  /** What a careful user should know. */
-  notes: MediaNote[];
   /** Whether its container states when each frame is shown and has an index, or gets one by reading: MP4, MOV, Matroska, WebM; and no second stream hangs on the packets. */
   indexed: boolean;
   /** Reads the next packet of the video into it; false at the end. */
@@ -122,8 +99,7 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
       stream.metadata?.get('alpha_mode') === '1' ? alphaDecoders.get(stream.codecpar.codecId) : undefined;
     const ofAlpha = alphaDecoder && Codec.findDecoderByName(alphaDecoder);
     if (alphaDecoder !== undefined && !ofAlpha) notes.push(noteOf('alpha', 'not decoded: what it hides is shown'));
-    const gif = file.format === 'gif' ? gifDelays(await readFile(file.source)) : undefined;
-    if (gif && !gif.whole) throw unreadable(file.path, 'a whole GIF', 'one that is cut short');
+    const delays = await readGifDelays(file);
     const container = format.iformat?.name ?? '';
     const { duration } = format;
     const claimed = duration > 0n && headed.test(container) ? Number(duration) / 1e6 : undefined;
@@ -173,8 +149,8 @@ export async function openFilm(file: MediaFile, limits: DecodeLimits, ignoreEdit
     return {
       stream,
       orientation: orientation ?? undefined,
-      aspect: aspectOf(stream),
-      delays: gif?.delays,
+      aspect: aspectOf(stream.sampleAspectRatio, stream.codecpar.sampleAspectRatio),
+      delays,
       claimed,
       notes,
       indexed: !ofAlpha && (matroska || container.startsWith('mov')),
@@ -196,15 +172,6 @@ const alphaDecoders = new Map<AVCodecID, FFDecoderCodec>([
   [AV_CODEC_ID_VP8, FF_DECODER_LIBVPX_VP8],
   [AV_CODEC_ID_VP9, FF_DECODER_LIBVPX_VP9],
 ]);
-
-/** What the container says goes before what the codec says, as in FFmpeg's players. A shape beyond 16:1 is damage. */
-function aspectOf({ sampleAspectRatio, codecpar }: Stream): Film['aspect'] {
-  const isSaid = ({ num, den }: IRational): boolean => num > 0 && den > 0;
-  const own = codecpar.sampleAspectRatio;
-  const { num, den } = isSaid(sampleAspectRatio) ? sampleAspectRatio : own;
-  if (!isSaid({ num, den }) || num === den || num > 16 * den || den > 16 * num) return undefined;
-  return { num, den, by: num * own.den === den * own.num ? 'codec' : 'container' };
-}
 
 function checkSizes(format: FormatContext, file: MediaFile, limits: DecodeLimits): void {
   for (const { codecpar } of format.streams) {

@@ -7,6 +7,9 @@ export type { Confinement, SandboxMode, Tools } from './confinement/sandbox.ts';
 export { bestConfinement, confinementFor, onUnconfined, sandboxMode, sandboxModes } from './confinement/sandbox.ts';
 export type { DecoderBuild } from './decoder-build.ts';
 export { decoderBuild, licenceOf } from './decoder-build.ts';
+export type { SystemFfmpeg } from './ffmpeg/programs.ts';
+export { systemFfmpeg } from './ffmpeg/programs.ts';
+export { withNodeAv } from './node-av.ts';
 export type { PatchOptions } from './patches.ts';
 export { cutPatches } from './patches.ts';
 export type { NearDuplicate } from './picture-hash.ts';
@@ -19,6 +22,7 @@ export type {
   ClipFrames,
   ClipInput,
   DecodeLimits,
+  DecoderName,
   FrameOptions,
   FramePick,
   FramePlan,
@@ -29,4 +33,4 @@ export type {
   RgbFrame,
   VisionPixels,
 } from './types.ts';
-export { defaultLimits, shownPixels, storedPixels } from './types.ts';
+export { decoderNames, defaultLimits, shownPixels, storedPixels } from './types.ts';

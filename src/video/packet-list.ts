@@ -1,39 +1,19 @@
 // The packets of a film, listed without decoding: what the container says of each, and what its own headers say.
 import { setImmediate } from 'node:timers/promises';
 import { AV_NOPTS_VALUE, AV_PKT_DATA_NEW_EXTRADATA, AV_PKT_FLAG_DISCARD, Packet } from 'node-av';
-import type { Film, PacketTime } from './film.ts';
+import type { Film } from './film.ts';
+import type { ListedPacket, PacketSummary } from './listed-packet.ts';
+import { summarisePackets } from './listed-packet.ts';
 import { openPacketReader } from './packets/open.ts';
 import type { PacketKind, PacketReader } from './packets/packet-kind.ts';
 import { Unclear } from './packets/packet-kind.ts';
 
-/** One packet, in the order of decoding. */
-export interface ListedPacket extends PacketTime {
-  /** How long its frame is shown, in units of the stream's time base; 0 where unknown. */
-  duration: number;
-  /** Bytes. */
-  size: number;
-  /** Where it lies in the file; -1 where unknown. */
-  position: number;
-  /** Whether the container calls it a keyframe. */
-  key: boolean;
-  /** Whether an edit list cuts its frame. */
-  cut: boolean;
-}
-
 /** What the packets tell without decoding. */
-export interface PacketList {
+export interface PacketList extends PacketSummary {
   /** All packets in the order of decoding. */
   packets: ListedPacket[];
   /** What each means, by its headers; or why that is not clear. */
   kinds: PacketKind[] | Unclear;
-  /** Packets that hold a frame to show, as far as the container tells. */
-  numFrames: number;
-  /** Indices of keyframes in presentation order, as far as the packets' flags tell. */
-  keyframes: number[];
-  /** Seconds of each packet in presentation order; null where it carries none. */
-  times: (number | null)[];
-  /** Seconds that the last packet lasts; 0 where unknown. */
-  lastDuration: number;
 }
 
 /** Milliseconds after which other work of this process gets its turn. */
@@ -57,18 +37,7 @@ export async function listPackets(film: Film): Promise<PacketList> {
     await setImmediate();
     turn = performance.now();
   }
-  const shown = packets.filter(({ cut }) => !cut);
-  const timeOf = ({ pts, dts }: ListedPacket): number => (Number.isNaN(pts) ? dts : pts);
-  if (shown.every((one) => !Number.isNaN(timeOf(one)))) shown.sort((a, b) => timeOf(a) - timeOf(b));
-  const { num, den } = film.stream.timeBase;
-  return {
-    packets,
-    kinds: headers.kinds,
-    numFrames: shown.length,
-    keyframes: shown.flatMap(({ key }, i) => (key ? [i] : [])),
-    times: shown.map((one) => (Number.isNaN(timeOf(one)) ? null : (timeOf(one) * num) / den)),
-    lastDuration: (shown.at(-1)?.duration ?? 0) * (num / den),
-  };
+  return { packets, kinds: headers.kinds, ...summarisePackets(packets, film.stream.timeBase) };
 }
 
 /**

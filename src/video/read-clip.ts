@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { FilePlace, MediaFile } from '../media/index.ts';
 import { inspectFile, noteOf, readingOf } from '../media/index.ts';
+import type { FfmpegPrograms } from './ffmpeg/run.ts';
+import { withNodeAv } from './node-av.ts';
 import type { ReadOptions } from './picks.ts';
 import { shrink } from './resize.ts';
-import type { Taken } from './take-film.ts';
+import type { Taken } from './taken.ts';
 import type { ClipInput, DecodeLimits, FramePlan, RgbFrame } from './types.ts';
 
 /** What the child process hands back of a clip. */
@@ -22,7 +24,7 @@ export interface ReadClip {
  * @param clip - the file
  * @param options - which frames, at which size
  * @param limits - what it may cost
- * @param place - where the file is, if elsewhere than its path says
+ * @param how - where the file is, if elsewhere than its path says; the programs that decode it, if not node-av
  * @returns frames and plan
  * @throws UserError `unreadable-media`
  */
@@ -30,11 +32,11 @@ export async function readClip(
   clip: ClipInput,
   options: ReadOptions,
   limits: DecodeLimits,
-  place?: FilePlace,
+  { place, programs }: { place?: FilePlace | undefined; programs?: FfmpegPrograms | undefined } = {},
 ): Promise<ReadClip> {
   const file = await inspectFile(clip.path, limits.maxBytes, place);
   // Each decoder is loaded when first needed.
-  const take = await takerOf(file, clip.kind);
+  const take = await takerOf(file, clip.kind, programs);
   const { rgb: frames, ...rest } = await take(file, options, limits);
   const { width, height } = frames[0]!;
   const as = frames.length === 1 ? 'image' : options.as;
@@ -49,10 +51,12 @@ export async function readClip(
 
 type Take = (file: MediaFile, options: ReadOptions, limits: DecodeLimits) => Promise<Taken>;
 
-async function takerOf(file: MediaFile, kind: ClipInput['kind']): Promise<Take> {
+async function takerOf(file: MediaFile, kind: ClipInput['kind'], programs?: FfmpegPrograms): Promise<Take> {
   if (readingOf(file, kind) === 'still') return takeStill;
   if (file.format === 'animatedWebp') return (await import('./take-pages.ts')).takePages;
-  return (await import('./take-film.ts')).takeFilm;
+  if (programs === undefined) return (await withNodeAv(() => import('./take-film.ts'))).takeFilm;
+  const { takeFilm } = await import('./ffmpeg/take-film.ts');
+  return async (...asked) => ({ ...(await takeFilm(...asked, programs)), decoder: programs.name });
 }
 
 async function takeStill(file: MediaFile, options: ReadOptions, limits: DecodeLimits): Promise<Taken> {

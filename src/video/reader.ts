@@ -4,13 +4,13 @@ import { invariant } from '../core/index.ts';
 import { openChildPool } from './child-pool.ts';
 import type { SandboxMode } from './confinement/sandbox.ts';
 import { cutPatches } from './patches.ts';
-import type { ClipFrames, ClipInput, DecodeLimits, FrameOptions } from './types.ts';
+import type { ClipFrames, ClipInput, DecodeLimits, DecoderName, FrameOptions } from './types.ts';
 import { defaultLimits } from './types.ts';
 
 /** Reads clips; dispose of it to end its child processes. */
 export interface FrameReader {
   /** Starts a child, which else the first clip does: it takes a tenth of a second, in which the caller can do something else. */
-  start: () => void;
+  start: (decoder?: DecoderName) => void;
   /**
    * Reads one clip; calls may run at a time, as many as there are workers are served at once.
    * @throws UserError `unreadable-media` where this clip cannot be read; the reader serves the next one all the same

@@ -1,23 +1,13 @@
 // Decoded frames to upright RGB, by the stream's tags.
-import type { AVColorPrimaries, AVColorSpace } from 'node-av';
+import type { AVColorSpace } from 'node-av';
 import {
   AV_FRAME_FLAG_INTERLACED,
   AV_PIX_FMT_RGB24,
   AV_PIX_FMT_RGBA,
-  AVCHROMA_LOC_TOPLEFT,
-  AVCOL_PRI_BT2020,
-  AVCOL_PRI_BT709,
-  AVCOL_PRI_SMPTE431,
-  AVCOL_PRI_SMPTE432,
   AVCOL_PRI_UNSPECIFIED,
   AVCOL_RANGE_JPEG,
   AVCOL_RANGE_MPEG,
-  AVCOL_SPC_BT2020_NCL,
-  AVCOL_SPC_BT709,
   AVCOL_SPC_RGB,
-  AVCOL_SPC_SMPTE170M,
-  AVCOL_TRC_ARIB_STD_B67,
-  AVCOL_TRC_SMPTE2084,
   AVCOL_TRC_UNSPECIFIED,
   avGetPixFmtName,
   FFmpegError,
@@ -30,31 +20,22 @@ import {
   SWS_FULL_CHR_H_INT,
 } from 'node-av';
 import { blendOnWhite } from './colour.ts';
+import type { ColourTags } from './colour-tags.ts';
+import { hdrMeaning, meaningOf } from './colour-tags.ts';
 import { reason } from './film.ts';
+import type { ConvertedFrame } from './found-frames.ts';
 import type { MediaFile, MediaNote } from '../media/index.ts';
 import { noteOf, unreadable } from '../media/index.ts';
 import type { Orientation } from './rotation.ts';
 import { orient } from './rotation.ts';
 import type { HdrPlanes } from './tone-map.ts';
-import { HDR_PEAK, SDR_WHITE, toneMap } from './tone-map.ts';
-import type { PixelOptions, RgbFrame } from './types.ts';
+import { toneMap, toneMapped } from './tone-map.ts';
+import type { PixelOptions } from './types.ts';
 
 /** Makes frames RGB. */
 export interface ColourConverter extends Disposable {
   /** Converts a frame. */
   toRgb: (frame: Frame) => Promise<ConvertedFrame>;
-}
-
-/** A frame as RGB. */
-export interface ConvertedFrame {
-  /** Upright. */
-  rgb: RgbFrame;
-  /** How its colours became RGB. */
-  colour: string;
-  /** What was done besides. */
-  corrections: string[];
-  /** What a careful user should know. */
-  notes: MediaNote[];
 }
 
 /**
@@ -82,8 +63,7 @@ export function openConverter(
       const { format, colour, notes } = declareColour(frame, hdr !== undefined);
       if (hdr !== undefined) {
         const rgb = toneMap(hdr);
-        const done = `HDR (${hdr.transfer}) of ${HDR_PEAK} cd/m² to SDR of ${SDR_WHITE} cd/m² by BT.2390`;
-        return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, corrections: [done], notes };
+        return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, corrections: [toneMapped(hdr)], notes };
       }
       const opaque = opaqueFormats.test(format);
       using target = new Frame();
@@ -108,53 +88,32 @@ export function openConverter(
   };
 }
 
-const matrixNames = new Map<AVColorSpace, string>([
-  [AVCOL_SPC_BT709, 'BT.709'],
-  [AVCOL_SPC_SMPTE170M, 'BT.601'],
-  [5 as AVColorSpace, 'BT.601'], // AVCOL_SPC_BT470BG, the same numbers
-  [AVCOL_SPC_BT2020_NCL, 'BT.2020'],
-]);
-
-/** Primaries beyond BT.709's, with the gamut that tone mapping takes them for. */
-const widePrimaries = new Map<AVColorPrimaries, 'BT.2020' | 'P3'>([
-  [AVCOL_PRI_BT2020, 'BT.2020'],
-  [AVCOL_PRI_SMPTE431, 'P3'],
-  [AVCOL_PRI_SMPTE432, 'P3'],
-]);
-
-function transferOf({ colorTrc }: Frame): 'PQ' | 'HLG' | undefined {
-  if (colorTrc === AVCOL_TRC_SMPTE2084) return 'PQ';
-  return colorTrc === AVCOL_TRC_ARIB_STD_B67 ? 'HLG' : undefined;
+/** What the frame says of its colours. FFmpeg's numbers are those of ITU-T H.273. */
+function tagsOf({ colorSpace, colorTrc, colorPrimaries, colorRange, chromaLocation }: Frame): ColourTags {
+  return {
+    matrix: colorSpace,
+    transfer: colorTrc,
+    primaries: colorPrimaries,
+    fullRange: colorRange === AVCOL_RANGE_JPEG,
+    chroma: chromaLocation,
+  };
 }
 
-/** Weights of red and blue in luma, by matrix (ITU-R BT.709, BT.601, BT.2020). */
-const lumaWeights = new Map<string, readonly [number, number]>([
-  ['BT.709', [0.2126, 0.0722]],
-  ['BT.601', [0.299, 0.114]],
-  ['BT.2020', [0.2627, 0.0593]],
-]);
+function formatOf({ format }: Frame): string {
+  return avGetPixFmtName(format as Parameters<typeof avGetPixFmtName>[0]) ?? `format ${format}`;
+}
 
 /** The planes of an HDR frame; undefined for SDR, and for formats that HDR is not coded in. */
 function hdrPlanes(frame: Frame): HdrPlanes | undefined {
-  const transfer = transferOf(frame);
-  const name = avGetPixFmtName(frame.format as Parameters<typeof avGetPixFmtName>[0]) ?? '';
-  const [, chroma, bits = '8'] = /^yuvj?4(20|22|44)p(?:(10|12|14|16)le)?$/.exec(name) ?? [];
-  if (transfer === undefined || chroma === undefined || !frame.data) return undefined;
   const { width, height, data, linesize } = frame;
+  const meaning = hdrMeaning(formatOf(frame), tagsOf(frame));
+  if (!meaning || !data) return undefined;
   return {
+    ...meaning,
     width,
     height,
-    depth: Number(bits),
     planes: [data[0]!, data[1]!, data[2]!],
     strides: [linesize[0]!, linesize[1]!, linesize[2]!],
-    shiftX: chroma === '44' ? 0 : 1,
-    shiftY: chroma === '20' ? 1 : 0,
-    chromaOnRows: frame.chromaLocation === AVCHROMA_LOC_TOPLEFT,
-    fullRange: frame.colorRange === AVCOL_RANGE_JPEG,
-    matrix: lumaWeights.get(matrixNames.get(frame.colorSpace) ?? 'BT.2020')!,
-    transfer,
-    primaries:
-      frame.colorPrimaries === AVCOL_PRI_BT709 ? 'BT.709' : (widePrimaries.get(frame.colorPrimaries) ?? 'BT.2020'),
   };
 }
 
@@ -169,26 +128,14 @@ function packRows(data: Uint8Array, width: number, height: number, stride: numbe
 
 /** Writes the colour that is meant into the frame, where FFmpeg's scaler reads it, and clears what would lead the scaler astray. */
 function declareColour(frame: Frame, isMapped: boolean): { format: string; colour: string; notes: MediaNote[] } {
-  const format = avGetPixFmtName(frame.format as Parameters<typeof avGetPixFmtName>[0]) ?? `format ${frame.format}`;
-  const notes: MediaNote[] = [];
-  const transfer = transferOf(frame);
-  const wide = widePrimaries.get(frame.colorPrimaries);
-  if (transfer !== undefined && !isMapped) notes.push(noteOf('hdr', transfer));
-  if (transfer === undefined && wide !== undefined) notes.push(noteOf('gamut', wide));
+  const format = formatOf(frame);
+  const { colour, notes, yuv } = meaningOf(format, frame, tagsOf(frame), isMapped);
   frame.clearFlags(AV_FRAME_FLAG_INTERLACED); // or the scaler refuses: fields are not scaled apart, as `ffmpeg` does not either
   frame.colorPrimaries = AVCOL_PRI_UNSPECIFIED; // or the scaler maps gamut and tone
   frame.colorTrc = AVCOL_TRC_UNSPECIFIED;
-  if (/^(?:0?rgb|0?bgr|gbr|argb|abgr|pal8)/.test(format)) return { format, colour: format, notes };
-  const tagged = matrixNames.has(frame.colorSpace);
-  const byHeight = frame.height > 576 || frame.width >= 1280 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
-  const space = tagged ? frame.colorSpace : byHeight;
-  if (!tagged && !/^gray|^ya/.test(format) && frame.colorSpace !== 2) {
-    notes.push(noteOf('matrix', frame.colorSpace, matrixNames.get(space)!));
+  if (yuv) {
+    frame.colorSpace = yuv.matrix as AVColorSpace;
+    frame.colorRange = yuv.fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
   }
-  const full = frame.colorRange === AVCOL_RANGE_JPEG || format.startsWith('yuvj');
-  frame.colorSpace = space;
-  frame.colorRange = full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
-  const origin = tagged ? 'tagged' : 'by size';
-  const colour = `${format}, ${matrixNames.get(space)} (${origin}), ${full ? 'full' : 'limited'} range`;
   return { format, colour, notes };
 }

@@ -11,7 +11,8 @@ import {
   Packet,
 } from 'node-av';
 import type { Film } from './film.ts';
-import type { ListedPacket, PacketList } from './packet-list.ts';
+import type { ListedPacket } from './listed-packet.ts';
+import type { PacketList } from './packet-list.ts';
 import { describe } from './packet-list.ts';
 import type { PacketKind } from './packets/packet-kind.ts';
 import { Unclear } from './packets/packet-kind.ts';

@@ -2,21 +2,17 @@
 import type { Film } from './film.ts';
 import { openFilm } from './film.ts';
 import { passFromStart, passSeeking } from './film-pass.ts';
-import type { FilmPass } from './film-pass.ts';
-import type { MediaFile, MediaNote } from '../media/index.ts';
-import { noteOf, unreadable } from '../media/index.ts';
+import type { FilmPass } from './found-frames.ts';
+import type { MediaFile } from '../media/index.ts';
+import { unreadable } from '../media/index.ts';
 import { listPackets } from './packet-list.ts';
 import type { PacketList } from './packet-list.ts';
 import { Unclear } from './packets/packet-kind.ts';
-import { pickFrames } from './picks.ts';
 import type { ReadOptions } from './picks.ts';
 import { mapFrames } from './seek-map.ts';
-import { timingOfGif, timingOfStamps } from './timing.ts';
-import type { Timing } from './timing.ts';
-import type { DecodeLimits, FramePlan, RgbFrame } from './types.ts';
-
-/** What the decoders give: the plan but for what follows from the frames themselves. */
-export type Taken = Omit<FramePlan, 'path' | 'width' | 'height' | 'as' | 'sha256'> & { rgb: RgbFrame[] };
+import type { Taken } from './taken.ts';
+import { describeTaken, openPick } from './taken.ts';
+import type { DecodeLimits } from './types.ts';
 
 /** How a film is to be taken, and how it was: for tests. */
 export interface TakingFilm {
@@ -49,47 +45,11 @@ export async function takeFilm(
   if (toEnd && list.numFrames > limits.maxFrames) {
     throw unreadable(file.path, `at most ${limits.maxFrames} frames`, String(list.numFrames));
   }
-  const content = options.pick === 'random' ? (await contentHash(file)).slice(0, 8) : '0';
-  const key = [options.seed, Number.parseInt(content, 16)];
-  const pick = (numFrames: number, keyframes: readonly number[]): number[] =>
-    pickFrames(options.pick, options.count, { numFrames, keyframes, key });
+  const pick = await openPick(file, options);
   const asked = { file, options, limits, ignoreEdits };
 
   const { pass, wanted } = (await attemptSeeking()) ?? (await decodeFromStart());
-  if (wanted.length === 0) throw unreadable(file.path, 'at least one keyframe', 'a video without any');
-  const rgb = wanted.map((index) => pass.kept.get(index)!);
-  const [first, ...others] = pass.sizes;
-  const odd = others.find((size) => size.width !== first!.width || size.height !== first!.height);
-  if (odd) {
-    const got = `${first!.width}×${first!.height} and ${odd.width}×${odd.height}`;
-    throw unreadable(file.path, 'frames of one size', got);
-  }
-  const timing = timingOf(pass);
-  const numFrames = timing.seconds.length;
-  const notes: MediaNote[] = [...pass.notes, ...timing.notes];
-  const what = options.pick === 'keyframe' ? 'keyframes' : 'frames';
-  if (pass.ended && numFrames !== list.numFrames) notes.push(noteOf('frame-count', list.numFrames, numFrames));
-  // Matroska's duration counts from 0, wherever the first frame lies.
-  const covered = timing.duration + Math.max(0, (pass.ended ? pass : list).times[0] ?? 0);
-  if (claimed !== undefined && covered < 0.95 * claimed - timing.duration / numFrames) {
-    notes.push(noteOf('length', claimed.toFixed(2), timing.duration.toFixed(2)));
-  }
-  if (wanted.length < options.count) {
-    notes.push(noteOf('few-frames', options.count, wanted.length, what));
-  }
-  return {
-    frames: wanted.map((index) => ({ index, seconds: timing.seconds[index] ?? null })),
-    sourceWidth: first!.width,
-    sourceHeight: first!.height,
-    numFrames: pass.ended ? numFrames : null,
-    duration: timing.duration,
-    fps: numFrames / timing.duration,
-    timing: timing.timing,
-    colour: pass.colour,
-    corrections: [...pass.corrections],
-    notes,
-    rgb,
-  };
+  return describeTaken(asked, { list, delays, claimed }, pass, wanted);
 
   /** Undefined where it is not sure to give what decoding from the start gives. */
   async function attemptSeeking(): Promise<{ pass: FilmPass; wanted: number[] } | undefined> {
@@ -119,20 +79,6 @@ export async function takeFilm(
     const asBefore = chosen.length > 1 === guess.length > 1 && chosen.every((index) => found.kept.has(index));
     return { pass: asBefore ? found : await passFromStart(chosen, asked, toEnd), wanted: chosen };
   }
-
-  /** Of what was decoded; of the packets where decoding stopped early. */
-  function timingOf({ ended, times, lastDuration }: FilmPass): Timing {
-    const fps = options.assumedFps ?? 10;
-    if (delays) return timingOfGif(delays, ended ? times.length : delays.length, fps);
-    if (!ended) return timingOfStamps(list.times, list.lastDuration, fps);
-    return timingOfStamps(times, lastDuration, fps);
-  }
-}
-
-/** Loaded when needed: a decoding process starts sooner without. */
-async function contentHash({ source }: MediaFile): Promise<string> {
-  const { sha256File } = await import('../files/index.ts');
-  return sha256File(source);
 }
 
 /** Opens a film and lists its packets. Writers that know no duration give a single frame's edit list the length zero. */

@@ -7,7 +7,7 @@ import type { ReadOptions } from './picks.ts';
 import { pickFrames } from './picks.ts';
 import { shrink } from './resize.ts';
 import { readStill } from './still.ts';
-import type { Taken } from './take-film.ts';
+import type { Taken } from './taken.ts';
 import { timingOfDelays } from './timing.ts';
 import type { DecodeLimits } from './types.ts';
 

@@ -35,6 +35,14 @@ export const HDR_PEAK = 1000;
 /** Luminance that becomes SDR's white, in cd/m²: the reference white of ITU-R BT.2408. */
 export const SDR_WHITE = 203;
 
+/**
+ * What a plan says of it.
+ * @param frame - the mapped frame
+ */
+export function toneMapped({ transfer }: Pick<HdrPlanes, 'transfer'>): string {
+  return `HDR (${transfer}) of ${HDR_PEAK} cd/m² to SDR of ${SDR_WHITE} cd/m² by BT.2390`;
+}
+
 // SMPTE ST 2084, as in ITU-R BT.2100-2, table 4.
 const [m1, m2, c1, c2, c3] = [2610 / 16384, (2523 / 4096) * 128, 3424 / 4096, (2413 / 4096) * 32, (2392 / 4096) * 32];
 

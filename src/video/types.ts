@@ -39,7 +39,15 @@ export interface FrameOptions extends Partial<PixelOptions> {
   std: readonly [number, number, number];
   /** Frames per second of clips that carry no timing, such as GIFs without delays; default 10. */
   assumedFps?: number;
+  /** What decodes videos; default `node-av`. */
+  decoder?: DecoderName;
 }
+
+/** What decodes videos: FFmpeg's libraries inside the package node-av, or the system's programs `ffmpeg` and `ffprobe`. */
+export type DecoderName = 'node-av' | 'ffmpeg';
+
+/** All decoders of videos. */
+export const decoderNames: readonly DecoderName[] = ['node-av', 'ffmpeg'];
 
 /** What is done to pixels that a player would not show as they are stored. */
 export interface PixelOptions {
@@ -139,6 +147,8 @@ export interface FramePlan {
   timing: 'container' | 'assumed' | 'none';
   /** What the model takes: one image, several, or a video. */
   as: 'image' | 'images' | 'video';
+  /** What decoded it, with its version, where that was not node-av: `ffmpeg 5.1.9`. */
+  decoder?: string;
   /** How the file's colours became RGB. */
   colour: string;
   /** What was done to the pixels besides: tone mapping, deinterlacing, square pixels, a colour profile; mostly nothing. */

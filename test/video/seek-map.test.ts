@@ -21,7 +21,8 @@ import {
 } from 'node-av';
 import { describe, expect, it } from 'vitest';
 import type { MediaFile } from '../../src/media/index.ts';
-import type { ListedPacket, PacketList } from '../../src/video/packet-list.ts';
+import type { ListedPacket } from '../../src/video/listed-packet.ts';
+import type { PacketList } from '../../src/video/packet-list.ts';
 import { BitReader, readMessages, splitUnits, unescapeUnit } from '../../src/video/packets/bit-reader.ts';
 import { openH264 } from '../../src/video/packets/h264.ts';
 import type { PacketKind } from '../../src/video/packets/packet-kind.ts';

@@ -1,10 +1,14 @@
 // Starts a decoding process, as confined as it can be.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import { bubblewrapArguments } from './bubblewrap.ts';
 import { syscallFilters } from './filters.ts';
+import { filesOf } from '../ffmpeg/programs.ts';
+import type { SystemFfmpeg } from '../ffmpeg/programs.ts';
+import type { FfmpegPrograms } from '../ffmpeg/run.ts';
 import type { Confinement } from './sandbox.ts';
 import { openSlot } from './slot.ts';
 import type { Slot } from './slot.ts';
@@ -17,6 +21,8 @@ export interface Launched {
   slot: Slot | undefined;
   /** Where it finds the one clip that it was made for; undefined where it was made for any. */
   clip: string | undefined;
+  /** The programs that it may start, as it sees them. */
+  programs: FfmpegPrograms | undefined;
 }
 
 /** Files that a process may have open: Node.js has about 20 of its own. */
@@ -29,19 +35,30 @@ const filterFd = 5;
  * @param confinement - what confines it
  * @param cpuSeconds - processor time after which the kernel ends it
  * @param clip - the only clip that it may read; undefined for any, which come by its slot
+ * @param ffmpeg - the programs that it may start; undefined for none
  * @returns the process
  */
-export function launch(confinement: Confinement, cpuSeconds: number, clip?: string): Launched {
+export function launch(
+  confinement: Confinement,
+  cpuSeconds: number,
+  clip: string | undefined,
+  ffmpeg: SystemFfmpeg | undefined,
+): Launched {
   const { level, tools, code } = confinement;
   const isBoxed = level === 'bubblewrap';
   const slot = isBoxed && clip === undefined ? openSlot() : undefined;
+  const programs = ffmpeg && programsOf(confinement, cpuSeconds, ffmpeg);
+  const started = ffmpeg === undefined ? [] : [...filesOf(ffmpeg), ...programs!.limiter.slice(0, 1)];
   const command = [
     ...(tools.setpriv === undefined || isBoxed ? [] : [tools.setpriv, '--no-new-privs', '--pdeathsig', 'KILL', '--']),
     ...(tools.prlimit === undefined
       ? []
       : [tools.prlimit, `--cpu=${cpuSeconds}`, `--nofile=${maxFiles}`, '--core=0', '--fsize=0', '--']),
     ...(isBoxed
-      ? [tools.bwrap!, ...bubblewrapArguments(code.files, clip === undefined ? [] : [shown(clip)], filterFd)]
+      ? [
+          tools.bwrap!,
+          ...bubblewrapArguments([...code.files, ...started], clip === undefined ? [] : [shown(clip)], filterFd),
+        ]
       : []),
     process.execPath,
     '--max-old-space-size=1024',
@@ -58,9 +75,20 @@ export function launch(confinement: Confinement, cpuSeconds: number, clip?: stri
   if (isBoxed) {
     const filter = (child.stdio as readonly unknown[])[filterFd] as Writable;
     filter.on('error', () => {}); // it ended before it read
-    filter.end(Buffer.from(syscallFilters[process.arch]!.single, 'base64'));
+    filter.end(Buffer.from(syscallFilters[process.arch]![ffmpeg ? 'spawning' : 'single'], 'base64'));
   }
-  return { child, slot, clip: clip === undefined ? undefined : shown(clip).target };
+  return { child, slot, clip: clip === undefined ? undefined : shown(clip).target, programs };
+}
+
+/** Each program has the limit of processor time for itself. Out of a sandbox it must be told to end with who started it. */
+function programsOf({ level, tools }: Confinement, cpuSeconds: number, ffmpeg: SystemFfmpeg): FfmpegPrograms {
+  const { name } = ffmpeg;
+  const [setpriv, prlimit] = [level === 'bubblewrap' ? undefined : tools.setpriv, tools.prlimit];
+  const limiter = [
+    ...(prlimit === undefined ? [] : [realpathSync(prlimit), `--cpu=${cpuSeconds}`, '--']),
+    ...(setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']),
+  ];
+  return { name, ffmpeg: realpathSync(ffmpeg.ffmpeg), ffprobe: realpathSync(ffmpeg.ffprobe), limiter };
 }
 
 /** Where a process finds the clip in its slot. */

@@ -1,8 +1,7 @@
 // The code of a decoding process as plain JavaScript, and the files and folders that it may read to run.
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { writeFileAtomic } from '../../files/index.ts';
 
@@ -27,33 +26,38 @@ export async function ownCode(): Promise<OwnCode> {
     const dist = join(import.meta.dirname, '..', '..');
     return { main: join(dist, 'video', 'decode-child.js'), files: [manifest, dist, ...packages] };
   }
-  const main = await bundle(join(root, 'src', 'video', 'decode-child.ts'));
+  const { main, parts } = await bundle(join(root, 'src', 'video', 'decode-child.ts'));
   // Where node_modules is a link, the manifest is looked for beside what it leads to.
   const besides = join(dirname(main), '..', '..', 'package.json');
-  return { main, files: [manifest, besides, main, ...packages] };
+  return { main, files: [manifest, besides, ...parts, ...packages] };
 }
 
-/** Bundles with the esbuild that tsx, which runs us, has. Two folders below the root, as the modules are, which find files by that. */
-async function bundle(source: string): Promise<string> {
+/**
+ * Bundles with the esbuild that tsx, which runs us, has: in parts, so that a decoder is loaded when it is needed and may be missing
+ * elsewhere. Two folders below the root, as the modules are, which find files by that.
+ */
+async function bundle(source: string): Promise<{ main: string; parts: string[] }> {
   const esbuild = createRequire(createRequire(import.meta.url).resolve('tsx')).resolve('esbuild');
   const { buildSync } = (await import(pathToFileURL(esbuild).href)) as typeof import('esbuild');
+  const folder = join(realpathSync(join(root, 'node_modules')), '.iovqa');
   const { outputFiles } = buildSync({
     entryPoints: [source],
     bundle: true,
+    splitting: true,
     packages: 'external',
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    outdir: folder,
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
+    outExtension: { '.js': '.mjs' },
     write: false,
   });
-  const { contents } = outputFiles[0]!;
-  const folder = join(realpathSync(join(root, 'node_modules')), '.iovqa');
-  const hash = createHash('sha256').update(contents).digest('hex').slice(0, 16);
-  const path = join(folder, `decode-child-${hash}.mjs`);
-  if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
-  await writeFileAtomic(path, contents);
-  return path;
+  for (const { path, contents } of outputFiles) if (!existsSync(path)) await writeFileAtomic(path, contents);
+  const parts = outputFiles.map(({ path }) => path);
+  return { main: parts.find((path) => basename(path).startsWith('decode-child-'))!, parts };
 }
 
 /**

@@ -1,0 +1,148 @@
+// The wanted frames of a video by the system's `ffmpeg`: listed with their times first, then decoded from the start to the last one.
+import type { MediaFile, MediaNote } from '../../media/index.ts';
+import { noteOf, unreadable } from '../../media/index.ts';
+import type { ColourTags } from '../colour-tags.ts';
+import { hdrMeaning, lumaWeightsOf, meaningOf, sitingOf } from '../colour-tags.ts';
+import type { ConvertedFrame, FilmTask, FrameKeeper } from '../found-frames.ts';
+import { countFrame, damageNote, keepFrames } from '../found-frames.ts';
+import type { ReadOptions } from '../picks.ts';
+import { orient } from '../rotation.ts';
+import type { Taken } from '../taken.ts';
+import { describeTaken, openPick } from '../taken.ts';
+import { toneMap, toneMapped } from '../tone-map.ts';
+import type { DecodeLimits, FrameSize, RgbFrame } from '../types.ts';
+import type { Header } from './header.ts';
+import { readHeader } from './header.ts';
+import type { ListedFrame, Packets } from './listing.ts';
+import { listFrames, listPackets } from './listing.ts';
+import type { RawFrame } from './planes-to-rgb.ts';
+import { planesToRgb } from './planes-to-rgb.ts';
+import type { Wanted } from './raw-frames.ts';
+import { damagedFrames, readFrames } from './raw-frames.ts';
+import type { FfmpegJob, FfmpegPrograms } from './run.ts';
+
+/**
+ * Takes the frames of a video: those that node-av gives, with what is said of them; colours to within one level.
+ * @param file - the video
+ * @param options - which frames, at which size
+ * @param limits - what it may cost
+ * @param programs - the programs that decode it
+ * @returns frames and plan
+ * @throws UserError `unreadable-media`
+ */
+export async function takeFilm(
+  file: MediaFile,
+  options: ReadOptions,
+  limits: DecodeLimits,
+  programs: FfmpegPrograms,
+): Promise<Taken> {
+  const plain: FfmpegJob = { programs, file, limits, reading: [] };
+  const header = await readHeader(plain);
+  const { job, list, ignoreEdits } = await listUncut(plain, header);
+  const task: FilmTask = { file, options, limits, ignoreEdits };
+  const toEnd = options.pick !== 'first';
+  if (toEnd && list.numFrames > limits.maxFrames) {
+    throw unreadable(file.path, `at most ${limits.maxFrames} frames`, String(list.numFrames));
+  }
+  const pick = await openPick(file, options);
+  const counted = keepFrames(header, 0, task);
+  const frames: ListedFrame[] = [];
+  await listFrames(job, header, (frame) => {
+    if (frames.length >= limits.maxFrames) throw unreadable(file.path, `at most ${limits.maxFrames} frames`, 'more');
+    counted.check(frame);
+    countFrame(counted.found, frame.time, frame.duration, frame.key);
+    frames.push(frame);
+    return toEnd || frames.length < options.count;
+  });
+  if (frames.length === 0) throw unreadable(file.path, 'at least one frame', 'a video without any');
+  const { times, keyframes } = counted.found;
+  const lastDuration = list.durationAt(times.at(-1)!) ?? counted.found.lastDuration;
+  const wanted = pick(frames.length, keyframes);
+  // How many are wanted says whether they are resized as a video or as a picture.
+  const { found, keep } = keepFrames(header, wanted.length, task);
+  Object.assign(found, { times, keyframes, lastDuration, ended: toEnd || frames.length < options.count });
+  if (wanted.length > 0) await keepAll({ job, header, task, frames, wanted, keep, notes: found.notes });
+  return describeTaken(task, { list, delays: header.delays, claimed: header.claimed }, found, wanted);
+}
+
+/** Lists the packets of a film. Writers that know no duration give a single frame's edit list the length zero. */
+async function listUncut(
+  plain: FfmpegJob,
+  header: Header,
+): Promise<{ job: FfmpegJob; list: Packets; ignoreEdits: boolean }> {
+  const list = await listPackets(plain, header);
+  if (list.numFrames > 0) return { job: plain, list, ignoreEdits: false };
+  // Other containers have no such list, and their readers no such option.
+  const job = header.container.startsWith('mov') ? { ...plain, reading: ['-ignore_editlist', '1'] } : plain;
+  return { job, list: await listPackets(job, header), ignoreEdits: true };
+}
+
+interface Keeping {
+  job: FfmpegJob;
+  header: Header;
+  task: FilmTask;
+  frames: readonly ListedFrame[];
+  wanted: readonly number[];
+  keep: FrameKeeper['keep'];
+  notes: Set<MediaNote>;
+}
+
+/** Decodes the wanted frames and keeps them. */
+async function keepAll({ job, header, task, frames, wanted, keep, notes }: Keeping): Promise<void> {
+  const { file, options } = task;
+  const last = wanted.at(-1)!;
+  const { width, height, format } = oneKind(file, frames, wanted);
+  const isDeinterlacing = options.deinterlace === 'bwdif';
+  const deinterlaced = isDeinterlacing && wanted.some((index) => frames[index]!.interlaced);
+  const asked: Wanted = { frames: wanted, format: rawFormat(header, format), width, height, deinterlaced };
+  const isDamaged = await readFrames(job, header, asked, (index, frame) => {
+    const { interlaced, tags } = frames[index]!;
+    const fields = !interlaced ? 'none' : isDeinterlacing ? 'deinterlaced' : 'kept';
+    keep(index, convert(frame, tags, header, options), { fields, isDamaged: false });
+  });
+  if (!isDamaged) return;
+  const damaged = await damagedFrames(job, header, last);
+  for (const index of wanted) if (damaged.has(index)) notes.add(damageNote(index));
+}
+
+/** Beside the alpha that libvpx decodes, `ffprobe` sees the codec's own decoder at work, which leaves it out. */
+function rawFormat({ decoder }: Header, format: string): string {
+  return decoder === undefined ? format : format.replace(/^yuv4/, 'yuva4');
+}
+
+/** Size and format of the wanted frames, which must be those of all up to the last of them: programs begin anew at a change. */
+function oneKind(file: MediaFile, frames: readonly ListedFrame[], wanted: readonly number[]): ListedFrame {
+  const first = frames[wanted[0]!]!;
+  const sizeOf = ({ width, height }: FrameSize): string => `${width}×${height}`;
+  const odd = wanted.map((index) => frames[index]!).find((frame) => sizeOf(frame) !== sizeOf(first));
+  if (odd) throw unreadable(file.path, 'frames of one size', `${sizeOf(first)} and ${sizeOf(odd)}`);
+  const kindOf = (frame: ListedFrame): string => `${sizeOf(frame)} ${frame.format}`;
+  const other = frames.slice(0, wanted.at(-1)! + 1).find((frame) => kindOf(frame) !== kindOf(first));
+  if (other) {
+    throw unreadable(file.path, 'frames of one size and pixel format', `${kindOf(first)} and ${kindOf(other)}`, {
+      hint: 'Use --decoder node-av for this clip.',
+    });
+  }
+  return first;
+}
+
+function convert(frame: RawFrame, tags: ColourTags, header: Header, options: ReadOptions): ConvertedFrame {
+  const { width, height, planes, strides } = frame;
+  const { name } = frame.format;
+  const hdr = options.toneMap === 'bt2390' ? hdrMeaning(name, tags) : undefined;
+  const { colour, notes, yuv } = meaningOf(name, frame, tags, hdr !== undefined);
+  const upright = (rgb: RgbFrame): RgbFrame => (header.orientation ? orient(rgb, header.orientation) : rgb);
+  if (hdr) {
+    const [y, u, v] = planes as [Buffer, Buffer, Buffer];
+    const [ofY, ofU, ofV] = strides as [number, number, number];
+    const rgb = toneMap({ ...hdr, width, height, planes: [y, u, v], strides: [ofY, ofU, ofV] });
+    return { rgb: upright(rgb), colour, corrections: [toneMapped(hdr)], notes };
+  }
+  const { rgb, transparent } = planesToRgb(frame, {
+    matrix: lumaWeightsOf(yuv?.matrix ?? 2),
+    fullRange: yuv?.fullRange ?? true,
+    siting: sitingOf(tags),
+  });
+  if (transparent) notes.push(noteOf('alpha', 'blended on white'));
+  return { rgb: upright(rgb), colour, corrections: [], notes };
+}
