@@ -4,8 +4,9 @@ import { UserError, oneLine } from '../core/index.ts';
 import type { ClipRow, Manifest, TableOptions } from '../dataset/index.ts';
 import { formatProblem, groupedBy, groupingOf, leakingGroups, loadManifest, scaleName } from '../dataset/index.ts';
 import { NoteCounter } from '../media/index.ts';
-import type { FrameReader } from '../video/index.ts';
+import type { DecoderName, FrameOptions, FrameReader } from '../video/index.ts';
 import { nearDuplicates, openFrameReader, pictureHash } from '../video/index.ts';
+import type { Decoding } from './reversed-scale.ts';
 import { reversedScale } from './reversed-scale.ts';
 import { tableTraps } from './traps.ts';
 
@@ -15,6 +16,8 @@ export interface DataCheckOptions extends TableOptions {
   decode?: boolean;
   /** Processes that decode clips; default 2. */
   workers?: number;
+  /** What decodes videos; default node-av. */
+  decoder?: DecoderName;
   /** Whether the adapter that ships scores a sample of the clips, to find a scale that is upside down; default: as `decode`. */
   scorer?: boolean;
   /** Told how many clips of how many were opened. */
@@ -111,13 +114,14 @@ interface Seen {
  * @throws UserError `bad-input` when the file cannot be read at all; `bad-recipe` for a wrong option
  */
 export async function checkData(path: string, options: DataCheckOptions = {}): Promise<DataCheck> {
-  const { decode = true, workers = 2, scorer = decode, onProgress, ...table } = options;
+  const { decode = true, workers = 2, decoder, scorer = decode, onProgress, ...table } = options;
+  const decoding = { workers, ...(decoder === undefined ? {} : { decoder }) };
   const manifest = await loadManifest(path, table);
   const { rows, scale } = manifest;
-  const seen = decode ? await lookAt(manifest, workers, onProgress) : [];
+  const seen = decode ? await lookAt(manifest, decoding, onProgress) : [];
   const readable = seen.flatMap(({ row, error }) => (error === null ? [row] : []));
   const traps = tableTraps(manifest, table);
-  const reversed = scorer ? await reversedScale(readable, scale, workers) : null;
+  const reversed = scorer ? await reversedScale(readable, scale, decoding) : null;
   if (reversed !== null) traps.push(reversed);
   const scores = rows.flatMap(({ mos }) => mos ?? []);
   return {
@@ -153,11 +157,11 @@ function leaksOf(rows: readonly ClipRow[]): string[] {
 
 async function lookAt(
   { rows, assumedFps }: Manifest,
-  workers: number,
+  { workers, decoder = 'node-av' }: Decoding,
   onProgress: DataCheckOptions['onProgress'],
 ): Promise<Seen[]> {
   await using reader = openFrameReader({ workers });
-  const options = assumedFps === undefined ? look : { ...look, assumedFps };
+  const options: FrameOptions = { ...look, decoder, ...(assumedFps === undefined ? {} : { assumedFps }) };
   let done = 0;
   // Awaited here: the reader lives as long as this function.
   return await pMap(
@@ -171,7 +175,7 @@ async function lookAt(
   );
 }
 
-async function lookAtOne(reader: FrameReader, row: ClipRow, options: typeof look): Promise<Seen> {
+async function lookAtOne(reader: FrameReader, row: ClipRow, options: FrameOptions): Promise<Seen> {
   try {
     const { plan, rgb } = await reader.read(row, options);
     return { row, hash: pictureHash(rgb[0]!), notes: plan.notes, error: null };

@@ -4,6 +4,15 @@ import { scaleName, toUnit5 } from '../dataset/index.ts';
 import { srcc } from '../metrics/index.ts';
 import { embeddedAdapter } from '../model/index.ts';
 import { loadScorer } from '../score/index.ts';
+import type { DecoderName } from '../video/index.ts';
+
+/** How clips are decoded. */
+export interface Decoding {
+  /** Processes that decode. */
+  workers: number;
+  /** What decodes videos; default node-av. */
+  decoder?: DecoderName;
+}
 
 /** Clips that are scored; fewer than the second say nothing. */
 const MOST_CLIPS = 60;
@@ -13,13 +22,13 @@ const FEWEST_CLIPS = 20;
  * Scores a sample of clips.
  * @param rows - clips that can be read
  * @param scale - the scale of their scores
- * @param workers - processes that decode clips
+ * @param decoding - how clips are decoded
  * @returns what is probably wrong, as a sentence; null for nothing
  */
 export async function reversedScale(
   rows: readonly ClipRow[],
   scale: MosScale,
-  workers: number,
+  decoding: Decoding,
 ): Promise<string | null> {
   const scored = rows.filter(({ mos }) => mos !== null);
   if (scored.length < FEWEST_CLIPS) return null;
@@ -27,7 +36,7 @@ export async function reversedScale(
   const sample = Array.from({ length: Math.min(MOST_CLIPS, scored.length) }, (_, i) => scored[Math.floor(i * step)]!);
   const predictions: number[] = [];
   const scores: number[] = [];
-  await using scorer = await loadScorer(embeddedAdapter(), { workers });
+  await using scorer = await loadScorer(embeddedAdapter(), decoding);
   let i = 0;
   for await (const result of scorer.score(sample.map(({ path, kind }) => ({ path, kind })))) {
     const row = sample[i++]!;

@@ -1,5 +1,6 @@
 // The recipe of a command: a file, flags, or both.
 import { UserError, oneLine } from '../core/index.ts';
+import type { DecoderName } from '../video/index.ts';
 import { readText } from '../files/index.ts';
 import type { ResolvedRecipe } from '../train/index.ts';
 import type { TableFlags } from './table-options.ts';
@@ -19,6 +20,8 @@ export interface RecipeFlags extends TableFlags {
   model?: string;
   /** Same as `--set out=`. */
   out?: string;
+  /** Same as `--set frames.decoder=`. */
+  decoder?: DecoderName;
 }
 
 /**
@@ -52,7 +55,12 @@ export async function recipeToResume(path: string | undefined, flags: RecipeFlag
 
 /** All that the command line sets, as `KEY=VALUE`. */
 function setsOf(flags: RecipeFlags): string[] {
-  const named = { 'data.manifest': flags.manifest, model: flags.model, out: flags.out };
+  const named = {
+    'data.manifest': flags.manifest,
+    model: flags.model,
+    out: flags.out,
+    'frames.decoder': flags.decoder,
+  };
   const given = Object.entries(named).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${JSON.stringify(value)}`],
   );

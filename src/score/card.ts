@@ -4,8 +4,9 @@ import { parseScale } from '../dataset/index.ts';
 import type { PositionRule } from '../example/index.ts';
 import type { Card, Checkpoint } from '../model/index.ts';
 import type { AnswerKind, AnswerStep } from '../prompt/index.ts';
-import type { FramePick, PixelOptions } from '../video/index.ts';
-import type { Questioner, ScorerSettings } from './settings.ts';
+import type { DecoderName, FramePick, PixelOptions } from '../video/index.ts';
+import { decoderNames, systemFfmpeg } from '../video/index.ts';
+import type { FrameSettings, Questioner, ScorerSettings } from './settings.ts';
 
 /** What a card says besides settings. */
 export interface CardFacts {
@@ -38,13 +39,18 @@ export async function makeCard(
     format: 1,
     baseHash: isAdapter ? await checkpoint.hash() : null,
     baseModel: isAdapter ? checkpoint.name : null,
-    frames: { ...frames, assumedFps: assumedFps ?? null },
+    frames: { ...frames, assumedFps: assumedFps ?? null, ...(await decoderOfCard(settings)) },
     prompt: { template: questioner.template.name, source: questioner.template.source },
     answer: settings.answer,
     positions: settings.positions,
     scale: settings.scale,
     ...rest,
   };
+}
+
+/** The decoder with its version; nothing for node-av, as before there was a choice. */
+async function decoderOfCard({ frames: { decoder } }: ScorerSettings): Promise<{ decoder?: string }> {
+  return decoder === undefined ? {} : { decoder: (await systemFfmpeg()).name };
 }
 
 /** A card is somebody else's file: frames of a clip, and pixels that each of them has at least (those of an 8K frame). */
@@ -79,6 +85,13 @@ export function settingsOf(card: Card, where: string): ScorerSettings {
     if (got === undefined) return {};
     return known.includes(got as PixelOptions[K]) ? { [key]: got } : bad(`frames.${key}`, got);
   };
+  /** `ffmpeg 5.1.9`: any version will do. */
+  const decoder = (): Pick<FrameSettings, 'decoder'> => {
+    const got = card.frames['decoder'] ?? 'node-av';
+    const [name] = String(got).split(' ', 1) as [DecoderName];
+    if (!decoderNames.includes(name)) bad('frames.decoder', got);
+    return name === 'node-av' ? {} : { decoder: name };
+  };
   const { frames, answer } = card;
   const assumedFps = frames['assumedFps'] ?? null;
   if (assumedFps !== null && !(typeof assumedFps === 'number' && assumedFps >= 1e-3 && assumedFps <= 1000)) {
@@ -104,6 +117,7 @@ export function settingsOf(card: Card, where: string): ScorerSettings {
       ...optional('deinterlace', ['bwdif', 'none']),
       ...optional('squarePixels', [true, false]),
       ...optional('profile', ['srgb', 'ignore']),
+      ...decoder(),
     },
     prompt: card.prompt,
     answer: {

@@ -15,10 +15,11 @@ import { openModel } from './open-model.ts';
 import type { GroupReader } from './read-group.ts';
 import { createGroupReader } from './read-group.ts';
 import type { ScorerSettings } from './settings.ts';
-import { loadQuestioner } from './settings.ts';
+import { loadQuestioner, withDecoder } from './settings.ts';
 import type { ScoresModel } from './scores-file/index.ts';
 import { describeModel } from './scores-file/index.ts';
 import type { SharedParts } from './shared-parts.ts';
+import type { DecoderName } from '../video/index.ts';
 
 /** Which model, and how it is asked. */
 export interface MemberOptions extends Pick<ClipLimits, 'maxTextTokens'> {
@@ -26,6 +27,8 @@ export interface MemberOptions extends Pick<ClipLimits, 'maxTextTokens'> {
   model?: string;
   /** What to ask a model that has no card (one that was not trained for this); each part has its default. */
   settings?: Partial<ScorerSettings>;
+  /** What decodes videos; default: as the card says. */
+  decoder?: DecoderName;
 }
 
 /** A model that scores. */
@@ -75,11 +78,12 @@ export interface AskedClip extends EncodedClip {
  */
 export async function openMember(source: string, options: MemberOptions, parts: SharedParts): Promise<Member> {
   const { folder, checkpoint, adapter, card } = await openModel(source, options.model, parts.checkpoint);
-  const settings = {
+  const asked = {
     ...defaultSettings(checkpoint),
     ...options.settings,
     ...(card === null ? {} : settingsOf(card, folder)),
   };
+  const settings = { ...asked, frames: withDecoder(asked.frames, options.decoder) };
   const questioner = await loadQuestioner(checkpoint, settings, options);
   const viewer = parts.viewer(checkpoint, settings.frames);
   const readout = parts.readout(checkpoint, adapter?.lora ?? null, questioner, settings);

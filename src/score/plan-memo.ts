@@ -1,6 +1,7 @@
 // Which pixels a file gave when it was read: as long as it is the same file, its features are found without decoding it again.
 import type { CacheStore } from '../model/index.ts';
-import { cacheKey, identifyFile, isSameFile, machine, versionOf } from '../model/index.ts';
+import { cacheKey, identifyFile, isSameFile, machine } from '../model/index.ts';
+import { decoderVersions } from './decoders.ts';
 import type { ClipInput, FrameOptions, FramePlan, VisionPixels } from '../video/index.ts';
 
 /**
@@ -45,14 +46,18 @@ export interface PlanMemo {
  */
 export function createPlanMemo(store: CacheStore, frames: FrameOptions, now: () => number = Date.now): PlanMemo {
   const { mean: _mean, std: _std, ...taken } = frames;
-  const code = { version: PIXELS_VERSION, decoders: ['node-av', 'sharp'].map(versionOf) };
+  const code = decoderVersions([frames.decoder ?? 'node-av']).then((decoders) => ({
+    version: PIXELS_VERSION,
+    decoders: [...decoders.values()],
+  }));
+  code.catch(() => {}); // looking tells
   const identify = ({ path }: ClipInput) => identifyFile(path, now()).catch(() => null);
   return {
     look: async (clip) => {
       const before = await identify(clip);
       // A file that is not there: whoever reads it will say so.
       if (before === null) return { known: null, keep: async () => {} };
-      const key = cacheKey('plan', [clip.kind, before.id, sorted(taken), code, await machine()]);
+      const key = cacheKey('plan', [clip.kind, before.id, sorted(taken), await code, await machine()]);
       const bytes = await store.read(key, 'json');
       const known = bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as KnownClip);
       if (known !== null) known.plan.path = clip.path;

@@ -18,7 +18,7 @@ import {
   parseTemplate,
   resolveTemplate,
 } from '../prompt/index.ts';
-import type { FrameOptions, FramePick, PixelOptions } from '../video/index.ts';
+import type { DecoderName, FrameOptions, FramePick, PixelOptions } from '../video/index.ts';
 import { UserError } from '../core/index.ts';
 import { askAbout, smallestPicture } from './ask.ts';
 import type { ClipLimits } from './clip-limits.ts';
@@ -40,6 +40,19 @@ export interface FrameSettings extends Partial<PixelOptions> {
   seed: number;
   /** Frames a second to assume for clips that carry no timing; 10 where not given. */
   assumedFps?: number | undefined;
+  /** What decodes videos; node-av where not given, as before there was a choice. */
+  decoder?: Exclude<DecoderName, 'node-av'>;
+}
+
+/**
+ * Settings with another decoder.
+ * @param frames - which frames
+ * @param decoder - what decodes videos; undefined: as `frames` says
+ */
+export function withDecoder(frames: FrameSettings, decoder: DecoderName | undefined): FrameSettings {
+  if (decoder === undefined) return frames;
+  const { decoder: _, ...rest } = frames;
+  return decoder === 'node-av' ? rest : { ...rest, decoder };
 }
 
 /** The question. */

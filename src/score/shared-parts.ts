@@ -4,6 +4,7 @@ import type { Disposer } from '../core/index.ts';
 import type { RunOptions } from '../graph/index.ts';
 import type { CacheStore, Checkpoint, LoraOptions } from '../model/index.ts';
 import { findModelFolder, openCacheStore, openCheckpoint } from '../model/index.ts';
+import type { DecoderName } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { createClipCache } from './clip-cache.ts';
 import type { ClipLimits } from './clip-limits.ts';
@@ -20,6 +21,8 @@ export interface SharedPartsOptions extends Pick<ClipLimits, 'maxMemory'> {
   run?: RunOptions;
   /** Processes that decode clips; default 2. */
   workers?: number;
+  /** What will decode most of the videos; default node-av. */
+  decoder?: DecoderName;
   /**
    * Where vision features are kept, for this and other runs: a folder of the cache; false: nowhere. Default: the environment's
    * (`IOVQA_CACHE`, else `~/.cache/iovqa`). The scores do not depend on it.
@@ -65,7 +68,7 @@ export interface SharedParts {
 export function createSharedParts(options: SharedPartsOptions, disposer: Disposer): SharedParts {
   const run: RunOptions = { prepack: false, ...options.run };
   const reader = disposer.own(openFrameReader({ workers: options.workers ?? 2 }));
-  reader.start(); // while the models are opened
+  reader.start(options.decoder); // while the models are opened
   const store = openStore(options);
   const checkpoints = new Map<string, Promise<Checkpoint>>();
   const towers = new Map<string, SharedTower>();

@@ -31,6 +31,7 @@ import {
   loadQuestioner,
   positionOptions,
   makeCard,
+  withDecoder,
 } from '../score/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { initAdamW } from './adamw.ts';
@@ -254,10 +255,10 @@ function inTurns(
  * @param data - its rows
  */
 export function scorerSettings(recipe: Recipe, { dataset }: Pick<RunData, 'dataset'>): ScorerSettings {
-  const { positions, ...frames } = recipe.frames;
+  const { positions, decoder, ...frames } = recipe.frames;
   const assumed = dataset.assumedFps === undefined ? {} : { assumedFps: dataset.assumedFps };
   return {
-    frames: { ...frames, seed: recipe.seed, ...assumed },
+    frames: withDecoder({ ...frames, seed: recipe.seed, ...assumed }, decoder),
     prompt: { template: recipe.prompt.template, source: null },
     answer: recipe.answer,
     positions,

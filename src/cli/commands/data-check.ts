@@ -3,6 +3,7 @@ import type { DataCheck } from '../../checks/index.ts';
 import { checkData } from '../../checks/index.ts';
 import { commandLine, oneLine } from '../../core/index.ts';
 import { mergeTableOptions, readSidecar, sidecarPath, writeSidecar } from '../../dataset/index.ts';
+import type { DecoderName } from '../../video/index.ts';
 import { printJson, printLines } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import type { TableFlags } from '../table-options.ts';
@@ -15,6 +16,8 @@ export interface DataCheckFlags extends TableFlags {
   decode: boolean;
   /** Processes that decode clips. */
   workers?: number;
+  /** What decodes videos. */
+  decoder?: DecoderName;
   /** Write the flags that say how the table is read into the file beside it. */
   writeOptions?: boolean;
   /** Write a JSON value. */
@@ -33,6 +36,7 @@ export async function dataCheck(path: string, flags: DataCheckFlags): Promise<vo
     check = await checkData(path, {
       ...tableOptionsOf(flags),
       decode: flags.decode,
+      ...(flags.decoder === undefined ? {} : { decoder: flags.decoder }),
       ...(flags.workers === undefined ? {} : { workers: flags.workers }),
       onProgress: (done, of) => (progress ??= startProgress('opening clips', of)).update(done),
     });

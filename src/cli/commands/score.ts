@@ -8,6 +8,7 @@ import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
 import type { ClipList, ListScorer, ScoredRow, ScorerOptions } from '../../score/index.ts';
 import { loadScorer, openScoresFile, scoreList } from '../../score/index.ts';
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
+import type { DecoderName } from '../../video/index.ts';
 import type { InputFlags } from '../inputs.ts';
 import { findClips } from '../inputs.ts';
 import { causeOfError, repeatedNotes } from '../repeated.ts';
@@ -31,6 +32,8 @@ export interface ScoreFlags extends InputFlags {
   threads?: number;
   /** Processes that decode clips. */
   workers?: number;
+  /** What decodes videos. */
+  decoder?: DecoderName;
   /** What ONNX Runtime runs the graph on. */
   provider?: string;
   /** Most tokens of a clip's text. */
@@ -65,6 +68,7 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   const options: ScorerOptions = {
     ...(model === undefined ? {} : { model }),
     ...(flags.workers === undefined ? {} : { workers: flags.workers }),
+    ...(flags.decoder === undefined ? {} : { decoder: flags.decoder }),
     ...(flags.maxTextTokens === undefined ? {} : { maxTextTokens: flags.maxTextTokens }),
     ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, '--max-memory') }),
     ...(flags.cache === false ? { cache: false } : {}),

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { DataCheckFlags } from '../commands/data-check.ts';
 import type { DataVotesFlags } from '../commands/data-votes.ts';
-import { integer, json, sandbox } from './options.ts';
+import { decoder, integer, json, sandbox } from './options.ts';
 
 /**
  * Adds them.
@@ -18,6 +18,7 @@ export function addData(root: Command): void {
     .option('--no-decode', 'do not open the clips')
     .option('--write-options', 'write the options below into TABLE.yaml beside the table, for every command')
     .option('--workers <n>', 'processes that decode clips', integer)
+    .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string, flags: DataCheckFlags) =>

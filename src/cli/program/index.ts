@@ -1,7 +1,7 @@
 // The table of commands, by group. Each command's code is loaded when it is called.
 import { Command } from 'commander';
 import { commandLine, packageVersion as version } from '../../core/index.ts';
-import type { SandboxMode } from '../../video/index.ts';
+import type { DecoderName, SandboxMode } from '../../video/index.ts';
 import { addTableOptions } from '../table-options.ts';
 import { out, tell } from '../terminal.ts';
 import { addExamples } from './examples.ts';
@@ -21,7 +21,10 @@ export function buildProgram(): Command {
     .exitOverride();
   root.hook('preAction', async (_, command) => {
     if (!command.options.some(({ long }) => long === '--sandbox')) return;
-    await (await import('../sandbox.ts')).applySandbox(command.opts<{ sandbox?: SandboxMode }>().sandbox);
+    const { sandbox, decoder } = command.opts<{ sandbox?: SandboxMode; decoder?: DecoderName }>();
+    await (await import('../sandbox.ts')).applySandbox(sandbox);
+    // Once, and not for each clip.
+    if (decoder === 'ffmpeg') await (await import('../../video/index.ts')).systemFfmpeg();
   });
   for (const add of [addTraining, addScoring, addData, addModels]) add(root);
   addTableOptions(root);

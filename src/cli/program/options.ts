@@ -26,6 +26,13 @@ export const model = [
   'same as --set model=MODEL: a folder, or ORG/NAME of a model that was pulled',
 ] as const;
 
+/** `--decoder`. */
+export const decoder = (): Option =>
+  new Option(
+    '--decoder <name>',
+    "decode videos with FFmpeg's libraries in the package node-av, or with the ffmpeg of the system; default: as recipe or card says, else node-av",
+  ).choices(['node-av', 'ffmpeg']);
+
 /** `--sandbox`. */
 export const sandbox = (): Option =>
   new Option(

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { EnsembleFlags } from '../commands/ensemble.ts';
 import type { EvaluateFlags } from '../commands/evaluate.ts';
 import type { ScoreFlags } from '../commands/score.ts';
-import { collect, integer, json, sandbox } from './options.ts';
+import { collect, decoder, integer, json, sandbox } from './options.ts';
 
 /**
  * Adds them.
@@ -34,6 +34,7 @@ export function addScoring(root: Command): void {
     .option('--provider <name>', 'what ONNX Runtime runs the graph on')
     .option('--no-cache', 'neither take vision features from the cache nor keep them')
     .option('--csv', 'write CSV to stdout')
+    .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
     .action(async (inputs: string[], flags: ScoreFlags) => (await import('../commands/score.ts')).score(inputs, flags));

@@ -4,7 +4,7 @@ import type { EstimateFlags } from '../commands/estimate.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from '../commands/inspect.ts';
 import type { QuickstartFlags } from '../commands/quickstart.ts';
 import type { TrainFlags } from '../commands/train.ts';
-import { collect, integer, json, manifest, model, sandbox, set } from './options.ts';
+import { collect, decoder, integer, json, manifest, model, sandbox, set } from './options.ts';
 
 /**
  * Adds them.
@@ -20,7 +20,11 @@ export function addTraining(root: Command): void {
     .option('--seed <n>', 'fixes clips and split', integer)
     .addOption(sandbox())
     .addOption(json())
-    .action(async (flags: QuickstartFlags) => (await import('../commands/quickstart.ts')).quickstartCommand(flags));
+    .action(async (flags: QuickstartFlags) => {
+      const { withNodeAv } = await import('../../video/index.ts');
+      const { quickstartCommand } = await withNodeAv(() => import('../commands/quickstart.ts'), 'encode');
+      await quickstartCommand(flags);
+    });
 
   root
     .command('train')
@@ -32,6 +36,7 @@ export function addTraining(root: Command): void {
     .option('--out <folder>', 'same as --set out=FOLDER')
     .option('--resume', 'go on with the run in the out folder; without a recipe, with the one it was begun with')
     .option('--dry-run', 'check recipe, data and model, show them, and stop')
+    .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: TrainFlags) =>
@@ -53,6 +58,7 @@ export function addTraining(root: Command): void {
     .option('--out <folder>', 'same as --set out=FOLDER')
     .option('--memory <size>', 'memory of the machine that it will run on, such as 64GB; default: of this one')
     .option('--threads <n>', 'cores of that machine; default: of this one', integer)
+    .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: EstimateFlags) =>
@@ -68,6 +74,7 @@ export function addTraining(root: Command): void {
     .option(...manifest)
     .option(...model)
     .option('--clip <name>', 'a clip of the manifest; default: the first')
+    .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectMaskFlags) =>
@@ -82,6 +89,7 @@ export function addTraining(root: Command): void {
     .option(...manifest)
     .option(...model)
     .option('--clip <name>', 'a clip of the manifest; can be repeated; default: all', collect)
+    .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectFramesFlags) =>

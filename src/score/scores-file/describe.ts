@@ -9,6 +9,8 @@ import type { RunOptions } from '../../graph/index.ts';
 import type { Checkpoint, LoraOptions } from '../../model/index.ts';
 import { adapterTensorsFile, machine, versionOf } from '../../model/index.ts';
 import type { VisionKind } from '../../prompt/index.ts';
+import type { DecoderName } from '../../video/index.ts';
+import { decoderVersions } from '../decoders.ts';
 import { DEFAULT_BATCH } from '../read-group.ts';
 import type { Questioner, ScorerSettings } from '../settings.ts';
 import type { ScoresMeta, ScoresModel } from './meta.ts';
@@ -25,6 +27,10 @@ export interface DescribedModel {
   questioner: Questioner;
   /** How it is asked. */
   settings: ScorerSettings;
+}
+
+function decoderOf({ frames }: ScoresModel): DecoderName {
+  return frames['decoder'] === 'ffmpeg' ? 'ffmpeg' : 'node-av';
 }
 
 const sha256 = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
@@ -97,7 +103,7 @@ export async function describeScores(
       threads,
       batchSize,
       maxMemory: maxMemory ?? null,
-      decoders: Object.fromEntries(['node-av', 'sharp'].map((name) => [name, versionOf(name)])),
+      decoders: Object.fromEntries(await decoderVersions(made.models.map(decoderOf))),
       onnxruntime: versionOf('onnxruntime-node'),
     },
     machine: { cpu: cpus()[0]?.model ?? process.arch, hash: sha256(await machine()) },

@@ -125,6 +125,12 @@ const frames = z.strictObject({
     .enum(['srgb', 'ignore'])
     .default('srgb')
     .describe('Pictures with a colour profile are converted to sRGB; `ignore` takes their numbers as sRGB.'),
+  decoder: z
+    .enum(['node-av', 'ffmpeg'])
+    .default('node-av')
+    .describe(
+      'What decodes videos: FFmpeg’s libraries in the package node-av, or the `ffmpeg` and `ffprobe` of the system.',
+    ),
   positions: z
     .enum(['transformers', 'transformers-5.17'])
     .default('transformers')

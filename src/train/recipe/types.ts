@@ -97,6 +97,8 @@ export interface Recipe {
     squarePixels: boolean;
     /** Pictures with a colour profile are converted to sRGB; `ignore` takes their numbers as sRGB. Default `srgb`. */
     profile: 'srgb' | 'ignore';
+    /** What decodes videos: FFmpeg’s libraries in the package node-av, or the `ffmpeg` and `ffprobe` of the system. Default `node-av`. */
+    decoder: 'node-av' | 'ffmpeg';
     /** Time positions of videos: those of transformers 5.18, or the old ones, truncated to whole seconds. Default `transformers`. */
     positions: 'transformers' | 'transformers-5.17';
   };
