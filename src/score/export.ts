@@ -1,7 +1,8 @@
 // Takes a trained adapter elsewhere: merged into its base as a model of its own, or alone in PEFT's layout.
+import { dirname, resolve } from 'node:path';
 import { UserError } from '../core/index.ts';
 import type { FloatDtype } from '../files/index.ts';
-import { writeFolderAtomic } from '../files/index.ts';
+import { acquireLock, lockBeside, makeFolder, writeFolderAtomic } from '../files/index.ts';
 import type { RunOptions } from '../graph/index.ts';
 import type { Adapter, Card, Checkpoint } from '../model/index.ts';
 import { mergeAdapter, openCheckpoint, writeAdapter, writeCard, writeCheckpoint } from '../model/index.ts';
@@ -49,7 +50,8 @@ export interface Exported {
  * @param to - a new or empty folder; it becomes whole or stays as it is
  * @param format - what is written
  * @param options - base model, element type
- * @throws UserError `bad-checkpoint` when there is no adapter or it does not fit its base; `bad-input` for a folder that is not empty
+ * @throws UserError `bad-checkpoint` when there is no adapter or it does not fit its base; `bad-input` for a folder that is not empty,
+ *   or that another process exports to
  */
 export async function exportAdapter(
   path: string,
@@ -70,6 +72,9 @@ export async function exportAdapter(
     });
   }
   let goldenDifference: number | null = null;
+  // Merging takes long: who comes second is told at once, and not by the folder that is there in the end.
+  await makeFolder(dirname(resolve(to)));
+  await using _ = await acquireLock(lockBeside(to), to);
   await writeFolderAtomic(to, async (temporary) => {
     if (format === 'adapter')
       await writeAdapter(temporary, options.model === undefined ? adapter : rebased(opened, adapter));

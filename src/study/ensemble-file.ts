@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { UserError, packageVersion } from '../core/index.ts';
-import { makeFolder, readJson, writeFileAtomic } from '../files/index.ts';
+import { acquireLock, lockBeside, makeFolder, readJson, writeFileAtomic } from '../files/index.ts';
 import { isHubName, listProblems, placeSchema, shortList } from '../model/index.ts';
 
 /** Name of the file in the ensemble's folder. */
@@ -79,13 +79,27 @@ export async function readEnsembleFile(folder: string): Promise<StoredMember[]> 
 }
 
 /**
+ * Refuses a folder that holds an ensemble.
+ * @param folder - any path
+ * @throws UserError `bad-input`
+ */
+export async function requireNoEnsemble(folder: string): Promise<void> {
+  if (!(await isEnsemble(folder))) return;
+  throw new UserError('bad-input', `${folder}: expected no ensemble yet, got one`, {
+    hint: 'Remove its ensemble.json, or choose another folder.',
+  });
+}
+
+/**
  * Writes the members of an ensemble.
  * @param folder - its folder; made when missing
  * @param members - at least one, with weights that add up to 1
- * @throws UserError `bad-input` when there is an ensemble already
+ * @throws UserError `bad-input` when there is an ensemble already, or another process writes one
  */
 export async function writeEnsembleFile(folder: string, members: readonly StoredMember[]): Promise<void> {
   await makeFolder(folder);
+  await using _ = await acquireLock(lockBeside(join(folder, ENSEMBLE_FILE)), folder);
+  await requireNoEnsemble(folder); // another process may have been faster
   const stored = members.map((member) => ({
     ...member,
     path: isHubName(member.path) ? member.path : place(member.path),

@@ -5,7 +5,7 @@ import { scaleName } from '../dataset/index.ts';
 import type { Clip, ClipReading, Member, ScorerOptions, ScoresMeta, ScoreStream } from '../score/index.ts';
 import { createSharedParts, describeScores, notesOn, openMember, readClips } from '../score/index.ts';
 import type { StoredMember } from './ensemble-file.ts';
-import { isEnsemble, readEnsembleFile, writeEnsembleFile } from './ensemble-file.ts';
+import { readEnsembleFile, requireNoEnsemble, writeEnsembleFile } from './ensemble-file.ts';
 import { normaliseWeights } from './ensemble-weights.ts';
 
 /** A model of an ensemble. */
@@ -129,7 +129,8 @@ export async function loadEnsemble(
  * @param members - at least one; their weights are divided by their sum
  * @param options - base model, question of members without a card
  * @returns the members as written
- * @throws UserError `bad-input` for weights that are not above 0, a member named twice, and a folder that holds an ensemble;
+ * @throws UserError `bad-input` for weights that are not above 0, a member named twice, and a folder that holds an ensemble or that
+ *   another process writes one to;
  *   `bad-checkpoint` for members that do not open, or that score on different scales
  */
 export async function createEnsemble(
@@ -137,11 +138,7 @@ export async function createEnsemble(
   members: readonly EnsembleMember[],
   options: ScorerOptions = {},
 ): Promise<StoredMember[]> {
-  if (await isEnsemble(folder)) {
-    throw new UserError('bad-input', `${folder}: expected no ensemble yet, got one`, {
-      hint: 'Remove its ensemble.json, or choose another folder.',
-    });
-  }
+  await requireNoEnsemble(folder);
   const disposer = createDisposer();
   try {
     const parts = createSharedParts({ ...options, cache: false }, disposer);

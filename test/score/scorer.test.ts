@@ -1,4 +1,5 @@
 // Scorers from disk: a model, an adapter with its card, wrong bases, golden scores, clips that cannot be read.
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -231,6 +232,24 @@ describe('exportAdapter', () => {
     });
     await expect(stopped).rejects.toThrow('enough');
     expect(await readdir(folder)).toEqual(before);
+  });
+
+  test('has one writer: a second export to the folder is told so while the first goes on, and leaves it alone', async () => {
+    const to = join(folder, 'twice');
+    const second: Promise<unknown>[] = [];
+    await exportAdapter(adapter(), to, 'merged', {
+      onProgress: (done) => {
+        if (done !== 3) return;
+        second.push(exportAdapter(adapter(), to, 'adapter').catch((error: unknown) => error));
+      },
+    });
+    const [refused] = await Promise.all(second);
+    expect(refused).toMatchObject({
+      code: 'bad-input',
+      message: expect.stringContaining(`${to}: expected no other process to write there, got process ${process.pid}`),
+    });
+    expect(existsSync(join(to, 'model.safetensors'))).toBe(true);
+    expect((await readdir(folder)).filter((name) => name.startsWith('twice'))).toEqual(['twice']);
   });
 
   test('refuses a model without adapter, and a folder that holds something', async () => {

@@ -1,8 +1,9 @@
 // Ensembles: the weighted mean of what each member says alone, with the work shared; files that are moved, changed or wrong.
-import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { acquireLock, lockBeside } from '../../src/files/index.ts';
 import type { LoraOptions } from '../../src/model/index.ts';
 import { createRandomCheckpoint, loraTargets } from '../../src/model/index.ts';
 import type { Clip, ClipReading, ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
@@ -140,6 +141,23 @@ describe('ensemble.json', () => {
       expect(Math.abs(score - (0.75 * a[i]!.score + 0.25 * wide[i]!.score))).toBeLessThan(1e-4);
     }
     await expect(createEnsemble(at('moved/both'), [{ path: at('a') }])).rejects.toThrow('expected no ensemble yet');
+  });
+
+  test('has one writer: of two at once one is told so, also while another process holds its lock', async () => {
+    const members = [{ path: at('a') }, { path: at('wide') }];
+    const both = await Promise.allSettled([createEnsemble(at('twice'), members), createEnsemble(at('twice'), members)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const refused = both.find((result) => result.status === 'rejected')!;
+    expect(String(refused.reason)).toMatch(/expected no (?:other process to write there|ensemble yet), got /);
+    expect(await readdir(at('twice'))).toEqual(['ensemble.json']);
+
+    await mkdir(at('held'));
+    await using _ = await acquireLock(lockBeside(at('held/ensemble.json')), 'x');
+    await expect(createEnsemble(at('held'), members)).rejects.toMatchObject({
+      code: 'bad-input',
+      message: expect.stringContaining(`${at('held')}: expected no other process to write there`),
+    });
+    expect(await isEnsemble(at('held'))).toBe(false);
   });
 
   test('refuses a member that is another one now, and one named twice', async () => {
