@@ -17,8 +17,8 @@ export function nextCommands(): string[] {
 
 /** What must be said wherever the quick start's numbers stand. */
 export const quickstartCaution: string =
-  'The labels come from a metric that compares each clip with its undistorted original (GMSD), not from people: these numbers show ' +
-  'that the way from a table to a scorer works, not how well a model agrees with people.';
+  'The labels come from a metric (GMSD) that compares each clip with its undistorted original, not from people. These numbers show ' +
+  'that training and scoring work. They do not show how well a model agrees with people.';
 
 /**
  * The rows of the quick start's table.
@@ -38,14 +38,14 @@ export function quickstartRows(result: QuickstartResult): string[][] {
 export const quickstartColumns: readonly string[] = ['model', 'SRCC', '95 % interval', 'PLCC', 'RMSE'];
 
 /**
- * The gain of the ensemble over the untouched model, in a sentence.
+ * The gain of the ensemble over the base model, in a sentence.
  * @param result - what the quick start found
  */
 export function gainSentence({ gain }: QuickstartResult): string {
   const sure = gain.interval !== null && gain.interval.low > 0;
   return (
-    `Gain in SRCC over the untouched model: ${number(gain.difference)}, 95 % interval ${range(gain.interval)} ` +
-    `(paired, photographs drawn again); it ${sure ? 'excludes' : 'does not exclude'} zero.`
+    `Gain in SRCC over the base model: ${number(gain.difference)}. Its 95 % interval is ${range(gain.interval)} ` +
+    `(paired bootstrap over photographs), which ${sure ? 'excludes' : 'includes'} zero.`
   );
 }
 
@@ -58,7 +58,7 @@ const range = (interval: Interval | null): string =>
  * @param result - what the quick start found
  */
 export function quickstartReport(result: QuickstartResult): Html {
-  const { clips, before, ensemble, seconds } = result;
+  const { clips, before, ensemble, notes, seconds } = result;
   const held = clips.filter(({ split }) => split === 'test');
   const numTrain = clips.length - held.length;
   const photographs = new Set(clips.map(({ group }) => group)).size;
@@ -96,13 +96,18 @@ export function quickstartReport(result: QuickstartResult): Html {
     },
     { title: 'By distortion', body: [table(['distortion', 'clips', 'label', 'score', 'mean error'], kinds)] },
     {
+      title: 'Notes on the clips',
+      body: notes.length === 0 ? [paragraph('None: every clip was read as it is shown.')] : notes.map(paragraph),
+    },
+    {
       title: 'What was done',
       body: [
         paragraph(
-          `${clips.length} clips of ${photographs} photographs under a moving camera, each undistorted or with one distortion at a known ` +
-            `strength; ${numTrain} of them to train on, ${held.length} of other photographs held out. ` +
-            'The label is 5 − 4·√(GMSD / 0.3), at least 1. Five LoRA adapters by the paper’s recipe, at a learning rate of 2e-3 (ranks 32 and 128, one and two ' +
-            'frames), combined with the paper’s weights. The intervals are of a bootstrap over few photographs, and so somewhat narrow.',
+          `${clips.length} clips were made from ${photographs} photographs under a moving camera. Each is undistorted or has one distortion of known ` +
+            `strength. ${numTrain} clips were used for training; ${held.length} clips of other photographs were held out. ` +
+            'The label of a clip is 5 − 4·√(GMSD / 0.3), at least 1. Five LoRA adapters were trained by the paper’s recipe at a learning rate of 2e-3 ' +
+            '(ranks 32 and 128, one and two frames) and combined with the paper’s weights. The 95 % intervals come from a bootstrap over few ' +
+            'photographs, so they are somewhat too narrow.',
         ),
         table(
           ['part', 'seconds'],

@@ -86,6 +86,8 @@ test('the quick start trains, scores, reports, and goes on where it was', { time
   expect(page).not.toMatch(/(?:src|href)=|@import|url\(/); // nothing from elsewhere
   expect(page.match(/<circle/g)).toHaveLength(56);
   expect(page).toContain('not from people');
+  expect(page).toContain('None: every clip was read as it is shown.');
+  expect(quickstartReport({ ...result, notes: ['3 clips: damage <filled>'] })).toContain('damage &#60;filled&#62;');
 
   await expect(quickstart({ ...options, seed: 1 })).rejects.toThrow('settings.json');
   const again = await quickstart(options);

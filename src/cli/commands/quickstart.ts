@@ -33,7 +33,7 @@ export interface QuickstartFlags {
 
 const labels: Record<QuickstartStage, string> = {
   clips: 'making clips',
-  before: 'scoring with the untouched model',
+  before: 'scoring with the base model',
   training: 'training five adapters',
   ensemble: 'scoring with the ensemble',
 };
@@ -74,7 +74,7 @@ export async function quickstartCommand(flags: QuickstartFlags): Promise<void> {
       gainSentence(result),
       quickstartCaution,
       '',
-      `${report} shows more. Done in ${formatSeconds(seconds)}. With data of your own:`,
+      `The full report is ${report}. It took ${formatSeconds(seconds)}. Next, with data of your own:`,
       ...nextCommands().map((line) => `  ${line}`),
     ]);
   });

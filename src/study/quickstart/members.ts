@@ -36,7 +36,7 @@ export const quickstartMembers: readonly QuickstartMember[] = (
   weight: paperWeights[seed]!,
 }));
 
-/** What the untouched model sees of a clip: as much as the adapters at most. */
+/** What the base model sees of a clip: as much as the adapters at most. */
 export const quickstartFrames: FrameSettings = {
   pick: 'uniform',
   count: 2,

@@ -6,6 +6,7 @@ import { UserError, show } from '../../core/index.ts';
 import { acquireLock, makeFolder, readJson, writeFileAtomic } from '../../files/index.ts';
 import type { Comparison, Evaluation } from '../../metrics/index.ts';
 import { comparePaired, evaluate, srcc } from '../../metrics/index.ts';
+import { NoteCounter } from '../../media/index.ts';
 import { findModelFolder, openCheckpoint } from '../../model/index.ts';
 import type { Clip, ClipScore, FailedClip } from '../../score/index.ts';
 import { loadScorer } from '../../score/index.ts';
@@ -30,14 +31,16 @@ export interface QuickstartScores {
 export interface QuickstartResult {
   /** All clips. */
   clips: QuickstartClip[];
-  /** The untouched model. */
+  /** The base model. */
   before: QuickstartScores;
   /** Each adapter. */
   members: (QuickstartScores & QuickstartMember)[];
   /** The five together, with the paper's weights. */
   ensemble: QuickstartScores;
-  /** SRCC of the ensemble less that of the untouched model, paired over photographs. */
+  /** SRCC of the ensemble less that of the base model, paired over photographs. */
   gain: Comparison;
+  /** What is to be known of the pixels and timing of held-out clips: a line a kind of note, with the number of clips; mostly none. */
+  notes: string[];
   /** Seconds of each part. */
   seconds: Record<QuickstartStage, number>;
 }
@@ -152,18 +155,20 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
 
   const ensemble: number[] = [];
   const perMember = members.map((): number[] => []);
+  const notes = new NoteCounter();
   await timed('ensemble', async () => {
     const paths = members.map(({ name, weight }) => ({ path: join(folder, name), weight }));
     await using scorer = await loadEnsemble(paths);
     await read<EnsembleScore>('ensemble', scorer.score(asked, signal), (result) => {
       ensemble.push(result.score);
       result.members.forEach(({ score }, i) => perMember[i]!.push(score));
+      notes.add(result.members.flatMap(({ plan }) => plan.notes));
     });
   });
 
   const result: QuickstartResult = {
     clips,
-    before: scored('untouched model', before),
+    before: scored('base model', before),
     members: members.map((member, i) => ({ ...member, ...scored(member.name, perMember[i]!) })),
     ensemble: scored('ensemble', ensemble),
     gain: comparePaired(
@@ -173,6 +178,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
       srcc,
       { groups: held.map(({ group }) => group) },
     ),
+    notes: notes.lines(),
     seconds: seconds as Record<QuickstartStage, number>,
   };
   await writeFileAtomic(join(folder, 'quickstart.json'), `${JSON.stringify(result, null, 1)}\n`);
