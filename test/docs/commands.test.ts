@@ -8,6 +8,7 @@ import { buildProgram } from '../../src/cli/program/index.ts';
 import { recipeKeyNames } from '../../src/train/index.ts';
 import type { Document } from './markdown.ts';
 import { commandsOf, readDocument, root } from './markdown.ts';
+import { readmeCommands, readmeForms } from './readme.ts';
 
 const pages = [
   'README.md',
@@ -139,6 +140,13 @@ async function problemsOf(page: string): Promise<string[]> {
 describe('commands of the documents', () => {
   it.each(pages)('%s shows none that is not there', async (page) => {
     expect(await problemsOf(page)).toEqual([]);
+  });
+
+  it('of the README are run by test/long/readme.test.ts, or it says why not', () => {
+    const commands = readmeCommands(); // throws at one that has no place
+    expect(commands.length).toBeGreaterThan(8);
+    expect(readDocument('README.md').blocks.filter(({ language }) => language !== 'sh')).toEqual([]);
+    expect(readmeForms()).toEqual({ clone: 'npm run -s iovqa -- ', global: 'iovqa ', dependency: 'npx iovqa ' });
   });
 
   it('and one that is not there would be found', async () => {

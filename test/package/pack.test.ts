@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readDocument } from '../docs/markdown.ts';
 import { makeClip } from '../video/make-clip.ts';
 
 const run = promisify(execFile);
@@ -40,6 +41,9 @@ beforeAll(async () => {
   }
   await writeFile(join(project, 'package.json'), '{ "private": true }\n');
   await cp(join(here, 'project'), project, { recursive: true });
+  // The program of docs/library.md is compiled, too.
+  const [example] = readDocument('docs/library.md').blocks.filter(({ language }) => language === 'ts');
+  await writeFile(join(project, 'library.mts'), example!.lines.join('\n'));
   for (let i = 0; i < 4; i++) {
     const background = { r: 60 * i, g: 200 - 50 * i, b: 90 };
     await sharp({ create: { width: 56, height: 56, channels: 3, background } })
@@ -64,7 +68,14 @@ describe('the package', () => {
       (name) => !/^(dist|docs|models($|\/nano)|pictures|README\.md|LICENSE|NOTICE|package\.json)/.test(name),
     );
     expect(strange).toEqual([]);
-    const needed = ['README.md', 'LICENSE', 'docs/train.md', 'dist/index.d.ts', 'dist/video/decode-child.js'];
+    const needed = [
+      'README.md',
+      'LICENSE',
+      'docs/train.md',
+      'docs/pictures/quickstart.png',
+      'dist/index.d.ts',
+      'dist/video/decode-child.js',
+    ];
     for (const name of [...needed, 'models/nano/model.safetensors', 'models/nano/adapters/biq2021/iovqa.json']) {
       expect([name, existsSync(join(installed, name))]).toEqual([name, true]);
     }
