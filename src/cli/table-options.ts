@@ -35,22 +35,22 @@ export interface TableFlags {
 }
 
 const descriptions: readonly (readonly [flags: string, description: string])[] = [
-  ['--video <column>', "column of the video's name; default: video"],
-  ['--image <column>', "column of the picture's name; default: image"],
+  ['--video <column>', 'column of the file name of a video; default: video'],
+  ['--image <column>', 'column of the file name of a picture; default: image'],
   ['--target <column>', 'column of the score; default: mos'],
   ['--mos <column>', 'same as --target'],
   ['--prompt-column <column>', 'column of the text that a clip was generated from; default: prompt'],
   ['--group-column <column>', 'column of what ties clips together; default: group'],
   ['--split-column <column>', 'column of the part that a clip is in; default: split'],
   ['--std-column <column>', "column of the votes' standard deviation; default: std"],
-  ['--scale <scale>', 'scale of the scores, such as 0-100, or dmos-0-100 where up is worse; default: 1-5'],
-  ['--preset <name>', 'public data set whose label file the table is: gives columns and scale'],
-  ['--media-root <folder>', "folder that the table's names are relative to; default: the table's own"],
-  ['--delimiter <name>', 'what separates fields: comma, semicolon, tab, pipe or one character; default: found out'],
-  ['--no-header', 'the first line is a clip like any other; columns are called 1, 2 and so on'],
+  ['--scale <scale>', 'scale of the scores, such as 0-100, or dmos-0-100 if higher is worse; default: 1-5'],
+  ['--preset <name>', 'public data set that the table belongs to; sets columns and scale'],
+  ['--media-root <folder>', 'folder that file names are relative to; default: the folder of the table'],
+  ['--delimiter <name>', 'comma, semicolon, tab, pipe or one character; default: detected'],
+  ['--no-header', 'the first line is a clip, not a header; columns are called 1, 2 and so on'],
 ];
 
-const heading = 'How the table is read (may also stand in TABLE.yaml beside it):';
+const heading = 'How the table is read (or stored in TABLE.yaml beside it):';
 
 /** Commands that read a table. */
 const readers = [

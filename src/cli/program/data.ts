@@ -10,13 +10,13 @@ import { decoder, integer, json, sandbox } from './options.ts';
  * @param root - the program
  */
 export function addData(root: Command): void {
-  const data = root.command('data').description('Look at a data set.');
+  const data = root.command('data').description('Check a data set, or make one from raw votes.');
   data
     .command('check')
-    .description('Check a manifest and its clips: rows, scores, splits, near-duplicates, frame timing.')
-    .argument('<manifest>', 'manifest (.csv, .jsonl)')
+    .description('Check a table and its clips: rows, scores, splits, near-duplicates, frame timing.')
+    .argument('<manifest>', 'table of clips and scores (.csv, .jsonl)')
     .option('--no-decode', 'do not open the clips')
-    .option('--write-options', 'write the options below into TABLE.yaml beside the table, for every command')
+    .option('--write-options', 'store the options below in TABLE.yaml beside the table, where every command reads them')
     .option('--workers <n>', 'processes that decode clips', integer)
     .addOption(decoder())
     .addOption(sandbox())
@@ -26,24 +26,27 @@ export function addData(root: Command): void {
     );
   data
     .command('votes')
-    .description('Make opinion scores of raw votes: a table of clips that `train` reads, and what each rater did.')
-    .argument('<votes>', 'table of votes: a row a vote (clip, rater, score), or a row a clip with a column a rater')
+    .description('Compute opinion scores from raw votes: a table of clips for `train`, and a report on each rater.')
+    .argument(
+      '<votes>',
+      'table of votes: one row per vote (clip, rater, score), or one row per clip and one column per rater',
+    )
     .addOption(
       new Option(
         '--method <name>',
-        "mean: of all votes; bt500: of the raters that BT.500's screening keeps; p910: the model of P.910 Annex E",
+        'mean: all votes; bt500: votes of the raters that the screening of BT.500 keeps; p910: model of P.910 Annex E',
       )
         .choices(['mean', 'bt500', 'p910'] satisfies DataVotesFlags['method'][])
         .default('mean'),
     )
     .option('--out <file>', 'write the table of clips (.csv, .jsonl)')
-    .option('--raters-out <file>', 'write what each rater did (.csv)')
-    .option('--rater <column>', "column of the rater's name, in a table with a row a vote")
+    .option('--raters-out <file>', 'write the report on raters (.csv)')
+    .option('--rater <column>', 'column of the rater, in a table with one row per vote')
     .option(
       '--raters <columns>',
-      'columns of the raters, in a table with a row a clip: names and patterns such as r*,s1',
+      'columns of the raters, in a table with one row per clip: names and patterns such as r*,s1',
     )
-    .option('--missing <text>', 'what stands for no vote, such as -1; empty cells, nan, NA and the like do anyhow')
+    .option('--missing <text>', 'a value that means "no vote", such as -1; empty cells, nan, NA and the like always do')
     .addOption(json())
     .action(async (path: string, flags: DataVotesFlags) =>
       (await import('../commands/data-votes.ts')).dataVotes(path, flags),

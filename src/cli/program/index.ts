@@ -13,9 +13,9 @@ import { addTraining } from './training.ts';
 /** Builds the commands. */
 export function buildProgram(): Command {
   const root = new Command('iovqa')
-    .description('Teach a vision-language model to rate video quality, and put it to work.')
+    .description('Train a vision-language model to rate video quality, and score clips with it.')
     .version(version)
-    .showHelpAfterError(`(${commandLine('COMMAND --help')} lists what there is)`)
+    .showHelpAfterError(`(${commandLine('COMMAND --help')} shows how it is used)`)
     .configureHelp({ showGlobalOptions: false })
     .configureOutput({ writeOut: (text) => void out(text), writeErr: (text) => tell(text.trimEnd()) })
     .exitOverride();

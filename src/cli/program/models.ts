@@ -16,12 +16,12 @@ const exportFormats: readonly ExportFormat[] = ['merged', 'adapter'];
  * @param root - the program
  */
 export function addModels(root: Command): void {
-  const models = root.command('models').description('Models to start from.');
+  const models = root.command('models').description('Download, create and list models.');
   models
     .command('new')
-    .description('Write a randomly initialised Qwen2.5-VL, to train from scratch.')
+    .description('Create a Qwen2.5-VL with random weights, to train from scratch.')
     .argument('<folder>', 'new folder')
-    .option('--preset <name>', 'its size', 'small')
+    .option('--preset <name>', 'name of its size', 'small')
     .option('--seed <n>', 'seed of the weights', integer, 0)
     .addOption(new Option('--dtype <type>', 'element type of the weights').choices(['f32', 'bf16']).default('f32'))
     .addOption(json())
@@ -30,31 +30,33 @@ export function addModels(root: Command): void {
     );
   models
     .command('pull')
-    .description("Get a model or adapter from the Hugging Face hub into the hub's cache.")
+    .description('Download a model or adapter from the Hugging Face hub.')
     .argument('<name>', 'its name on the hub, such as Qwen/Qwen2.5-VL-3B-Instruct')
     .option('--revision <name>', 'branch, tag or commit; default: main')
-    .option('--config-only', 'leave the weights out: enough for `estimate`')
+    .option('--config-only', 'leave the weights out; enough for `estimate`')
     .addOption(json())
     .action(async (name: string, flags: ModelsPullFlags) =>
       (await import('../commands/models.ts')).modelsPull(name, flags),
     );
   models
     .command('list')
-    .description("List the models in the hub's cache that can be used here.")
+    .description('List the downloaded models and adapters.')
     .addOption(json())
     .action(async (flags: ModelsListFlags) => (await import('../commands/models.ts')).modelsList(flags));
 
   root
     .command('export')
-    .description('Take a trained adapter elsewhere: merged into its base, or alone as PEFT reads it.')
+    .description('Export a trained adapter: merged into its base model, or alone in the format of PEFT.')
     .argument('<path>', 'run folder or adapter')
     .requiredOption('--to <folder>', 'new folder')
     .addOption(
-      new Option('--format <name>', 'a model of its own, or the adapter').choices(exportFormats).default('merged'),
+      new Option('--format <name>', 'what to write: a whole model, or the adapter alone')
+        .choices(exportFormats)
+        .default('merged'),
     )
-    .option('--model <folder>', 'the base model, where the adapter does not find it')
+    .option('--model <folder>', 'base model; default: the one that the adapter names')
     .addOption(
-      new Option('--dtype <type>', "element type of merged weights; default: the base's").choices([
+      new Option('--dtype <type>', 'type of merged weights; default: that of the base model').choices([
         'f32',
         'bf16',
         'f16',
@@ -66,16 +68,16 @@ export function addModels(root: Command): void {
       (await import('../commands/export.ts')).exportCommand(path, flags),
     );
 
-  const cache = root.command('cache').description('The cache of vision features that all runs share.');
+  const cache = root.command('cache').description('Manage the cache that all runs share.');
   cache
     .command('info')
-    .description('Show its folder, what it holds and what it may hold.')
+    .description('Show its folder, content and limit.')
     .addOption(json())
     .action(async (flags: CacheFlags) => (await import('../commands/cache.ts')).showCache(flags));
   cache
     .command('limit')
-    .description('Set what it may take on disk; what was used longest ago leaves it.')
-    .argument('<size>', 'such as 50GB; 0: nothing is kept')
+    .description('Set its limit on disk; beyond it, the least recently used entries are removed.')
+    .argument('<size>', 'such as 50GB; 0 keeps nothing')
     .addOption(json())
     .action(async (size: string, flags: CacheFlags) => (await import('../commands/cache.ts')).limitCache(size, flags));
   cache
@@ -86,13 +88,13 @@ export function addModels(root: Command): void {
 
   root
     .command('doctor')
-    .description('Say what this machine has: runtime, providers, decoders, memory.')
+    .description('Show what this machine has: decoder, sandbox, memory, providers.')
     .addOption(json())
     .action(async (flags: DoctorFlags) => (await import('../commands/doctor.ts')).doctor(flags));
 
   root
     .command('completion')
-    .description('Write a script with which a shell completes commands, flags and recipe keys.')
+    .description('Print a script for the shell that completes commands, options and recipe keys.')
     .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish'] satisfies Shell[]))
     .action(async (shell: Shell) => (await import('../commands/completion.ts')).completionCommand(shell, root));
 }

@@ -11,7 +11,7 @@ export const integer = (text: string): number => {
 export const collect = (text: string, list: string[] = []): string[] => [...list, text];
 
 /** `--json`. */
-export const json = (): Option => new Option('--json', 'write one JSON value to stdout');
+export const json = (): Option => new Option('--json', 'print JSON');
 
 /** `--set`. */
 export const set = (): Option =>
@@ -37,5 +37,5 @@ export const decoder = (): Option =>
 export const sandbox = (): Option =>
   new Option(
     '--sandbox <mode>',
-    "decode clips in the operating system's sandbox: only so, where there is one (default), or never",
+    'decode clips in a sandbox: always (required), where it works (auto, default), or never (off)',
   ).choices(['required', 'auto', 'off']);

@@ -12,28 +12,32 @@ import { collect, decoder, integer, json, sandbox } from './options.ts';
 export function addScoring(root: Command): void {
   root
     .command('score')
-    .description('Score clips, folders of clips or a manifest with a run, an adapter, a model or an ensemble.')
-    .argument('<inputs...>', 'clips, folders, or one manifest (.csv, .jsonl)')
+    .description('Score clips, folders of clips or a table of clips with a run, an adapter, a model or an ensemble.')
+    .argument('<inputs...>', 'clips, folders, or one table (.csv, .jsonl)')
     .option(
       '--with <path>',
       'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled; default: the adapter that ships',
     )
-    .option('--model <model>', 'the base model, where the adapter does not find it')
-    .option('--split <name>', 'only these rows of the manifest')
+    .option('--model <model>', 'base model; default: the one that the adapter names')
+    .option('--split <name>', 'use only rows of this split')
     .option('--prompt <text>', 'text that the clips were generated from')
-    .option('--max-text-tokens <n>', "most tokens of a clip's text; a clip with more is an error (4096)", integer)
+    .option(
+      '--max-text-tokens <n>',
+      'maximum text tokens of a clip; a clip with more is an error (default: 4096)',
+      integer,
+    )
     .option(
       '--max-memory <size>',
-      "most memory of one run, such as 8GB; a clip that needs more is an error (4/5 of the machine's)",
+      "maximum memory of one model run, such as 8GB; a clip that needs more is an error (default: 4/5 of the machine's)",
     )
     .option('--out <file>', 'write the scores to a file (.jsonl or .csv) instead of stdout')
-    .option('--resume', 'go on with the file of --out behind its last row')
-    .option('--retry-failed', 'go on with the file of --out, and score its rows with an error again')
-    .option('--threads <n>', 'threads of one op', integer)
+    .option('--resume', 'continue the file of --out after its last row')
+    .option('--retry-failed', 'score the failed rows of --out again, then continue the file')
+    .option('--threads <n>', 'threads per operation', integer)
     .option('--workers <n>', 'processes that decode clips', integer)
-    .option('--provider <name>', 'what ONNX Runtime runs the graph on')
-    .option('--no-cache', 'neither take vision features from the cache nor keep them')
-    .option('--csv', 'write CSV to stdout')
+    .option('--provider <name>', 'ONNX Runtime provider; default: cpu')
+    .option('--no-cache', 'do not use the cache')
+    .option('--csv', 'print CSV')
     .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
@@ -41,16 +45,16 @@ export function addScoring(root: Command): void {
 
   root
     .command('ensemble')
-    .description('Combine runs, adapters or models to one that `score --with FOLDER` takes.')
-    .argument('<folder>', 'where ensemble.json goes')
+    .description('Combine runs, adapters or models into one scorer, for `score --with FOLDER`.')
+    .argument('<folder>', 'folder for ensemble.json')
     .argument('<members...>', 'runs, adapters or models; at least two')
     .option(
       '--weights <list>',
       'equal, paper (five members), or numbers such as 2,1,1, in the order of the members',
       'equal',
     )
-    .option('--model <model>', 'the base model, where the adapters do not find it')
-    .option('--max-text-tokens <n>', "most tokens of a template's text (4096)", integer)
+    .option('--model <model>', 'base model; default: the one that each adapter names')
+    .option('--max-text-tokens <n>', 'maximum text tokens of a template (default: 4096)', integer)
     .addOption(json())
     .action(async (folder: string, members: string[], flags: EnsembleFlags) =>
       (await import('../commands/ensemble.ts')).ensembleCommand(folder, members, flags),
@@ -60,14 +64,14 @@ export function addScoring(root: Command): void {
     .command('evaluate')
     .description('Compare scores with opinion scores: SRCC, PLCC, KRCC, RMSE, with intervals.')
     .argument('<scores>', 'scores file of `score`, or a table with the columns prediction and mos')
-    .option('--manifest <file>', 'the opinion scores, by clip')
-    .option('--prediction <column>', 'column of what was predicted; default: prediction or score')
-    .option('--score-scale <scale>', 'scale of the scores; default: what FILE.meta.json says')
-    .option('--split <name>', 'only these rows of the manifest')
-    .option('--by <column>', 'break results down by a column of the manifest or table; can be repeated', collect)
-    .option('--resamples <n>', 'resamples of the bootstrap intervals', integer)
+    .option('--manifest <file>', 'table of opinion scores; default: the scores file itself')
+    .option('--prediction <column>', 'column of the predictions; default: prediction or score')
+    .option('--score-scale <scale>', 'scale of the predictions; default: that of FILE.meta.json')
+    .option('--split <name>', 'use only rows of this split')
+    .option('--by <column>', 'also evaluate each value of this column separately; can be repeated', collect)
+    .option('--resamples <n>', 'bootstrap resamples; default: 2000', integer)
     .option('--seed <n>', 'seed of the bootstrap', integer)
-    .option('--csv', 'write CSV to stdout')
+    .option('--csv', 'print CSV')
     .addOption(json())
     .action(async (path: string, flags: EvaluateFlags) =>
       (await import('../commands/evaluate.ts')).evaluateCommand(path, flags),

@@ -13,11 +13,13 @@ import { collect, decoder, integer, json, manifest, model, sandbox, set } from '
 export function addTraining(root: Command): void {
   root
     .command('quickstart')
-    .description('See the whole way once: clips of photographs, five adapters, an ensemble, a report.')
+    .description(
+      'Try every step without data of your own: make clips, train five adapters, combine them, write a report.',
+    )
     .option('--out <folder>', 'where everything goes', 'runs/quickstart')
     .option('--model <folder>', 'base model; default: the one that ships')
-    .option('--pictures <folder>', 'photographs to make clips of; default: those that ship')
-    .option('--seed <n>', 'fixes clips and split', integer)
+    .option('--pictures <folder>', 'photographs to make clips from; default: those that ship')
+    .option('--seed <n>', 'seed of clips and split', integer)
     .addOption(sandbox())
     .addOption(json())
     .action(async (flags: QuickstartFlags) => {
@@ -34,8 +36,8 @@ export function addTraining(root: Command): void {
     .option(...manifest)
     .option(...model)
     .option('--out <folder>', 'same as --set out=FOLDER')
-    .option('--resume', 'go on with the run in the out folder; without a recipe, with the one it was begun with')
-    .option('--dry-run', 'check recipe, data and model, show them, and stop')
+    .option('--resume', 'resume the run in the out folder; the recipe may be left out')
+    .option('--dry-run', 'check recipe, data and model, print the recipe, and stop')
     .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
@@ -46,7 +48,7 @@ export function addTraining(root: Command): void {
   root
     .command('estimate')
     .description(
-      'Forecast memory and time of a run, also with a model that is not here; nothing is trained or written.',
+      'Forecast memory and time of a run, also with a model that is not downloaded. Nothing is trained or written.',
     )
     .argument('[recipe]', 'recipe file')
     .addOption(set())
@@ -56,8 +58,8 @@ export function addTraining(root: Command): void {
       'same as --set model=MODEL: a folder, ORG/NAME of the hub, or a size such as qwen2.5-vl-7b',
     )
     .option('--out <folder>', 'same as --set out=FOLDER')
-    .option('--memory <size>', 'memory of the machine that it will run on, such as 64GB; default: of this one')
-    .option('--threads <n>', 'cores of that machine; default: of this one', integer)
+    .option('--memory <size>', 'memory of the machine that the run is planned for, such as 64GB; default: this machine')
+    .option('--threads <n>', 'cores of that machine; default: this machine', integer)
     .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
@@ -65,10 +67,10 @@ export function addTraining(root: Command): void {
       (await import('../commands/estimate.ts')).estimateCommand(path, flags),
     );
 
-  const inspect = root.command('inspect').description('Look at what the model gets.');
+  const inspect = root.command('inspect').description('Show what the model sees, and what it learns from.');
   inspect
     .command('mask')
-    .description('Show each token of an example with trained or ignored.')
+    .description('Show which tokens of an example are trained and which are ignored.')
     .argument('[recipe]', 'recipe file')
     .addOption(set())
     .option(...manifest)
@@ -84,7 +86,7 @@ export function addTraining(root: Command): void {
     .command('frames')
     .description('Write the frames that the model sees as PNG files.')
     .argument('[recipe]', 'recipe file')
-    .requiredOption('--to <folder>', 'where the PNG files go')
+    .requiredOption('--to <folder>', 'folder for the PNG files')
     .addOption(set())
     .option(...manifest)
     .option(...model)
@@ -97,7 +99,7 @@ export function addTraining(root: Command): void {
     );
   inspect
     .command('model')
-    .description("Show a model folder's sizes, settings and hash.")
+    .description('Show sizes, settings and hash of a model.')
     .argument('<folder>', 'model folder, adapter or run')
     .addOption(json())
     .action(async (folder: string, flags: InspectModelFlags) =>

@@ -4,9 +4,9 @@
 export interface Recipe {
   /** Recipe to start from; keys that are set here take precedence. `auto`: `small` for models of less than 100 million parameters, else `paper`. Default null. */
   recipe: 'paper' | 'small' | 'auto' | null;
-  /** The base model: a folder in Hugging Face layout, or the name of a model of the hub that was pulled. Required. */
+  /** The base model: a folder in Hugging Face layout, or the name of a model that was pulled from the hub. Required. */
   model: string;
-  /** Folder of an adapter to start from, or `shipped`: the one that ships with `models/nano`; null: a fresh one. Default null. */
+  /** Adapter to start from: its folder, or `shipped` for the one that ships with `models/nano`; null: a new adapter. Default null. */
   adapter: string | null;
   /** Run folder. Required, here or on the command line. */
   out: string;
@@ -14,7 +14,7 @@ export interface Recipe {
   data: {
     /** Table of clips and scores: `.csv`, `.jsonl` or `.ndjson`. Required. */
     manifest: string;
-    /** Public data set whose label file the manifest is: gives columns and scale. Default null. */
+    /** Public data set that the table belongs to; it sets columns and scale. Default null. */
     preset:
       | 'taobaovd-gc'
       | 'konvid-1k'
@@ -29,41 +29,41 @@ export interface Recipe {
       | 'live-vqc'
       | 'beyond8bits'
       | null;
-    /** Scale of the scores, `MIN-MAX` or `dmos-MIN-MAX` where up is worse; null: the preset's, else 1-5. Default null. */
+    /** Scale of the scores, `MIN-MAX`, or `dmos-MIN-MAX` if higher is worse; null: the preset's, else 1-5. Default null. */
     scale: string | null;
-    /** Column of the score to learn; null: the preset's, else `mos`. Default null. */
+    /** Column of the score to train on; null: the preset's, else `mos`. Default null. */
     target: string | null;
-    /** Columns whose name is not that of their role. */
+    /** Names of columns, where they differ from the names of their roles. */
     columns: {
-      /** The manifest's column for `video`; default: the preset's, else `video`. */
+      /** The table's column for `video`; default: the preset's, else `video`. */
       video?: string;
-      /** The manifest's column for `image`; default: the preset's, else `image`. */
+      /** The table's column for `image`; default: the preset's, else `image`. */
       image?: string;
-      /** The manifest's column for `mos`; default: the preset's, else `mos`. */
+      /** The table's column for `mos`; default: the preset's, else `mos`. */
       mos?: string;
-      /** The manifest's column for `prompt`; default: the preset's, else `prompt`. */
+      /** The table's column for `prompt`; default: the preset's, else `prompt`. */
       prompt?: string;
-      /** The manifest's column for `group`; default: the preset's, else `group`. */
+      /** The table's column for `group`; default: the preset's, else `group`. */
       group?: string;
-      /** The manifest's column for `split`; default: the preset's, else `split`. */
+      /** The table's column for `split`; default: the preset's, else `split`. */
       split?: string;
-      /** The manifest's column for `std`; default: the preset's, else `std`. */
+      /** The table's column for `std`; default: the preset's, else `std`. */
       std?: string;
     };
-    /** Folder that media names are relative to; null: the manifest's folder. Default null. */
+    /** Folder that file names are relative to; null: the folder of the table. Default null. */
     mediaRoot: string | null;
-    /** What separates the fields of a text table: `comma`, `semicolon`, `tab`, `pipe` or any one character; null: detected. Default null. */
+    /** Delimiter of a text table: `comma`, `semicolon`, `tab`, `pipe` or any one character; null: detected. Default null. */
     delimiter: string | null;
-    /** Whether the first line names the columns; without, their names are `1`, `2` and so on; null: detected. Default null. */
+    /** Whether the first line contains the names of the columns. If not, they are called `1`, `2` and so on. null: detected. Default null. */
     header: boolean | null;
-    /** What a held-out share keeps together: clips of one `group`, or of one `prompt`; null: detected when a run begins (`prompt` where clips share prompts and none has a group) and kept in its recipe. Default null. */
+    /** What a held-out share keeps together: clips with the same `group`, or with the same `prompt`; null: detected when a run starts (`prompt` if clips share prompts and none has a group), and stored in its recipe. Default null. */
     groupBy: 'group' | 'prompt' | null;
-    /** Rows to train on; null: all that validation does not hold out, whatever their split. Default null. */
+    /** Rows to train on; null: all rows that validation does not hold out, whatever their split. Default null. */
     train: {
       /** Name in the split column. */
       split: string;
     } | null;
-    /** Rows to select checkpoints on: a split, or a share of the training rows that keeps groups together; null: none. Default `{fraction:0.1}`. */
+    /** Rows that select the best checkpoint: those of a split, or a share of the training rows that keeps groups together; null: no validation. Default `{fraction:0.1}`. */
     validation:
       | {
           /** Name in the split column. */
@@ -74,137 +74,137 @@ export interface Recipe {
           fraction: number;
         }
       | null;
-    /** Share of the clips that may be unreadable before the run stops. Default `0`. */
+    /** Share of the clips that may be unreadable; with more, the run stops. Default `0`. */
     maxBadFraction: number;
   };
   /** What the model sees of a clip. */
   frames: {
-    /** Which frames of a video are looked at; `random` depends on `seed`. Default `middle`. */
+    /** Which frames of a video are selected; `random` depends on `seed`. Default `middle`. */
     pick: 'middle' | 'first' | 'uniform' | 'random' | 'keyframe';
-    /** Frames of a video; 1 with `middle` and `first`. Time and memory grow with it. Default `1`. */
+    /** Number of frames per video; 1 with `middle` and `first`. Time and memory grow with it. Default `1`. */
     count: number;
-    /** How two or more frames go in: as one video (two frames share a temporal patch) or as an image each. Default `video`. */
+    /** How two or more frames are given to the model: as one video (two frames share a temporal patch), or each as an image. Default `video`. */
     as: 'video' | 'images';
-    /** Largest width × height of a frame, in pixels; larger ones are scaled down. 448 × 448, chosen for a CPU; checkpoints ship 12.8 million. Default `200704`. */
+    /** Largest width × height of a frame, in pixels; larger frames are scaled down. The default, 448 × 448, is chosen for a CPU; published checkpoints have 12.8 million. Default `200704`. */
     maxPixels: number;
-    /** Smallest width × height of a frame, in pixels; smaller ones are scaled up. Default `3136`. */
+    /** Smallest width × height of a frame, in pixels; smaller frames are scaled up. Default `3136`. */
     minPixels: number;
-    /** HDR videos (PQ, HLG) to SDR by the curve of ITU-R BT.2390; `none` takes their numbers as SDR. Default `bt2390`. */
+    /** How HDR videos (PQ, HLG) are converted to SDR: by the curve of ITU-R BT.2390, or not at all (`none`: their values are taken as SDR). Default `bt2390`. */
     toneMap: 'bt2390' | 'none';
-    /** Interlaced frames by FFmpeg’s filter bwdif; `none` shows both fields as one picture. Default `bwdif`. */
+    /** How interlaced frames are deinterlaced: by FFmpeg’s filter bwdif, or not at all (`none`: both fields stay in one picture). Default `bwdif`. */
     deinterlace: 'bwdif' | 'none';
-    /** Frames whose pixels are not square get the shape in which they are shown. Default `true`. */
+    /** Whether frames with pixels that are not square are resized to the shape in which they are shown. Default `true`. */
     squarePixels: boolean;
-    /** Pictures with a colour profile are converted to sRGB; `ignore` takes their numbers as sRGB. Default `srgb`. */
+    /** Whether pictures with a colour profile are converted to sRGB; `ignore`: their values are taken as sRGB. Default `srgb`. */
     profile: 'srgb' | 'ignore';
     /** What decodes videos: FFmpeg’s libraries in the package node-av, or the `ffmpeg` and `ffprobe` of the system. Default `node-av`. */
     decoder: 'node-av' | 'ffmpeg';
-    /** Time positions of videos: those of transformers 5.18, or the old ones, truncated to whole seconds. Default `transformers`. */
+    /** Time positions of videos: those of transformers 5.18, or those of 5.17, which truncates them to whole seconds. Default `transformers`. */
     positions: 'transformers' | 'transformers-5.17';
   };
   /** What the model is asked. */
   prompt: {
-    /** `four-dimensions`, `single-dimension:NAME`, or the path of a text file (with a dot or slash in it): in it, `{prompt}` is the text prompt of the clip, `{answer_format}` the sentence that asks for the answer, and `{frames}` at the end puts the frames behind the text. Default `four-dimensions`. */
+    /** `four-dimensions`, `single-dimension:NAME`, or the path of a text file (recognised by a dot or slash). In the file, `{prompt}` stands for the text prompt of the clip, and `{answer_format}` for the sentence that asks for the answer. `{frames}` at the end puts the frames after the text. Default `four-dimensions`. */
     template: string;
-    /** Most tokens of a clip's text (the question with the text prompt in it, frames aside); a clip with more counts as unreadable. Default `4096`. */
+    /** Maximum number of text tokens of a clip (the question with the text prompt in it, without frames). A clip with more counts as unreadable. Default `4096`. */
     maxTextTokens: number;
   };
   /** What the model answers. */
   answer: {
-    /** How a score is written: `34`, `3.4`, one of five words, or with all decimals. Default `integer`. */
+    /** How a score is written: as `34`, as `3.4`, as one of five words, or with all decimals. Default `integer`. */
     kind: 'integer' | 'decimal' | 'level' | 'raw';
-    /** Distance of neighbouring answers on 1–5; null: 0.1 with `integer` and `decimal`, none with the others. Default null. */
+    /** Distance between neighbouring answers on the scale 1–5; null: 0.1 with `integer` and `decimal`, none with the others. Default null. */
     step: 0.1 | 0.2 | 0.5 | 1 | null;
   };
-  /** Cross-entropy at the answer alone, or at answer and end token; squared error of the expected score, alone or with the share of the probability that is on no legal answer (`expected-score`); cross-entropy against a distribution around the score. Default `integer-only`. */
+  /** What is minimised: cross-entropy at the answer alone (`integer-only`) or also at the end token (`response`); the squared error of the expected score alone (`softmax-regression`) or with the probability that is not on a valid answer (`expected-score`); cross-entropy against a distribution around the score (`soft-label`). Default `integer-only`. */
   loss: 'integer-only' | 'response' | 'softmax-regression' | 'soft-label' | 'expected-score';
-  /** Width of that distribution on 1–5, with `loss: soft-label`, where the manifest has no `std`. Default `0.3`. */
+  /** Standard deviation of the distribution of `loss: soft-label` on the scale 1–5, for clips without `std` in the table. Default `0.3`. */
   softLabelStd: number;
   /** Train a LoRA adapter, or every weight of the model. Default `lora`. */
   method: 'lora' | 'full';
   /** The adapter, with `method: lora`. */
   lora: {
-    /** Rank of the update. The paper: 32 or 128. Default `32`. */
+    /** Rank of the adapter. The paper uses 32 and 128. Default `32`. */
     rank: number;
-    /** The update is scaled with alpha / rank. Default `32`. */
+    /** The output of the adapter is multiplied by alpha / rank. Default `32`. */
     alpha: number;
-    /** Probability that an input of the update is dropped. Default `0.1`. */
+    /** Dropout probability of the inputs of the adapter. Default `0.1`. */
     dropout: number;
-    /** Scale with alpha / √rank instead. Default `false`. */
+    /** Rank-stabilised LoRA: multiply by alpha / √rank instead. Default `false`. */
     rslora: boolean;
-    /** Linear layers of the text model that get an update. */
+    /** Linear layers of the text model that get an adapter. */
     targets: readonly ('q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj')[];
-    /** Decoder layers that get an update; those below the last N run once for each clip, not at every step. Default `all`. */
+    /** Decoder layers that get an adapter. The layers below the last N run once per clip instead of once per update. Default `all`. */
     layers: string;
   };
   /** AdamW and gradient clipping. */
   optimizer: {
     /** Peak learning rate of AdamW. Default `0.0003`. */
     learningRate: number;
-    /** Peak learning rate instead, where the adapter that training starts from already predicts the training clips, with at most three quarters of the squared error that their mean has; null: never. Default null. */
+    /** Peak learning rate that is used instead if training starts from an adapter that already predicts the training clips: its squared error is at most three quarters of that of predicting their mean. null: never. Default null. */
     gentleLearningRate: number | null;
-    /** Decay of the first moment. Default `0.9`. */
+    /** Decay rate of the first moment. Default `0.9`. */
     beta1: number;
-    /** Decay of the second moment. Default `0.999`. */
+    /** Decay rate of the second moment. Default `0.999`. */
     beta2: number;
-    /** Added to the root of the second moment. Default `1e-8`. */
+    /** Added to the square root of the second moment. Default `1e-8`. */
     eps: number;
-    /** Decoupled decay. 0 as in transformers' Trainer; torch's own default is 0.01. Default `0`. */
+    /** Decoupled weight decay. The default is that of transformers' Trainer; PyTorch's is 0.01. Default `0`. */
     weightDecay: number;
-    /** Gradients are scaled down to this norm, taken over all of them together; null: never. Default `1`. */
+    /** If the norm of all gradients together is larger, they are scaled down to this norm; null: never. Default `1`. */
     clipNorm: number | null;
   };
-  /** The learning rate over the run. */
+  /** The learning rate during the run. */
   schedule: {
-    /** Course of the learning rate after the warm-up. Default `cosine`. */
+    /** Shape of the learning rate after the warm-up. Default `cosine`. */
     kind: 'cosine' | 'linear' | 'constant';
-    /** Share of all updates over which it rises linearly from 0. Default `0.03`. */
+    /** Share of all updates during which the learning rate rises linearly from 0. Default `0.03`. */
     warmup: number;
   };
   /** Passes over the training rows. Default `6`. */
   epochs: number;
   /** Clips per update. Default `8`. */
   batchSize: number;
-  /** Clips per run of the graph; divides `batchSize`. Memory grows with it, the result stays the same. Default `1`. */
+  /** Clips that go through the graph at once; must divide `batchSize`. Memory grows with it; the result stays the same. Default `1`. */
   microBatch: number;
   /** How updates are made. */
   train: {
-    /** Order of the clips in an epoch: all shuffled, or shuffled batches of similar length, in which a large `microBatch` needs less padding. Default `shuffled`. */
+    /** Order of the clips in an epoch: shuffled, or in shuffled batches of clips of similar length, which need less padding with a large `microBatch`. Default `shuffled`. */
     order: 'shuffled' | 'by-length';
-    /** Gradient checkpointing: keep only the values between layers and compute the rest again in the backward pass. A third more time, less memory. Default `false`. */
+    /** Gradient checkpointing: keep only the values between layers and compute the others again in the backward pass. Needs a third more time and less memory. Default `false`. */
     recompute: boolean;
   };
-  /** Fixes order, split, dropout, random frames and initial adapter. Default `0`. */
+  /** Determines the order of the clips, the split, dropout, random frames and the initial adapter. Default `0`. */
   seed: number;
   /** Validation during training. */
   evaluation: {
-    /** When the validation rows are scored: each epoch, or every so many updates. Default `epoch`. */
+    /** When the validation rows are scored: after each epoch, or after this number of updates. Default `epoch`. */
     every: 'epoch' | number;
     /** Metric that selects the best checkpoint; `challenge` is (SRCC + PLCC) / 2. Default `challenge`. */
     metric: 'srcc' | 'plcc' | 'challenge';
-    /** Stop after this many evaluations in a row without a better one; null: never. Default null. */
+    /** Stop after this number of evaluations in a row without improvement; null: never. Default null. */
     earlyStop: number | null;
   };
-  /** What a run can be resumed from. */
+  /** Saved states, from which a run is resumed. */
   checkpoint: {
-    /** When the run is saved: each epoch, or every so many updates. Default `epoch`. */
+    /** When the run is saved: after each epoch, or after this number of updates. Default `epoch`. */
     every: 'epoch' | number;
-    /** Latest checkpoints that are kept besides the best. Default `2`. */
+    /** Number of latest checkpoints that are kept in addition to the best one. Default `2`. */
     keep: number;
   };
   /** How the machine is used. */
   run: {
-    /** What ONNX Runtime runs the graph on. Default `cpu`. */
+    /** Provider of ONNX Runtime that runs the graph. Default `cpu`. */
     provider: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
-    /** Threads of one op; 0: one for each physical core. Default `0`. */
+    /** Threads per operation; 0: one per physical core. Default `0`. */
     threads: number;
-    /** Keep reordered copies of frozen float32 weights: a step is 5 % faster, and these weights take twice the memory. Default `false`. */
+    /** Keep reordered copies of frozen float32 weights: an update is 5 % faster, and these weights need twice the memory. Default `false`. */
     prepack: boolean;
-    /** Processes that decode clips. Default `2`. */
+    /** Number of processes that decode clips. Default `2`. */
     workers: number;
-    /** Most memory that one run of the graph may take beside the weights, as it is forecast, such as `8GB`: a clip that needs more counts as unreadable, and a `microBatch` that does is cut. null: four fifths of the machine's on the CPU, else no limit. Default null. */
+    /** Maximum memory of one run of the graph in addition to the weights, such as `8GB`; compared with a forecast. A clip that needs more counts as unreadable; a `microBatch` that needs more is cut. null: four fifths of the machine's memory on the CPU, no limit elsewhere. Default null. */
     maxMemory: string | null;
-    /** Keep what frozen parts of the model compute in the cache that all runs share (docs/cache.md). The result stays the same. Default `true`. */
+    /** Keep outputs of frozen parts of the model in the cache that all runs share (docs/cache.md). The result stays the same. Default `true`. */
     cache: boolean;
   };
 }
