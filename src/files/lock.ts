@@ -68,18 +68,25 @@ async function take(path: string, what: string, depth: number): Promise<Lock> {
   const content: Content = { format: 1, ...self, thread: threadId, token };
   const text = `${JSON.stringify(content)}\n`;
   const temporary = temporaryFor(path);
+  // Before the lock is there: another caller in this thread takes one with a token that is not held for given back.
+  heldHere.add(token);
   try {
     await writeNewFile(temporary, text);
     // Between two looks another process may have given its lock back, and a third have taken one.
     while (!(await put(temporary, path, text)) && !(await takeOver(temporary, path, what, self, depth)));
-  } finally {
     await rm(temporary, { force: true });
+  } catch (error) {
+    heldHere.delete(token);
+    await rm(temporary, { force: true });
+    throw error;
   }
-  heldHere.add(token);
   const isOurs = async (): Promise<boolean> => (await contentOf(path)) === text;
   const release = async (): Promise<void> => {
-    heldHere.delete(token);
-    if (await isOurs()) await rm(path, { force: true });
+    try {
+      if (await isOurs()) await rm(path, { force: true });
+    } finally {
+      heldHere.delete(token); // not before the file is gone: it would be another caller's lock by then
+    }
   };
   return {
     path,

@@ -1,10 +1,9 @@
 // Clips that are bytes or a stream instead of a file: they lie in a temporary file of their own while they are read, so that the same
 // decoder reads them, in the same confinement and under the same limits.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, oneLine } from '../core/index.ts';
-import { openOutput } from '../files/index.ts';
+import { makeTemporaryFolder, openOutput } from '../files/index.ts';
 import { defaultLimits } from '../video/index.ts';
 import type { Clip } from './clip-viewer.ts';
 
@@ -25,7 +24,7 @@ export async function withClipFile<T>(
 ): Promise<T> {
   const { data, ...rest } = clip;
   if (data === undefined) return work(rest);
-  const folder = await mkdtemp(join(tmpdir(), 'iovqa-clip-'));
+  const folder = await makeTemporaryFolder('iovqa-clip');
   const path = join(folder, 'clip');
   const name = oneLine(clip.path);
   try {

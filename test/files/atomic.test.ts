@@ -1,12 +1,22 @@
 // Whole or not at all: files, folders and pointers, also when the writer is killed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   appendJsonLines,
   pointTo,
@@ -168,6 +178,32 @@ describe('removeLeftovers', () => {
     expect(readdirSync(folder).sort()).toEqual(names.slice(1).sort());
     expect(await removeLeftovers(join(folder, 'missing'))).toEqual([]);
   });
+
+  it('leaves those of other threads and of other copies of the module in this process', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a');
+    const { temporaryFor } = await import('../../src/files/leftovers.ts');
+    vi.resetModules();
+    const other = await import('../../src/files/leftovers.ts');
+    const names = [temporaryFor(path), other.temporaryFor(path)];
+    expect(new Set(names).size).toBe(2);
+    for (const name of names) writeFileSync(name, '');
+    expect([await removeLeftovers(folder), await other.removeLeftovers(folder)]).toEqual([[], []]);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'leaves those of other users where anybody may write (skipped where not root)',
+    async () => {
+      const folder = temporaryFolder();
+      const names = ['.a.tmp-4194305-00000000-0', '.b.tmp-4194305-00000000-0'];
+      for (const name of names) writeFileSync(join(folder, name), '');
+      chownSync(join(folder, names[0]!), 12345, 12345);
+      chmodSync(folder, 0o1777);
+      expect(await removeLeftovers(folder)).toEqual([names[1]]);
+      chmodSync(folder, 0o755);
+      expect(await removeLeftovers(folder)).toEqual([names[0]]);
+    },
+  );
 
   it('leaves those of another machine for a week', async () => {
     const folder = temporaryFolder();

@@ -1,11 +1,11 @@
 // Clips as bytes and streams: the same scores as from files, the same limits, their own errors, and nothing left behind.
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
 import type { Clip } from '../../src/score/index.ts';
 import { loadScorer, withClipFile } from '../../src/score/index.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const temporary = async (): Promise<string[]> =>
-  (await readdir(tmpdir())).filter((name) => /^iovqa-clip-(?!data)/.test(name));
+  (await readdir(tmpdir())).filter((name) => name.startsWith('.iovqa-clip'));
 
 describe('scorer.score', () => {
   test('gives bytes and streams the scores of the file, and a stream that fails its own error', async () => {
@@ -59,6 +59,19 @@ describe('scorer.score', () => {
 });
 
 describe('withClipFile', () => {
+  test('remembers nothing of a clip, and removes what a killed process left of one', async () => {
+    const place = join(folder, 'tmp');
+    await mkdir(join(place, '.iovqa-clip.tmp-4194305-00000000-0'), { recursive: true });
+    vi.stubEnv('TMPDIR', place);
+    onTestFinished(() => void vi.unstubAllEnvs().restoreAllMocks());
+    const add = vi.spyOn(Set.prototype, 'add');
+    const clip: Clip = { path: 'bytes.png', kind: 'image', data: new Uint8Array(1) };
+    const file = await withClipFile(clip, async ({ path }) => path);
+    expect(file.startsWith(`${place}/.iovqa-clip.tmp-${process.pid}-`)).toBe(true);
+    expect(add.mock.calls.filter(([value]) => typeof value === 'string' && value.includes('iovqa-clip.tmp'))).toEqual([]);
+    expect(await readdir(place)).toEqual([]);
+  });
+
   test('stops a stream at the limit of files', async () => {
     let given = 0;
     const endless = async function* (): AsyncGenerator<Uint8Array> {
