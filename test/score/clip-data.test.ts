@@ -68,7 +68,9 @@ describe('withClipFile', () => {
     const clip: Clip = { path: 'bytes.png', kind: 'image', data: new Uint8Array(1) };
     const file = await withClipFile(clip, async ({ path }) => path);
     expect(file.startsWith(`${place}/.iovqa-clip.tmp-${process.pid}-`)).toBe(true);
-    expect(add.mock.calls.filter(([value]) => typeof value === 'string' && value.includes('iovqa-clip.tmp'))).toEqual([]);
+    expect(add.mock.calls.filter(([value]) => typeof value === 'string' && value.includes('iovqa-clip.tmp'))).toEqual(
+      [],
+    );
     expect(await readdir(place)).toEqual([]);
   });
 

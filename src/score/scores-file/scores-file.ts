@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../../core/index.ts';
 import type { OutputFile } from '../../files/index.ts';
-import { acquireLock, asWriteError, lockBeside, makeFolder, writeFileAtomic } from '../../files/index.ts';
+import { acquireLock, asWriteError, lockBeside, makeFolder, realPlace, writeFileAtomic } from '../../files/index.ts';
 import { rowsOfGroup } from '../read-group.ts';
 import { appendScores, lineFormat } from './append.ts';
 import type { BegunRows } from './go-on.ts';
@@ -55,7 +55,7 @@ export interface ScoresFile extends AsyncDisposable {
 
 /**
  * Opens a file of scores, and locks it.
- * @param path - the file, `.jsonl` or `.csv`; folders above it are made
+ * @param path - the file, `.jsonl` or `.csv`, or a link to one; folders above it are made
  * @param options - whether it may have been begun
  * @throws UserError `bad-input` when it may not be gone on with, or another process writes it
  */
@@ -67,7 +67,9 @@ export async function openScoresFile(path: string, options: ScoresFileOptions = 
     });
   scoresForm(path);
   await telling(makeFolder(dirname(path)));
-  const lock = await telling(acquireLock(lockBeside(path), path));
+  // Of a link, what it leads to is replaced, and locked for all that lead there.
+  const place = await telling(realPlace(path));
+  const lock = await telling(acquireLock(lockBeside(place), path));
   let before: ScoresMeta | null;
   try {
     before = await beginningOf(path, resume || retryFailed);
@@ -97,7 +99,7 @@ export async function openScoresFile(path: string, options: ScoresFileOptions = 
       const size = rowsOfGroup(meta.runtime.batchSize);
       if (retryFailed && begun.failed.size > 0) {
         onKept?.(numRows - begun.failed.size, 0);
-        begun = await telling(retry(path, shape, begun, { scorer, meta, list, size, listener }));
+        begun = await telling(retry(path, shape, begun, { place, scorer, meta, list, size, listener }));
       } else {
         onKept?.(numRows, begun.failed.size);
       }
@@ -138,6 +140,8 @@ async function beginningOf(path: string, mayGoOn: boolean): Promise<ScoresMeta |
 
 /** What failed rows are scored again with. */
 interface Retry {
+  /** The file itself, where `path` is a link. */
+  place: string;
   scorer: ListScorer;
   meta: ScoresMeta;
   list: ClipList;
@@ -150,12 +154,12 @@ const CHUNK = 1 << 20;
 
 /** Writes the file anew, with failed rows as they come out now and the others as they were; the old one stays until it is whole. */
 async function retry(path: string, shape: ScoreLineShape, begun: BegunRows, options: Retry): Promise<BegunRows> {
-  const { scorer, meta, list, size, listener } = options;
+  const { place, scorer, meta, list, size, listener } = options;
   const groups = new Set([...begun.failed].map((row) => Math.ceil(row / size)));
   const isMeant = (row: number): boolean => groups.has(Math.ceil(row / size));
   const format = lineFormat(path, shape);
   const after: BegunRows = { ...begun, length: 0, failed: new Set() };
-  await writeFileAtomic(path, async (file: Pick<OutputFile, 'write'>) => {
+  await writeFileAtomic(place, async (file: Pick<OutputFile, 'write'>) => {
     let batch: Buffer[] = [];
     let batchSize = 0;
     const flush = async (): Promise<void> => {

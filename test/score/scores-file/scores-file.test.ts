@@ -1,7 +1,7 @@
 // Files of scores: begun, torn anywhere, gone on with, scored again where rows failed; never mixed.
-import { mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ListRow, ScoresFileOptions, ScoresMeta } from '../../../src/score/index.ts';
 import { openScoresFile, readScoresMeta, scoresMetaPath, writeScoresMeta } from '../../../src/score/index.ts';
@@ -210,6 +210,26 @@ describe.each(['jsonl', 'csv'])('a file of scores in %s', (form) => {
     await expect(score(path, { resume: true })).rejects.toThrow(
       `${path}:${first + 1}: expected a row of scores, got "nonsense"`,
     );
+  });
+
+  test('may be a link: what it leads to is written, replaced and locked', async () => {
+    const [link, other] = [fresh(form), fresh(form)];
+    const target = join(folder, `linked-${form}`, 'scores-1');
+    await mkdir(dirname(target));
+    await symlink(target, link);
+    await symlink(link, other);
+    // The target is not there yet.
+    const opened = await openScoresFile(link);
+    await expect(openScoresFile(other)).rejects.toThrow('expected no other process to write there');
+    await expect(openScoresFile(link)).rejects.toThrow('expected no other process to write there');
+    await opened[Symbol.asyncDispose]();
+    const broken = fakeScorer(meta, ({ path: clip }) => clip === '1.png');
+    await score(link, {}, broken);
+    expect(await score(link, { retryFailed: true })).toMatchObject({ numWritten: 3 });
+    expect(await readlink(link)).toBe(target);
+    expect(await text(target)).toBe(await text(link));
+    expect(await text(target)).not.toContain('broken');
+    expect(await readdir(dirname(target))).toEqual(['scores-1']);
   });
 
   test('has one writer', async () => {
