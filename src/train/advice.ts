@@ -36,9 +36,10 @@ export function openingAdvice({ recipe, provenance }: ResolvedRecipe, numParamet
   const rate = recipe.optimizer.learningRate;
   const why = provenance.get('recipe') ?? '';
   if (why.startsWith('auto: ')) {
-    const start = recipe.adapter === null ? 'a fresh adapter' : `the adapter ${recipe.adapter}`;
+    const named = recipe.adapter === 'shipped' ? 'the adapter that ships' : `the adapter ${recipe.adapter}`;
+    const start = recipe.adapter === null ? 'a new adapter' : named;
     const what = `it starts from ${start}, with optimizer.learningRate ${rate}`;
-    notes.push(`recipe ${recipe.recipe} (${why}); ${what}. recipe=NAME names another`);
+    notes.push(`recipe ${recipe.recipe} (${why}); ${what}. --set recipe=NAME selects another recipe`);
   }
   if (
     recipe.recipe === 'paper' &&
@@ -47,7 +48,7 @@ export function openingAdvice({ recipe, provenance }: ResolvedRecipe, numParamet
   ) {
     const million = (numParameters / 1e6).toPrecision(3);
     notes.push(
-      `the paper's optimizer.learningRate (${rate}) is for billions of parameters, and this model has ${million} million: recipe=small is for such models`,
+      `the paper's optimizer.learningRate (${rate}) is for billions of parameters, and this model has ${million} million: --set recipe=small is for such models`,
     );
   }
   return notes;

@@ -40,7 +40,7 @@ export async function agreementOfStart({
   return {
     isFamiliar,
     text: isFamiliar
-      ? `${found}: it knows them, and is trained gently (optimizer.gentleLearningRate ${gentleLearningRate})`
-      : `${found}: it does not know them, and is trained at optimizer.learningRate ${learningRate}`,
+      ? `${found}: it predicts them already, so it is trained at optimizer.gentleLearningRate ${gentleLearningRate}`
+      : `${found}: it does not predict them yet, so it is trained at optimizer.learningRate ${learningRate}`,
   };
 }

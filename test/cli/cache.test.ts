@@ -38,7 +38,9 @@ test('is filled by training, used by scoring, limited and cleared', async () => 
   expect(without.stderr).not.toContain('cache');
   expect((await info()).numFeatures).toBe(4 + 2);
 
-  expect((await run('cache info')).stdout).toMatch(/cache\n\d+(\.\d)? KB of 10 GB\n6 entries of features, \d+ of what/);
+  expect((await run('cache info')).stdout).toMatch(
+    /cache\n\d+(\.\d)? KB of 10 GB\n6 entries of features, \d+ hashes of decoded clips/,
+  );
   expect((await run('doctor')).stdout).toMatch(/^cache +ok .* of 10 GB$/m);
   expect((await run('cache limit 12.3KB')).stdout).toBe(`${at('cache')}: at most 12.3 KB\n`);
   expect(await info()).toMatchObject({ limitBytes: 12_300, sizeBytes: 12_288 });

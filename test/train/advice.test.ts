@@ -76,7 +76,7 @@ describe('advice on evaluations', () => {
 describe('advice at the beginning', () => {
   it("names the paper's learning rate for a model of another size, unless it was set", () => {
     expect(openingAdvice(recipeOf('paper'), 5.4e6)).toEqual([
-      expect.stringMatching(/0.0003.*5.40 million: recipe=small/),
+      expect.stringMatching(/0.0003.*5.40 million: --set recipe=small/),
     ]);
     expect(openingAdvice(recipeOf('paper'), 3e9)).toEqual([]);
     expect(openingAdvice(recipeOf(null), 5.4e6)).toEqual([]);

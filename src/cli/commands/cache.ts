@@ -23,8 +23,8 @@ export async function showCache({ json = false }: CacheFlags): Promise<void> {
   printLines([
     info.folder,
     `${formatSize(sizeBytes)} of ${formatSize(limitBytes)}`,
-    `${numFeatures} entries of features, ${numFacts} of what files gave`,
-    ...(oldestUse === null ? [] : [`the entry that leaves next was used ${oldestUse}`]),
+    `${numFeatures} entries of features, ${numFacts} hashes of decoded clips`,
+    ...(oldestUse === null ? [] : [`least recently used entry: ${oldestUse}`]),
   ]);
 }
 
