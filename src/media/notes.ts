@@ -23,6 +23,8 @@ const kind = <Facts extends readonly unknown[]>(
 export interface NoteFacts {
   /** Facts of `hdr`. */
   hdr: [transfer: string];
+  /** Facts of `hdr-format`. */
+  'hdr-format': [transfer: string, format: string];
   /** Facts of `hdr-picture`. */
   'hdr-picture': [transfer: string];
   /** Facts of `gamut`. */
@@ -64,6 +66,11 @@ const kinds: { readonly [Name in keyof NoteFacts]: Kind<NoteFacts[Name]> } = {
     'HDR without tone mapping',
     (transfer: string) => `HDR (${transfer}) without tone mapping: darker and paler than a player shows it`,
     'frames.toneMap: bt2390',
+  ),
+  'hdr-format': kind(
+    'HDR in a pixel format that is not tone mapped',
+    (transfer: string, format: string) =>
+      `HDR (${transfer}) without tone mapping, which pixels in ${format} do not get: darker and paler than a player shows it`,
   ),
   'hdr-picture': kind(
     'HDR picture taken as sRGB',

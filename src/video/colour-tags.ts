@@ -2,7 +2,7 @@
 import type { MediaNote } from '../media/index.ts';
 import { noteOf } from '../media/index.ts';
 import type { HdrPlanes } from './tone-map.ts';
-import type { FrameSize } from './types.ts';
+import type { FrameSize, PixelOptions } from './types.ts';
 
 /** Tags of a decoded frame. */
 export interface ColourTags {
@@ -103,13 +103,21 @@ export function hdrMeaning(
  * @param format - FFmpeg's name of the pixel format
  * @param size - of the frame
  * @param tags - of the frame
- * @param isMapped - whether HDR is mapped to SDR
+ * @param toneMapping - the curve that HDR is mapped by, in formats that it is mapped in
  */
-export function meaningOf(format: string, size: FrameSize, tags: ColourTags, isMapped: boolean): ColourMeaning {
+export function meaningOf(
+  format: string,
+  size: FrameSize,
+  tags: ColourTags,
+  toneMapping: PixelOptions['toneMap'] | undefined,
+): ColourMeaning {
   const notes: MediaNote[] = [];
   const transfer = transferOf(tags);
   const wide = widePrimaries.get(tags.primaries);
-  if (transfer !== undefined && !isMapped) notes.push(noteOf('hdr', transfer));
+  if (transfer !== undefined) {
+    if (toneMapping !== 'bt2390') notes.push(noteOf('hdr', transfer));
+    else if (!hdrMeaning(format, tags)) notes.push(noteOf('hdr-format', transfer, format));
+  }
   if (transfer === undefined && wide !== undefined) notes.push(noteOf('gamut', wide));
   if (/^(?:0?rgb|0?bgr|gbr|argb|abgr|pal8)/.test(format)) return { colour: format, notes, yuv: undefined };
   const tagged = matrixNames.has(tags.matrix);

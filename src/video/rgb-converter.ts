@@ -60,7 +60,7 @@ export function openConverter(
     toRgb: async (frame) => {
       const { width, height } = frame;
       const hdr = toneMapping === 'none' ? undefined : hdrPlanes(frame);
-      const { format, colour, notes } = declareColour(frame, hdr !== undefined);
+      const { format, colour, notes } = declareColour(frame, toneMapping);
       if (hdr !== undefined) {
         const rgb = toneMap(hdr);
         return { rgb: orientation ? orient(rgb, orientation) : rgb, colour, corrections: [toneMapped(hdr)], notes };
@@ -127,9 +127,12 @@ function packRows(data: Uint8Array, width: number, height: number, stride: numbe
 }
 
 /** Writes the colour that is meant into the frame, where FFmpeg's scaler reads it, and clears what would lead the scaler astray. */
-function declareColour(frame: Frame, isMapped: boolean): { format: string; colour: string; notes: MediaNote[] } {
+function declareColour(
+  frame: Frame,
+  toneMapping: PixelOptions['toneMap'],
+): { format: string; colour: string; notes: MediaNote[] } {
   const format = formatOf(frame);
-  const { colour, notes, yuv } = meaningOf(format, frame, tagsOf(frame), isMapped);
+  const { colour, notes, yuv } = meaningOf(format, frame, tagsOf(frame), toneMapping);
   frame.clearFlags(AV_FRAME_FLAG_INTERLACED); // or the scaler refuses: fields are not scaled apart, as `ffmpeg` does not either
   frame.colorPrimaries = AVCOL_PRI_UNSPECIFIED; // or the scaler maps gamut and tone
   frame.colorTrc = AVCOL_TRC_UNSPECIFIED;

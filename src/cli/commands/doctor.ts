@@ -1,6 +1,8 @@
 // `iovqa doctor`: what this machine has, found out by trying it.
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, cpus, freemem } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { forkModule, formatSize, machineMemory, packageVersion as version } from '../../core/index.ts';
 import type { Provider } from '../../graph/index.ts';
 import { providers } from '../../graph/index.ts';
@@ -9,9 +11,12 @@ import { formatTable, printJson, printLines } from '../output.ts';
 import { bestConfinement } from '../../video/index.ts';
 
 /** A line of the report. */
-interface Finding {
+export interface Finding {
+  /** What was looked at. */
   what: string;
+  /** Whether it is there. */
   state: 'ok' | 'missing';
+  /** What of it is there, or why it is not. */
   detail: string;
 }
 
@@ -118,15 +123,30 @@ async function cacheFinding(): Promise<Finding> {
   }
 }
 
-/** Multiplies two small matrices on the provider, and looks at the result; apart, as drivers write to stderr. */
-async function tryProvider(provider: Provider): Promise<Finding> {
+/** Far more than the slowest driver takes to load: a last resort against one that hangs. */
+const PROVIDER_MS = 300_000;
+
+/**
+ * Multiplies two small matrices on the provider, and looks at the result; apart, as drivers write to stderr.
+ * @param provider - the provider
+ * @param options - for tests: what starts the process that tries it, and how long that may take
+ */
+export async function tryProvider(
+  provider: Provider,
+  {
+    start = () => forkModule(import.meta.url, './provider-child'),
+    milliseconds = PROVIDER_MS,
+  }: { start?: () => ChildProcess; milliseconds?: number } = {},
+): Promise<Finding> {
   const what = `provider ${provider}`;
-  const child = forkModule(import.meta.url, './provider-child');
+  const child = start();
+  child.stderr?.resume(); // a full pipe that nobody reads would stop it
   const ended = once(child, 'exit').then(([code, signal]) => `the process ended with ${signal ?? `status ${code}`}`);
   const replied = once(child, 'message').then(([reply]) => reply as number[] | string);
   child.send(provider);
-  const reply = await Promise.race([replied, ended]);
-  child.kill();
+  const late = sleep(milliseconds, `no answer within ${milliseconds / 1000} s`, { ref: false });
+  const reply = await Promise.race([replied, ended, late]);
+  child.kill('SIGKILL');
   if (typeof reply !== 'string') {
     const isRight = reply.join() === '4,6';
     const detail = isRight ? 'multiplies matrices' : `gave ${reply.join(', ')}`;

@@ -13,6 +13,7 @@ import {
 import type { QuickstartStage } from '../../study/quickstart/index.ts';
 import { quickstart } from '../../study/quickstart/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
+import { tell } from '../terminal.ts';
 import type { Progress } from '../progress.ts';
 import { formatSeconds, startProgress } from '../progress.ts';
 import { untilStopped } from '../stop.ts';
@@ -55,7 +56,8 @@ export async function quickstartCommand(flags: QuickstartFlags): Promise<void> {
     bar?.update(done);
   };
   await untilStopped('stopping; the same command goes on', async (signal) => {
-    const options = { folder: out, model, pictures, onProgress, signal };
+    const onNote = (text: string): void => tell(`note: ${pictures}: ${text}`);
+    const options = { folder: out, model, pictures, onProgress, onNote, signal };
     const result = await quickstart(seed === undefined ? options : { ...options, seed }).finally(() => bar?.stop());
     const report = join(out, 'report.html');
     await writeFileAtomic(report, quickstartReport(result));

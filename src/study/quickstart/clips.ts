@@ -1,12 +1,12 @@
 // The quick start's data set: short clips of real photographs under a moving camera, distorted by known strengths, labelled by a metric.
-import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import pMap from 'p-map';
 import type { RandomStream } from '../../core/index.ts';
-import { UserError, randomStream, shuffledIndices } from '../../core/index.ts';
+import { UserError, oneLine, randomStream, shuffledIndices } from '../../core/index.ts';
 import { formatCsv } from '../../dataset/index.ts';
 import { makeFolder, writeFileAtomic } from '../../files/index.ts';
+import { describeSkipped, listFolder } from '../../media/index.ts';
 import { gmsd, meanOverFrames } from '../../metrics/full-reference/index.ts';
 import type { RgbFrame } from '../../video/index.ts';
 import {
@@ -109,7 +109,7 @@ export async function makeClips(
   options: { seed: number; onProgress: (done: number, total: number) => void; signal?: AbortSignal | undefined },
 ): Promise<QuickstartClip[]> {
   const { seed, onProgress, signal } = options;
-  const byName = await findPhotographs(pictures);
+  const { byName } = await findPhotographs(pictures);
   await makeFolder(join(folder, 'clips'));
   const plans = planClips([...byName.keys()], seed);
   let done = 0;
@@ -135,19 +135,39 @@ export async function makeClips(
   return clips;
 }
 
+/** Photographs of a folder. */
+export interface FoundPhotographs {
+  /** Paths by name, without endings. */
+  byName: ReadonlyMap<string, string>;
+  /** Lines that say what else is in the folder; none where there is nothing else. */
+  passedOver: string[];
+}
+
+/** Names of files that are no photographs which are told, at most. */
+const MOST_NAMED = 5;
+
 /**
- * The photographs of a folder.
+ * The photographs of a folder and those below it, told by their content.
  * @param pictures - the folder
- * @returns paths by name, without endings
  * @throws UserError `bad-input` where there are fewer than five, or two of one name
  */
-export async function findPhotographs(pictures: string): Promise<ReadonlyMap<string, string>> {
-  const files = (await readdir(pictures)).filter((name) => /\.(webp|jpe?g|png)$/i.test(name)).sort();
-  if (files.length < 5) {
-    throw new UserError('bad-input', `${pictures}: expected at least five photographs, got ${files.length}`);
+export async function findPhotographs(pictures: string): Promise<FoundPhotographs> {
+  const listing = await listFolder(pictures);
+  const files = listing.clips.flatMap(({ path, kind }) => (kind === 'image' ? [path] : []));
+  const others = listing.clips.flatMap(({ path, kind }) => (kind === 'image' ? [] : [oneLine(path)]));
+  const passedOver = describeSkipped(listing);
+  if (others.length > 0) {
+    const named = [...others.slice(0, MOST_NAMED), ...(others.length > MOST_NAMED ? ['…'] : [])].join(', ');
+    const what =
+      others.length === 1 ? '1 file that is no photograph' : `${others.length} files that are no photographs`;
+    passedOver.push(`${what} by ${others.length === 1 ? 'its' : 'their'} content: ${named}`);
   }
-  const byName = new Map(files.map((file) => [file.replace(/\.\w+$/, ''), join(pictures, file)]));
-  if (byName.size === files.length) return byName;
+  if (files.length < 5) {
+    const details = passedOver.length === 0 ? {} : { hint: passedOver.join('; ') };
+    throw new UserError('bad-input', `${pictures}: expected at least five photographs, got ${files.length}`, details);
+  }
+  const byName = new Map(files.map((path) => [basename(path).replace(/\.\w+$/, ''), path]));
+  if (byName.size === files.length) return { byName, passedOver };
   throw new UserError('bad-input', `${pictures}: expected photographs of different names, got two of one name`, {
     hint: 'Names are told apart without their endings.',
   });

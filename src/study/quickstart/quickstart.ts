@@ -62,6 +62,8 @@ export interface QuickstartOptions {
   members?: readonly QuickstartMember[];
   /** Told how far a part is. */
   onProgress?: (stage: QuickstartStage, done: number, total: number) => void;
+  /** Told what in the folder of photographs is passed over. */
+  onNote?: (text: string) => void;
   /** Stops it with its reason. */
   signal?: AbortSignal;
 }
@@ -73,7 +75,16 @@ export interface QuickstartOptions {
  * @returns scores and agreement
  */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
-  const { folder, model, pictures, seed = 0, members = quickstartMembers, onProgress = () => {}, signal } = options;
+  const {
+    folder,
+    model,
+    pictures,
+    seed = 0,
+    members = quickstartMembers,
+    onProgress = () => {},
+    onNote = () => {},
+    signal,
+  } = options;
   const seconds: Partial<Record<QuickstartStage, number>> = {};
   const timed = async <T>(stage: QuickstartStage, work: () => Promise<T>): Promise<T> => {
     const started = performance.now();
@@ -88,7 +99,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
 
   // What is wrong with these is said before anything is made.
   await openCheckpoint(model);
-  await findPhotographs(pictures);
+  for (const line of (await findPhotographs(pictures)).passedOver) onNote(line);
   await makeFolder(folder);
   await using lock = await acquireLock(join(folder, 'quickstart.lock'), folder);
   await keepSettings(folder, { model: resolve(await findModelFolder(model)), pictures: resolve(pictures), seed });

@@ -130,7 +130,7 @@ function convert(frame: RawFrame, tags: ColourTags, header: Header, options: Rea
   const { width, height, planes, strides } = frame;
   const { name } = frame.format;
   const hdr = options.toneMap === 'bt2390' ? hdrMeaning(name, tags) : undefined;
-  const { colour, notes, yuv } = meaningOf(name, frame, tags, hdr !== undefined);
+  const { colour, notes, yuv } = meaningOf(name, frame, tags, options.toneMap);
   const upright = (rgb: RgbFrame): RgbFrame => (header.orientation ? orient(rgb, header.orientation) : rgb);
   if (hdr) {
     const [y, u, v] = planes as [Buffer, Buffer, Buffer];
