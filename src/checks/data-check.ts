@@ -120,7 +120,7 @@ export async function checkData(path: string, options: DataCheckOptions = {}): P
   const { rows, scale } = manifest;
   const seen = decode ? await lookAt(manifest, decoding, onProgress) : [];
   const readable = seen.flatMap(({ row, error }) => (error === null ? [row] : []));
-  const traps = tableTraps(manifest, table);
+  const traps = tableTraps(manifest);
   const reversed = scorer ? await reversedScale(readable, scale, decoding) : null;
   if (reversed !== null) traps.push(reversed);
   const scores = rows.flatMap(({ mos }) => mos ?? []);

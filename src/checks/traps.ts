@@ -1,5 +1,5 @@
 // What in a table is legal and yet probably not meant: pure functions of its rows.
-import type { Manifest, TableOptions } from '../dataset/index.ts';
+import type { Manifest } from '../dataset/index.ts';
 import { columnRoles, commonScales, groupingOf, parseScale, presetOfColumns, scaleName } from '../dataset/index.ts';
 
 /** Fewer scores say nothing of a scale. */
@@ -11,15 +11,11 @@ const LEAST_USED = 0.15;
 /**
  * Traps of a table, a sentence each.
  * @param manifest - the table
- * @param options - how the caller said that it is read
  */
-export function tableTraps(manifest: Manifest, options: TableOptions): string[] {
-  return [
-    unusedScale(manifest),
-    upsideDown(manifest, options),
-    unusedPreset(manifest, options),
-    sharedPrompts(manifest),
-  ].filter((trap) => trap !== null);
+export function tableTraps(manifest: Manifest): string[] {
+  return [unusedScale(manifest), upsideDown(manifest), unusedPreset(manifest), sharedPrompts(manifest)].filter(
+    (trap) => trap !== null,
+  );
 }
 
 /** Scores in a corner of their scale that fill another one; or that are all equal. */
@@ -40,14 +36,14 @@ function unusedScale({ rows, scale }: Manifest): string | null {
 }
 
 /** A column that is called DMOS, on a scale where up is better. */
-function upsideDown({ scale }: Manifest, { columns, preset }: TableOptions): string | null {
+function upsideDown({ scale, options: { columns, preset } }: Manifest): string | null {
   const column = columns?.mos;
   if (preset !== undefined || column === undefined || !/dmos/i.test(column) || !scale.higherIsBetter) return null;
   return `the scores are in the column ${JSON.stringify(column)}, but up is better on the scale ${scaleName(scale)}: where up is worse, it is --scale dmos-${scaleName(scale)}`;
 }
 
 /** Columns of a known data set, read without its preset. */
-function unusedPreset({ rows }: Manifest, { preset }: TableOptions): string | null {
+function unusedPreset({ rows, options: { preset } }: Manifest): string | null {
   const [row] = rows;
   if (preset !== undefined || row === undefined) return null;
   // A column named as its role is not among the others.

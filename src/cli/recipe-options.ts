@@ -5,7 +5,7 @@ import { readText } from '../files/index.ts';
 import type { ResolvedRecipe } from '../train/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableSets } from './table-options.ts';
-import { chooseRecipe, readRunRecipe, resolveRecipe } from '../train/index.ts';
+import { readRunRecipe, resolveRecipe } from '../train/index.ts';
 
 /** Most bytes of a recipe; one with every key has 3,000. */
 const MAX_RECIPE = 1_000_000;
@@ -25,7 +25,8 @@ export interface RecipeFlags extends TableFlags {
 }
 
 /**
- * Puts the recipe of a command together. Flags alone start from the recipe `auto`; a file says for itself what it starts from.
+ * Puts the recipe of a command together. Flags alone start from the recipe `auto`; a file says for itself what it starts from. What
+ * depends on the model or the table is settled by who uses it.
  * @param path - recipe file; undefined for none
  * @param flags - what is set on the command line
  * @param fallback - values where neither says anything, such as the `out` of commands that write none
@@ -36,11 +37,11 @@ export async function recipeOf(
   fallback: Readonly<Record<string, string>> = {},
 ): Promise<ResolvedRecipe> {
   const sets = setsOf(flags);
-  if (path === undefined) return chooseRecipe(resolveRecipe({ base: { recipe: 'auto', ...fallback }, sets }));
+  if (path === undefined) return resolveRecipe({ base: { recipe: 'auto', ...fallback }, sets });
   const text = await readText(path, 'bad-input', MAX_RECIPE);
   if (text === undefined)
     throw new UserError('bad-input', `${oneLine(path)}: expected a recipe file, got no such file`);
-  return chooseRecipe(resolveRecipe({ base: fallback, file: { path, text }, sets }));
+  return resolveRecipe({ base: fallback, file: { path, text }, sets });
 }
 
 /**

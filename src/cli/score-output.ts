@@ -28,7 +28,7 @@ export interface ScoreOutputFlags {
  * @param shape - the columns of CSV
  */
 export function printScores({ csv, json }: ScoreOutputFlags, shape: ScoreLineShape): ScoreOutput {
-  if (json === true) return toStdout('[', (line, i) => `${i === 0 ? '' : ','}\n${indented(line)}`, ['\n]\n', ']\n']);
+  if (json === true) return arrayToStdout();
   if (csv === true) {
     const columns = scoreColumns(shape);
     return toStdout(`${columns.join()}\n`, (line) => scoreCsvLine(line, columns));
@@ -52,17 +52,29 @@ const tableRow = (cells: readonly string[]): string =>
 
 const indented = (line: ScoreLine): string => JSON.stringify(line, null, 2).replace(/^/gm, '  ');
 
-function toStdout(
-  start: string,
-  row: (line: ScoreLine, index: number) => string,
-  [end, emptyEnd]: readonly [string, string] = ['', ''],
-): ScoreOutput {
-  let count = 0;
-  const put = async (text: string): Promise<void> => {
-    if (text !== '' && !writeOut(text)) await once(process.stdout, 'drain');
+const put = async (text: string): Promise<void> => {
+  if (text !== '' && !writeOut(text)) await once(process.stdout, 'drain');
+};
+
+function toStdout(start: string, row: (line: ScoreLine) => string): ScoreOutput {
+  let isBegun = false;
+  const begin = (): string => {
+    const text = isBegun ? '' : start;
+    isBegun = true;
+    return text;
   };
+  return { write: (line) => put(`${begin()}${row(line)}`), end: () => put(begin()) };
+}
+
+/** Each row is held until it is known whether a comma ends its line: a line without an end has no place for the status below it. */
+function arrayToStdout(): ScoreOutput {
+  let held: string | null = null;
   return {
-    write: async (line) => put(`${count === 0 ? start : ''}${row(line, count++)}`),
-    end: () => put(count === 0 ? `${start}${emptyEnd}` : end),
+    write: async (line) => {
+      const before = held;
+      held = indented(line);
+      await put(before === null ? '[\n' : `${before},\n`);
+    },
+    end: () => put(held === null ? '[]\n' : `${held}\n]\n`),
   };
 }

@@ -89,11 +89,19 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
   if (manifest === undefined) {
     const said = scores.table.options.scale ?? scores.table.preset?.scale;
     const map = mapping(scoreScale, said === undefined ? undefined : parseScale(said), notes);
-    return { rows: ownRows(scores, map), notes };
+    const rows = ownRows(scores, map);
+    if (scoreScale === undefined || said === undefined) {
+      const opinions = rows.map(({ mos }) => mos);
+      // Without a scale, opinions tell roughly which it is.
+      const [min, max] = spanOf(opinions, 0.25);
+      suspectScale(scores, said === undefined ? { min, max } : parseScale(said), opinions, notes);
+    }
+    return { rows, notes };
   }
   const dataset = await readManifest(manifest, { checkMedia: false, ...tableOptionsOf(flags) });
   notes.push(...dataset.notes);
-  if (scoreScale === undefined) suspectScale(scores, dataset.scale, notes);
+  const opinions = dataset.rows.flatMap(({ mos }) => mos ?? []);
+  if (scoreScale === undefined) suspectScale(scores, dataset.scale, opinions, notes);
   const map = mapping(scoreScale, dataset.scale, notes);
   return { rows: matchedRows(scores, dataset, manifest, flags, map, notes), notes };
 }
@@ -211,16 +219,34 @@ function mapping(from: MosScale | undefined, to: MosScale | undefined, notes: st
   return (value) => fromUnit5(to, toUnit5(from, value));
 }
 
+/** Scores that take up less of the opinions' scale are on another one, unless they lie about the opinions' mean. */
+const LEAST_USED = 0.15;
+
 /** Scores of an unknown scale that can hardly be on the table's. */
-function suspectScale({ records, number, predicted }: Scores, { min, max }: MosScale, notes: string[]): void {
+function suspectScale(
+  { records, number, predicted }: Scores,
+  { min, max }: Pick<MosScale, 'min' | 'max'>,
+  opinions: readonly number[],
+  notes: string[],
+): void {
   const values = records.map((record) => number(record, predicted));
-  const outside = values.filter((value) => value < min || value > max).length;
-  if (outside * 2 < values.length || values.length === 0) return;
-  const low = values.reduce((a, b) => Math.min(a, b));
-  const high = values.reduce((a, b) => Math.max(a, b));
+  if (values.length === 0 || opinions.length === 0) return;
+  const [low, high] = spanOf(values, 0);
+  const mean = opinions.reduce((a, b) => a + b, 0) / opinions.length;
+  const isOutside = 2 * values.filter((value) => value < min || value > max).length >= values.length;
+  const isInCorner = high - low < LEAST_USED * (max - min) && (mean < low || mean > high);
+  if (!isOutside && !isInCorner) return;
+  const [lowest, highest] = spanOf(opinions, 0);
   notes.push(
-    `the scores run from ${low} to ${high} and the opinions are on ${min}-${max}: RMSE says little; --score-scale MIN-MAX maps them`,
+    `the scores run from ${low} to ${high} and the opinions from ${lowest} to ${highest}: RMSE says little; --score-scale MIN-MAX maps them`,
   );
+}
+
+/** The least and the greatest of numbers, and a share of what is between them beyond each. */
+function spanOf(values: readonly number[], share: number): readonly [low: number, high: number] {
+  const low = values.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  return [low - share * (high - low), high + share * (high - low)];
 }
 
 function requireOnce(path: string, records: readonly TableRecord[], nameOf: (record: TableRecord) => string): void {

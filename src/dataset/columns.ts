@@ -39,10 +39,9 @@ export function resolveColumns(
     }
   }
   const exact = new Set(columns);
-  /** A column that is needed is found in any case, where that is one column. */
-  const find = (role: ColumnRole, name: string): string | undefined => {
+  /** A column is found in any case, where that is one column. */
+  const find = (name: string): string | undefined => {
     if (exact.has(name)) return name;
-    if (!isMedia(role) && role !== 'mos') return undefined;
     const like = columns.filter((column) => column.toLowerCase() === name.toLowerCase());
     return like.length === 1 ? like[0] : undefined;
   };
@@ -59,7 +58,7 @@ export function resolveColumns(
         ? labels === 'required'
         : mapped !== undefined && !(mapping[role] === undefined && preset?.optional?.includes(role));
     const name = mapped ?? (isMedia(role) && mapsMedia ? undefined : role);
-    const column = name === undefined ? undefined : find(role, name);
+    const column = name === undefined ? undefined : find(name);
     // Whoever needs no labels does not mind that they are missing.
     if (labels === 'ignored' && !isMedia(role) && role !== 'prompt' && column === undefined) continue;
     if (column !== undefined) roles[role] = column;

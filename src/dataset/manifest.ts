@@ -37,6 +37,8 @@ export interface Dataset {
   assumedFps?: number;
   /** The folder that media names are relative to. */
   mediaRoot: string;
+  /** How it was read: what the caller said, and the file beside it where the caller said nothing. */
+  options: TableOptions;
   /** What was found out about the manifest: the file beside it that was read, columns without a header. */
   notes: string[];
 }
@@ -79,6 +81,7 @@ export async function loadManifest(path: string, given: ManifestOptions = {}): P
     problems: [],
     numRows: 0,
     mediaRoot: table.options.mediaRoot ?? dirname(path),
+    options: table.options,
     notes,
     ...(preset?.assumedFps === undefined ? {} : { assumedFps: preset.assumedFps }),
   };

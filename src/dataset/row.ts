@@ -90,6 +90,14 @@ export function readRow(record: TableRecord, context: RowContext): ParsedRow {
     return undefined;
   };
 
+  for (const [role, column] of Object.entries(roles)) {
+    const isUsed = labels !== 'ignored' || ['video', 'image', 'prompt'].includes(role);
+    if (isUsed && record.nested?.has(column) === true)
+      fail('bad-value', column, record.cells.get(column)!, 'text or a number');
+  }
+  if (problems.length > 0) {
+    return { row: { id: '', path: '', kind: 'video', mos: null, extra: {}, line: record.line }, problems };
+  }
   const row: ClipRow = { ...readMedia(), mos: null, extra: {}, line: record.line };
   if (roles.mos !== undefined && labels !== 'ignored' && (labels === 'required' || cell('mos') !== '')) {
     const range = `a number from ${scale.min} to ${scale.max}`;

@@ -87,7 +87,7 @@ export async function* readParts(
       numRecords: part.numRecords,
       problems: part.problems.map((one) => (one.line === undefined ? one : { ...one, line: one.line + line })),
     };
-    if (part.problems.some(({ scope, kind }) => scope === 'file' && kind !== 'duplicate-column')) return;
+    if (part.problems.some(({ scope }) => scope === 'file')) return;
   }
 }
 

@@ -10,6 +10,8 @@ export interface TableRecord {
   line: number;
   /** Text by column; a JSONL record has no entry for a key that it lacks or that is null. */
   cells: Map<string, string>;
+  /** Columns whose values are lists or objects, of a JSONL record that has some: no cell with a role may be one. */
+  nested?: ReadonlySet<string>;
 }
 
 /** A table that was read, as far as that went. */
@@ -196,24 +198,23 @@ function readJsonLines(file: string, text: string, badLines: ReadonlySet<number>
       continue;
     }
     const cells = new Map<string, string>();
-    const nested = Object.entries(object).filter(([, value]) => typeof value === 'object' && value !== null);
-    for (const [column, value] of nested) {
-      problems.push({
-        ...at,
-        kind: 'bad-value',
-        column,
-        value: JSON.stringify(value),
-        expected: 'text or a number',
-        got: show(value),
-      });
-    }
+    const nested = new Set<string>();
     for (const [column, value] of Object.entries(object)) {
       columns.add(column);
-      if (value !== null) cells.set(column, typeof value === 'string' ? value : JSON.stringify(value));
+      if (value === null) continue;
+      if (typeof value === 'object') nested.add(column);
+      cells.set(column, textOf(value));
     }
-    if (nested.length === 0) records.push({ line, cells });
+    records.push({ line, cells, ...(nested.size === 0 ? {} : { nested }) });
   }
   return { columns: [...columns], records, numRecords, problems };
+}
+
+/** A list of texts, such as the notes of a row of scores, is one text, as in CSV. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  const isTexts = Array.isArray(value) && value.every((one) => typeof one === 'string');
+  return isTexts ? value.join('; ') : JSON.stringify(value);
 }
 
 /** Deeper ones exhaust the stack of whatever walks them. */

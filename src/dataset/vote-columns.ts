@@ -1,5 +1,6 @@
 // Which columns of a table of votes hold the clip, the rater and the vote, and whether a row is a vote or a clip.
 import { UserError, nearest, show } from '../core/index.ts';
+import { parseDecimal } from './number.ts';
 import type { ColumnRole } from './presets.ts';
 import type { Table } from './table.ts';
 import type { VoteTableOptions } from './vote-table.ts';
@@ -51,6 +52,9 @@ const sets = Object.fromEntries(Object.entries(known).map(([role, names]) => [ro
 };
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]/g, '');
+
+/** Beginnings of the names of numbered raters. */
+const raterStems = new Set([...sets.rater, ...'r s p u o v w sub subj obs part ann vote score rating'.split(' '), '']);
 
 /** Columns beside those of raters that sum them up. */
 const summaries = new Set(
@@ -114,7 +118,13 @@ export function findVoteColumns(
     carried.map((role) => [options.columns?.[role] ?? role, role] as const).filter(([name]) => columns.includes(name)),
   );
   const others = (used: readonly string[]): OtherColumn[] =>
-    columns.filter((name) => !used.includes(name)).map((column) => ({ column, name: roleOf.get(column) ?? column }));
+    columns
+      .filter((name) => !used.includes(name))
+      // A column that another one has the role of, and so the name, keeps its own with a mark.
+      .map((column) => {
+        const isTaken = !roleOf.has(column) && [...roleOf.values()].some((role) => role === column);
+        return { column, name: roleOf.get(column) ?? (isTaken ? `${column}_of_table` : column) };
+      });
 
   if (options.rater !== undefined && options.raters !== undefined)
     throw fail('either --rater (a row a vote) or --raters (a column a rater)', 'give one of them', 'both');
@@ -134,7 +144,7 @@ export function findVoteColumns(
   }
   const raters =
     options.raters === undefined
-      ? rest.filter((name) => !summaries.has(plain(name)) && isNumeric(table, name, isMissing))
+      ? certainRaters(rest.filter((name) => !summaries.has(plain(name)) && isNumeric(table, name, isMissing)))
       : matching(rest, options.raters);
   if (raters.length === 0)
     throw fail(
@@ -142,6 +152,28 @@ export function findVoteColumns(
       'say which: --raters NAMES (a column a rater), or --rater COLUMN --target COLUMN (a row a vote)',
     );
   return { ...base, layout: 'wide', raters, others: others([clip, ...raters]) };
+
+  /** Of columns of numbers those that are raters for certain: numbered ones of one name. */
+  function certainRaters(numeric: readonly string[]): string[] {
+    const series = new Map<string, string[]>();
+    for (const name of numeric) {
+      const stem = /^(.*?)[\s_-]*\d+$/.exec(name)?.[1]?.toLowerCase();
+      if (stem !== undefined) series.set(stem, [...(series.get(stem) ?? []), name]);
+    }
+    const certain = [...series].filter(
+      ([stem, names]) => raterStems.has(plain(stem)) || (names.length > 1 && names.length === numeric.length),
+    );
+    if (certain.length === 1) return certain[0]![1];
+    if (numeric.length === 0) return [];
+    throw fail(
+      'columns of votes, one a rater, that are numbered (r1, r2, …) or named by --raters',
+      `which of the columns of numbers are raters? If all are: --raters ${show(numeric.join(','))}`,
+      numeric
+        .slice(0, 12)
+        .map((name) => show(name))
+        .join(', ') + (numeric.length > 12 ? ', …' : ''),
+    );
+  }
 
   function matching(names: readonly string[], patterns: readonly string[]): string[] {
     const found = new Set<string>();
@@ -167,7 +199,7 @@ function isNumeric(table: Table, column: string, isMissing: (text: string) => bo
   for (const { cells } of table.records) {
     const text = cells.get(column) ?? '';
     if (isMissing(text)) continue;
-    if (!/^\s*[+-]?[\d.,]+(?:[eE][+-]?\d+)?\s*$/.test(text)) return false;
+    if (parseDecimal(text) === undefined) return false;
     numNumbers++;
   }
   return numNumbers > 0;

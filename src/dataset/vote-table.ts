@@ -2,6 +2,7 @@
 import { UserError, show } from '../core/index.ts';
 import type { Votes } from '../metrics/index.ts';
 import type { TableOptions } from './options.ts';
+import { parseDecimal } from './number.ts';
 import type { Problem, ProblemKind } from './problem.ts';
 import { problemsError } from './problem.ts';
 import { noRows } from './read-rows.ts';
@@ -111,7 +112,7 @@ function collect(
       numMissing++;
       return;
     }
-    const score = parseVote(text);
+    const score = parseDecimal(text, scale);
     if (score === undefined) return fail('not-a-number', record.line, column, text, range);
     if (score < scale.min || score > scale.max) return fail('out-of-scale', record.line, column, text, range);
     clipOf.push(clip);
@@ -181,16 +182,9 @@ function usedPlaces(clipOf: readonly number[], numClips: number): { used: number
   return { used, place };
 }
 
-/** Numbers with a decimal point or a decimal comma; no thousands. */
-function parseVote(text: string): number | undefined {
-  if (!/^\s*[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?\s*$/.test(text)) return undefined;
-  const value = Number(text.replace(',', '.'));
-  return Number.isFinite(value) ? value : undefined;
-}
-
 /** One error for all problems; where all come from one thing, its hint says so. */
 function votesError(file: string, problems: readonly Problem[], columns: VoteColumns): UserError {
-  const off = problems.filter(({ kind }) => kind === 'out-of-scale').map(({ value }) => parseVote(value!)!);
+  const off = problems.filter(({ kind }) => kind === 'out-of-scale').map(({ value }) => parseDecimal(value!)!);
   const inColumns = [...new Set(problems.flatMap(({ column }) => column ?? []))];
   const isFewColumns =
     columns.layout === 'wide' && inColumns.length < columns.raters.length && !inColumns.includes(columns.clip);

@@ -4,7 +4,7 @@ import { link, readFile, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { z } from 'zod';
-import { UserError, oneLine, show } from '../core/index.ts';
+import { UserError, oneLine, shellWord, show } from '../core/index.ts';
 import { temporaryFor } from './leftovers.ts';
 import { isCode } from './codes.ts';
 import { writeNewFile } from './output.ts';
@@ -145,7 +145,7 @@ async function takeOver(
 
 function held(path: string, what: string, holder: Content, running: Running): UserError {
   const who = `process ${holder.pid} of ${oneLine(holder.host)}`;
-  const remove = `rm ${quoted(path)}`;
+  const remove = `rm ${shellWord(path)}`;
   if (running === 'elsewhere') {
     return new UserError(
       'bad-input',
@@ -165,13 +165,9 @@ function held(path: string, what: string, holder: Content, running: Running): Us
 
 function unreadable(path: string, what: string, text: string): UserError {
   return new UserError('bad-input', `${what}: expected a lock that says who holds it in ${path}, got ${show(text)}`, {
-    hint: `Where no process writes there, remove it: rm ${quoted(path)}`,
+    hint: `Where no process writes there, remove it: rm ${shellWord(path)}`,
   });
 }
-
-/** A path as a shell takes it. */
-const quoted = (path: string): string =>
-  /^[\w./+:@%-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 
 function parse(text: string): Content | null {
   try {

@@ -1,7 +1,7 @@
 // The folder of a run: begun once, gone on with by the same recipe only.
 import { access, constants, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { UserError, show } from '../core/index.ts';
+import { UserError, shellWord, show } from '../core/index.ts';
 import type { Lock } from '../files/index.ts';
 import { acquireLock, isCode, isLeftover, makeFolder, removeLeftovers, writeFileAtomic } from '../files/index.ts';
 import { pinnedName } from '../model/index.ts';
@@ -128,7 +128,7 @@ async function holdsSomething(out: string): Promise<UserError> {
  * @param recipe - the run's
  */
 export function howToTrainOn({ method, out }: Pick<Recipe, 'method' | 'out'>): string {
-  const from = `--set ${method === 'full' ? 'model' : 'adapter'}=${join(out, 'checkpoints', 'best')}`;
+  const from = `--set ${method === 'full' ? 'model' : 'adapter'}=${shellWord(join(out, 'checkpoints', 'best'))}`;
   return `To train further, begin a new run from its best checkpoint, with a schedule of its own: ${from} --out ANOTHER_FOLDER`;
 }
 

@@ -57,6 +57,10 @@ describe('traps', () => {
   it('columns of a known data set without its preset', async () => {
     const { traps } = await check({ mos, mos01: (i) => i / 30 });
     expect(traps.join()).toContain('--preset biq2021');
+    const path = join(folder, 'beside.csv');
+    writeFileSync(path, `image,mos,mos01\n${Array.from({ length: 30 }, (_, i) => `${i}.png,3,${i / 30}\n`).join('')}`);
+    writeFileSync(`${path}.yaml`, 'preset: biq2021\n');
+    expect((await checkData(path, { decode: false })).traps).toEqual([]);
   });
 
   it('prompts that clips share, and splits that tear them apart', async () => {

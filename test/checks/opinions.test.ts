@@ -26,7 +26,7 @@ const wide = 'video;prompt;Anna;Ben\na.mp4;a cat;5;4\nb.mp4;a dog;2;1\n';
 describe('tables of votes', () => {
   it('long and wide give the same scores', async () => {
     const a = await run(long);
-    const b = await run(wide, { delimiter: 'semicolon' });
+    const b = await run(wide, { delimiter: 'semicolon', raters: ['Anna', 'Ben'] });
     expect(a).toMatchObject({
       layout: 'long',
       clipColumn: 'video',
@@ -56,19 +56,35 @@ describe('tables of votes', () => {
     expect(report.clips.map(({ mos }) => mos)).toEqual([4.5]);
   });
 
-  it('takes raters by pattern where other columns are numbers too', async () => {
-    const text = 'video,width,r1,r2,mos\na,1920,5,4,4.5\nb,1280,2,1,1.5\n';
-    const report = await run(text, { raters: ['r*'] });
-    expect(report.raters.map(({ rater }) => rater)).toEqual(['r1', 'r2']);
-    expect(report.kept).toEqual(['width']);
-    await expect(run(text)).rejects.toMatchObject({
-      code: 'bad-input',
-      hint: expect.stringContaining('"width" is no rater'),
-    });
+  it('takes numbered columns for raters, others only when they are named', async () => {
+    const text = 'video,level,r1,r2,mos\na,5,5,4,4.5\nb,1,2,1,1.5\n';
+    for (const options of [{}, { raters: ['r*'] }]) {
+      const report = await run(text, options);
+      expect(report.raters.map(({ rater }) => rater)).toEqual(['r1', 'r2']);
+      expect(report.kept).toEqual(['level']);
+    }
+    expect((await run('video,Subject 1,Subject 2\na,5,4\n')).raters).toHaveLength(2);
+    expect((await run('video,1,2,3\na,5,4,3\n')).raters).toHaveLength(3);
+    for (const names of ['level,Anna,Ben', 'r1,r2,s1', 'Anna,Ben,Cem']) {
+      await expect(run(`video,${names}\na,3,4,5\n`)).rejects.toMatchObject({
+        code: 'bad-input',
+        message: expect.stringContaining('expected columns of votes, one a rater, that are numbered'),
+        hint: expect.stringContaining(`--raters "${names}"`),
+      });
+    }
+  });
+
+  it('gives no two columns one name', async () => {
+    const report = await run('video,group,scene,rater,score\na,1,x,p,5\na,1,x,q,4\n', { columns: { group: 'scene' } });
+    expect(report.kept).toEqual(['group_of_table', 'group']);
   });
 
   it('reads decimal commas, cells without a vote, and what it is told stands for none', async () => {
-    const report = await run('video;Anna;Ben;Cem\na;4,5;;3\nb;n/a;2,5;-1\n', { delimiter: ';', missing: '-1' });
+    const report = await run('video;Anna;Ben;Cem\na;4,5;;3\nb;n/a;2,5;-1\n', {
+      delimiter: ';',
+      missing: '-1',
+      raters: ['Anna', 'Ben', 'Cem'],
+    });
     expect(report.clips.map(({ mos, votes }) => [mos, votes])).toEqual([
       [3.75, 2],
       [2.5, 1],

@@ -51,6 +51,12 @@ describe('data votes', { timeout: 120_000 }, () => {
     const again = await run('--out', 'clips.csv');
     expect(again).toMatchObject({ code: 2, stdout: '' });
     expect(again.stderr).toContain('clips.csv: expected a new file');
+    writeFileSync(join(folder, 'mine.csv.yaml'), 'scale: 0-100\n');
+    const beside = await run('--out', 'mine.csv');
+    expect(beside.stderr).toContain('mine.csv.yaml: expected a new file');
+    expect(existsSync(join(folder, 'mine.csv'))).toBe(false);
+    const same = await run('--out', 'same.csv', '--raters-out', './same.csv');
+    expect(same.stderr).toContain('--raters-out: expected another file than --out');
 
     const json = await run('--json');
     expect(JSON.parse(json.stdout)).toMatchObject({

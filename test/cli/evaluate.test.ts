@@ -64,6 +64,17 @@ describe('names', () => {
     expect(pairs(await readScoreTable(at('s.csv'), { manifest: at('m.csv') }))).toHaveLength(2);
   });
 
+  test('of rows of JSON lines that have notes', async () => {
+    const at = write({
+      'm.csv': table,
+      's.jsonl':
+        '{"clip":"clips/a.mp4","score":2,"notes":["interlaced: x","padding: y"]}\n{"clip":"clips/b.mp4","score":4,"more":{"x":1}}\n',
+    });
+    const found = await readScoreTable(at('s.jsonl'), { manifest: at('m.csv') });
+    expect(pairs(found)).toEqual(wanted);
+    expect(found.rows.map(({ column }) => column('notes'))).toEqual(['interlaced: x; padding: y', undefined]);
+  });
+
   test('are not matched by the file alone where one path is the same', async () => {
     const at = write({ 'm.csv': table, 's.csv': 'clip,score\nclips/a.mp4,2\nother/b.mp4,4\n' });
     const { rows, notes } = await readScoreTable(at('s.csv'), { manifest: at('m.csv') });
@@ -164,12 +175,32 @@ describe('scales', () => {
   test('that look different are a note', async () => {
     const { notes, rows } = await run({});
     expect(rows.map(({ prediction }) => prediction)).toEqual([0.25, 0.75]);
-    expect(notes.join('\n')).toContain('the scores run from 0.25 to 0.75 and the opinions are on 1-5');
+    expect(notes.join('\n')).toContain('the scores run from 0.25 to 0.75 and the opinions from 1 to 5');
   });
 
   test('that are the same are not mentioned', async () => {
     const { notes } = await run({ scoreScale: '1-5' });
     expect(notes).toHaveLength(1);
+  });
+
+  test.each([
+    ['in a corner of the table', '1.2\n4.9\n3.3', '10\n95\n60', '0-100', true],
+    ['beyond the table', '20\n40\n60', '1\n3\n5', '1-5', true],
+    ['close together about the mean', '54\n55\n56', '10\n95\n60', '0-100', false],
+    ['about as wide', '20\n80\n60', '10\n95\n60', '0-100', false],
+  ])('of scores %s, without a scale, are doubted: %s', async (_, scores, opinions, scale, isDoubted) => {
+    const [a, b] = [scores, opinions].map((text) => text.split('\n'));
+    const at = write({
+      's.csv': `clip,score\n${a!.map((text, i) => `${i}.mp4,${text}\n`).join('')}`,
+      'm.csv': `video,mos\n${b!.map((text, i) => `${i}.mp4,${text}\n`).join('')}`,
+      'one.csv': `name,prediction,mos\n${a!.map((text, i) => `${i},${text},${b![i]}\n`).join('')}`,
+    });
+    for (const found of [
+      await readScoreTable(at('s.csv'), { manifest: at('m.csv'), scale }),
+      await readScoreTable(at('one.csv'), {}),
+    ]) {
+      expect(found.notes.some((note) => note.includes('RMSE says little'))).toBe(isDoubted);
+    }
   });
 
   test('of one table', async () => {

@@ -107,6 +107,10 @@ describe.skipIf(!hasScript)('the screen (needs script of util-linux)', { timeout
     expect(scored.lines.filter(isBar)).toEqual([]);
     expect(scored.lines.filter((line) => /^ +[\d.]+ +[\d.]+ +\d+ +[\d.]+ {2}\d+\.png$/.test(line))).toHaveLength(24);
     expect(scored.lines.slice(-2)).toEqual(['rc=1', '$']);
+    const json = await screenAfter(['score', ...clips, '--with', 'model', '--json']);
+    expect(json.text).toMatch(/scoring [█░]/);
+    const value = json.lines.slice(json.lines.indexOf('['), json.lines.indexOf(']') + 1).join('');
+    expect(JSON.parse(value)).toHaveLength(24);
     const filed = await screenAfter(['score', ...clips, '--with', 'model', '--out', 'scores.jsonl']);
     expect(filed.lines.filter(isBar)).toEqual([]);
     expect(filed.lines.slice(-2)).toEqual(['rc=0', '$']);

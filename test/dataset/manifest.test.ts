@@ -124,6 +124,34 @@ describe('a good manifest', () => {
     expect(a!.rows[0]!.path).toBe('/media/a b.mp4');
   });
 
+  it('refuses lists and objects where a role is, and only there', async () => {
+    const text =
+      '{"video":"a.mp4","mos":3,"tags":["x","y"],"size":{"w":1}}\n{"video":["b.mp4"],"mos":3}\n{"video":"c.mp4","mos":[3]}\n';
+    const path = write(text, { name: 'm.jsonl' });
+    const { rows, problems } = await loadManifest(path, { checkMedia: false });
+    expect(rows.map(({ id, extra }) => [id, extra])).toEqual([['a.mp4', { tags: 'x; y', size: '{"w":1}' }]]);
+    expect(problems.map(({ kind, line, column, expected }) => [kind, line, column, expected])).toEqual([
+      ['bad-value', 2, 'video', 'text or a number'],
+      ['bad-value', 3, 'mos', 'text or a number'],
+    ]);
+    const scored = await loadManifest(path, { checkMedia: false, ignoreLabels: true });
+    expect(scored.rows.map(({ id }) => id)).toEqual(['a.mp4', 'c.mp4']);
+  });
+
+  it('finds every column in any case, where one is called so', async () => {
+    const text = 'Video,MOS,Prompt,Group,Split,STD\na.mp4,3,a cat,g,train,0.5\n';
+    const { rows } = await readManifest(write(text), { checkMedia: false });
+    expect(rows).toMatchObject([{ id: 'a.mp4', mos: 3, prompt: 'a cat', group: 'g', split: 'train', std: 0.5 }]);
+    const two = await readManifest(write('video,mos,Prompt,PROMPT\na.mp4,3,a cat,a dog\n'), { checkMedia: false });
+    expect(two.rows[0]!.prompt).toBeUndefined();
+  });
+
+  it('says of a column that stands twice what is wrong, once', async () => {
+    const rows = Array.from({ length: 4000 }, (_, i) => `${i}.mp4,3,3\n`).join('');
+    const { problems } = await loadManifest(write(`video,mos,mos\n${rows}`), { checkMedia: false });
+    expect(problems.map(({ kind }) => kind)).toEqual(['duplicate-column']);
+  });
+
   it('reads stills, and both kinds side by side', async () => {
     const { rows } = await readManifest(write('video,image,mos\na.mp4,,3\n,b.png,4\n'), { checkMedia: false });
     expect(rows.map(({ id, kind }) => [id, kind])).toEqual([

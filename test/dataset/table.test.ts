@@ -196,23 +196,35 @@ describe('JSON lines', () => {
     const deep = (n: number): string => '{"video":'.repeat(n) + '[]' + '}'.repeat(n);
     const table = jsonl([deep(99), deep(100), deep(60_000), '{"video":['.repeat(5000), '{"video":"a[[{"}'].join('\n'));
     expect(table.problems.map(({ kind, line, got }) => [kind, line, got.slice(0, 12)])).toEqual([
-      ['bad-value', 1, '{"video":{"v'],
       ['syntax', 2, 'one of more '],
       ['syntax', 3, 'one of more '],
       ['syntax', 4, 'one of more '],
     ]);
-    expect(table.records).toHaveLength(1);
+    expect(table.records.map(({ line, nested }) => [line, nested?.has('video')])).toEqual([
+      [1, true],
+      [5, undefined],
+    ]);
   });
 
-  it('reports lines that are no object, and values that are no cell', () => {
-    const table = jsonl('{"video":"a"}\n{"video":"b"\n[1]\n"x"\n{"video":["c"]}\n');
+  it('reports lines that are no object; lists and objects are marked, and a list of texts is one text', () => {
+    const table = jsonl('{"video":"a"}\n{"video":"b"\n[1]\n"x"\n{"video":"c","notes":["x","y"],"size":{"w":2}}\n');
     expect(table.problems.map(({ kind, line, column, expected }) => [kind, line, column, expected])).toEqual([
       ['syntax', 2, undefined, 'one JSON object'],
       ['syntax', 3, undefined, 'one JSON object'],
       ['syntax', 4, undefined, 'one JSON object'],
-      ['bad-value', 5, 'video', 'text or a number'],
     ]);
-    expect(table.records).toHaveLength(1);
+    expect(table.records).toEqual([
+      { line: 1, cells: new Map([['video', 'a']]) },
+      {
+        line: 5,
+        cells: new Map([
+          ['video', 'c'],
+          ['notes', 'x; y'],
+          ['size', '{"w":2}'],
+        ]),
+        nested: new Set(['notes', 'size']),
+      },
+    ]);
     expect(table.numRecords).toBe(5);
   });
 });

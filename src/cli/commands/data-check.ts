@@ -1,7 +1,7 @@
 // `iovqa data check`: what checks of a data set found, in words: first whether it is fit for use, then what matters most.
 import type { DataCheck } from '../../checks/index.ts';
 import { checkData } from '../../checks/index.ts';
-import { commandLine, oneLine } from '../../core/index.ts';
+import { commandLine, oneLine, shellWord } from '../../core/index.ts';
 import { mergeTableOptions, readSidecar, sidecarPath, writeSidecar } from '../../dataset/index.ts';
 import type { DecoderName } from '../../video/index.ts';
 import { printJson, printLines } from '../output.ts';
@@ -104,16 +104,13 @@ function facts({ scale, scores, groups, groupBy, splits }: DataCheck): string[] 
 /** The command that comes next. */
 function next(path: string, { problems, good }: DataCheck, flags: DataCheckFlags): string[] {
   const table = tableArguments(flags);
-  const words = (...parts: string[]): string => commandLine([...parts, ...table].map(quoted).join(' '));
+  const words = (...parts: string[]): string => commandLine([...parts, ...table].map(shellWord).join(' '));
   if (problems.length > 0) {
     const again = `next: mend what is listed, then ${words('data', 'check', path)}`;
     return good === 0 ? [again] : [again, 'or train without these clips: --set data.maxBadFraction=SHARE'];
   }
   return [`next: ${words('train', '--manifest', path, '--model', 'models/nano', '--out', 'runs/first')}`];
 }
-
-/** A word as a shell takes it. */
-const quoted = (word: string): string => (/^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 function counted(count: number, noun: string): string {
   return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,9 +1,10 @@
 // `iovqa data votes`: raw votes to a table of clips, and what each rater did.
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { OpinionReport } from '../../checks/index.ts';
 import { opinionTable, opinionsOfVotes, raterTable } from '../../checks/index.ts';
-import { UserError, commandLine, oneLine, show } from '../../core/index.ts';
-import { requireTableName, scaleName, writeSidecar } from '../../dataset/index.ts';
+import { UserError, commandLine, oneLine, shellWord, show } from '../../core/index.ts';
+import { requireTableName, scaleName, sidecarPath, writeSidecar } from '../../dataset/index.ts';
 import { writeFileAtomic } from '../../files/index.ts';
 import type { RaterReport, VoteMethod } from '../../metrics/index.ts';
 import type { Cell } from '../output.ts';
@@ -46,11 +47,14 @@ const shownRaters = 40;
  */
 export async function dataVotes(path: string, flags: DataVotesFlags): Promise<void> {
   const { out, ratersOut, rater, raters, missing, method } = flags;
-  if (out !== undefined) {
-    requireTableName(out);
-    await requireNew(out);
-  }
-  if (ratersOut !== undefined) await requireNew(ratersOut);
+  if (out !== undefined) requireTableName(out);
+  if (out !== undefined && ratersOut !== undefined && resolve(out) === resolve(ratersOut))
+    throw new UserError('bad-input', `--raters-out: expected another file than --out, got ${oneLine(ratersOut)}`);
+  const written = [
+    ...(out === undefined ? [] : [out, sidecarPath(out)]),
+    ...(ratersOut === undefined ? [] : [ratersOut]),
+  ];
+  for (const path of written) await requireNew(path);
   const report = await opinionsOfVotes(path, {
     ...tableOptionsOf(flags),
     method,
@@ -60,8 +64,9 @@ export async function dataVotes(path: string, flags: DataVotesFlags): Promise<vo
   });
   if (out !== undefined) {
     const { text, options } = opinionTable(report, out);
-    await writeFileAtomic(out, text);
+    // The table last: without the file beside it, it would be read on another scale.
     await writeSidecar(out, options);
+    await writeFileAtomic(out, text);
   }
   if (ratersOut !== undefined) await writeFileAtomic(ratersOut, raterTable(report.raters));
   if (flags.json === true) printJson(report);
@@ -128,7 +133,7 @@ function next({ clips }: OpinionReport, out: string | undefined): string[] {
   return [
     '',
     `${oneLine(out)}: ${numScored} clips with mos, std, votes, ci_low, ci_high`,
-    `next: ${commandLine(`data check ${oneLine(out)}`)}`,
+    `next: ${commandLine(`data check ${shellWord(oneLine(out))}`)}`,
   ];
 }
 

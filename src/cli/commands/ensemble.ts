@@ -1,5 +1,5 @@
 // `iovqa ensemble`: several models that score as one.
-import { UserError, commandLine, oneLine } from '../../core/index.ts';
+import { UserError, commandLine, oneLine, shellWord } from '../../core/index.ts';
 import { createEnsemble, parseWeights } from '../../study/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 
@@ -41,6 +41,6 @@ export async function ensembleCommand(folder: string, paths: readonly string[], 
   const rows = members.map(({ path, weight }) => [Number(weight.toFixed(4)), oneLine(path)]);
   printLines([
     ...formatTable(['weight', 'member'], rows),
-    `${commandLine(`score CLIPS --with ${oneLine(folder)}`)} scores with it`,
+    `${commandLine(`score CLIPS --with ${shellWord(oneLine(folder))}`)} scores with it`,
   ]);
 }

@@ -6,7 +6,7 @@ import { buildExample, formatMaskReport, maskReport } from '../../example/index.
 import { openCheckpoint } from '../../model/index.ts';
 import { askAbout, frameOptions, loadQuestioner, positionOptions } from '../../score/index.ts';
 import type { TrainRow } from '../../train/index.ts';
-import { adoptTable, readRunRows, scorerSettings } from '../../train/index.ts';
+import { adoptTable, chooseRecipe, readRunRows, scorerSettings } from '../../train/index.ts';
 import type { FramePlan } from '../../video/index.ts';
 import { openFrameReader, writePng } from '../../video/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
@@ -53,7 +53,7 @@ function findRow(rows: readonly TrainRow[], name: string | undefined): TrainRow 
  * @param flags - flags
  */
 export async function inspectMask(path: string | undefined, flags: InspectMaskFlags): Promise<void> {
-  const { recipe } = await adoptTable(await recipeOf(path, flags, noRun));
+  const { recipe } = await chooseRecipe(await adoptTable(await recipeOf(path, flags, noRun)));
   const data = await readRunRows(recipe);
   const row = findRow(data.rows, flags.clip);
   const checkpoint = await openCheckpoint(recipe.model);
@@ -82,7 +82,7 @@ export async function inspectMask(path: string | undefined, flags: InspectMaskFl
  * @param flags - flags
  */
 export async function inspectFrames(path: string | undefined, flags: InspectFramesFlags): Promise<void> {
-  const { recipe } = await adoptTable(await recipeOf(path, flags, noRun));
+  const { recipe } = await chooseRecipe(await adoptTable(await recipeOf(path, flags, noRun)));
   const data = await readRunRows(recipe);
   const all = data.rows;
   const rows = flags.clip === undefined ? all : flags.clip.map((name) => findRow(all, name));

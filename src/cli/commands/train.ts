@@ -5,6 +5,7 @@ import {
   adoptAdapter,
   adoptGroups,
   adoptTable,
+  chooseRecipe,
   formatRecipe,
   openTraining,
   train as trainEvents,
@@ -140,7 +141,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
 
 /** Opens everything that training would open, and shows what it found. */
 async function dryRun(resolved: ResolvedRecipe, json: boolean): Promise<void> {
-  const { recipe, provenance } = await adoptAdapter(await adoptGroups(await adoptTable(resolved)));
+  const { recipe, provenance } = await adoptAdapter(await adoptGroups(await chooseRecipe(await adoptTable(resolved))));
   await using setup = await openTraining(recipe);
   const { data, shapes, numModelParameters } = setup;
   const numParameters = [...shapes.values()].reduce((total, shape) => total + shape.reduce((a, b) => a * b, 1), 0);

@@ -2,7 +2,7 @@
 import { UserError, show } from '../../core/index.ts';
 import type { ScoreLineShape } from './line.ts';
 import { rowKey } from './line.ts';
-import type { ScoresMeta } from './meta.ts';
+import type { MetaDifference, ScoresMeta } from './meta.ts';
 import { hashOfMeta, metaDifferences, scoresMetaPath } from './meta.ts';
 import type { StoredLine } from './read.ts';
 import { readStoredLines } from './read.ts';
@@ -29,20 +29,28 @@ const brief = (value: string | undefined): string =>
  * @param path - the file of scores
  * @param before - its description
  * @param now - of what would go on with it
+ * @returns what to know of differences that are let through, a sentence each
  * @throws UserError `bad-input` with everything that differs
  */
-export function requireSameMeta(path: string, before: ScoresMeta, now: ScoresMeta): void {
-  const differences = metaDifferences(before, now);
-  if (differences.length === 0) return;
+export function requireSameMeta(path: string, before: ScoresMeta, now: ScoresMeta): string[] {
+  const all = metaDifferences(before, now);
+  const differences = all.filter(({ isMinor }) => !isMinor);
   const placed = (value: string | undefined, meta: ScoresMeta, what: string): string => {
     const model = /^models\.(\d+)\.(?:model|adapter)Hash$/.exec(what)?.[1];
     const place = model === undefined ? undefined : meta.models[Number(model) - 1]?.path;
     return place === undefined ? brief(value) : `${brief(value)} (${place})`;
   };
-  const got = differences.map(({ what, before: old, now: fresh }) => {
+  const say = ({ what, before: old, now: fresh }: MetaDifference): string => {
     const name = before.models.length === 1 ? what.replace(/^models\.1\./, '') : what;
     return `${name} ${placed(old, before, what)} -> ${placed(fresh, now, what)}`;
-  });
+  };
+  if (differences.length === 0) {
+    return all.map((one) => {
+      const effect = /max[A-Z]/.test(one.what) ? 'other clips are too large' : 'rows may differ in their last digits';
+      return `${path} was begun with other values (${say(one)}): ${effect}`;
+    });
+  }
+  const got = differences.map(say);
   const shown = got.length > 8 ? [...got.slice(0, 8), `and ${got.length - 8} more`] : got;
   throw new UserError('bad-input', `${path}: expected to go on with what made its rows, got ${shown.join('; ')}`, {
     hint: `${scoresMetaPath(path)} says what made them. Say the same again, or choose another file.`,
@@ -83,9 +91,11 @@ export async function compareWithList(
   return found;
 }
 
-function requireSameRow(path: string, { row, clip, key, line }: StoredLine, item: ListRow | null, made: string): void {
+function requireSameRow(path: string, stored: StoredLine, item: ListRow | null, made: string): void {
+  const { row, clip, key, line, hasFailed } = stored;
   const where = `${path}:${line}`;
-  const hint = 'The list has changed since the file was begun: go on with the list as it was, or choose another file.';
+  const mended = hasFailed && item !== null ? ' The row has an error: --retry-failed scores it as it is now.' : '';
+  const hint = `The list has changed since the file was begun: go on with the list as it was, or choose another file.${mended}`;
   if (item === null) {
     throw new UserError('bad-input', `${where}: expected a list of at least ${row} rows, got one of ${row - 1}`, {
       hint,

@@ -170,13 +170,19 @@ export async function writeScoresMeta(path: string, meta: ScoresMeta): Promise<v
 }
 
 /**
- * A hash of everything that makes scores what they are, but for where the models lie and which machine it is.
+ * What decides which clips are too large, or moves the last digits of a score at most: a file may be gone on with when it differs, so
+ * that `--retry-failed` can have higher limits.
+ */
+const minor = /^(?:models\.\d+\.maxTextTokens|runtime\.(?:maxMemory|threads)|writtenBy)$/;
+
+/**
+ * A hash of everything that makes scores what they are, but for where the models lie, which machine it is, and minor facts.
  * @param meta - the description
  * @returns SHA-256, in hexadecimal
  */
 export function hashOfMeta(meta: ScoresMeta): string {
   return createHash('sha256')
-    .update(JSON.stringify([...facts(meta)]))
+    .update(JSON.stringify([...facts(meta)].filter(([what]) => !minor.test(what))))
     .digest('hex');
 }
 
@@ -188,6 +194,8 @@ export interface MetaDifference {
   before: string | undefined;
   /** What it is now. */
   now: string | undefined;
+  /** Whether it decides only which clips are too large, or moves the last digits of a score at most. */
+  isMinor: boolean;
 }
 
 /**
@@ -199,7 +207,7 @@ export function metaDifferences(before: ScoresMeta, now: ScoresMeta): MetaDiffer
   const [old, fresh] = [facts(before), facts(now)];
   return [...new Set([...old.keys(), ...fresh.keys()])]
     .filter((what) => old.get(what) !== fresh.get(what))
-    .map((what) => ({ what, before: old.get(what), now: fresh.get(what) }));
+    .map((what) => ({ what, before: old.get(what), now: fresh.get(what), isMinor: minor.test(what) }));
 }
 
 /** Every value of a description by its place, in an order that does not depend on that of the keys. */

@@ -88,7 +88,7 @@ export async function openScoresFile(path: string, options: ScoresFileOptions = 
       let begun: BegunRows = { numRows: 0, length: 0, failed: new Set(), hasMore: true };
       if (before === null) await telling(writeScoresMeta(path, meta));
       else {
-        requireSameMeta(path, before, meta);
+        for (const text of requireSameMeta(path, before, meta)) onNote?.(text);
         if (before.machine.hash !== meta.machine.hash) {
           const change = `${before.machine.cpu} -> ${meta.machine.cpu}`;
           onNote?.(`${path} was begun on another machine (${change}): rows may differ from its in their last digits`);
