@@ -46,7 +46,8 @@ export async function doctor(flags: DoctorFlags): Promise<void> {
     { what: 'memory', state: 'ok', detail: `${gib(freemem())} free of ${gib(machineMemory())}` },
     library('onnxruntime-node'),
     library('node-av'),
-    ...(await decoderFindings()),
+    ...(await decoderFindings('FFmpeg', 'of node-av')),
+    ...(await decoderFindings('ffmpeg', 'of the system, for --decoder ffmpeg')),
     library('sharp'),
     ...(await sandboxFindings()),
     await cacheFinding(),
@@ -74,17 +75,20 @@ function library(name: string): Finding {
   }
 }
 
-/** The FFmpeg that decodes, how it was built, and the licence that follows from that. */
-async function decoderFindings(): Promise<Finding[]> {
-  const { decoderBuild } = await import('../../video/index.ts');
+/** An FFmpeg that decodes: the library inside node-av, or the system's programs; how it was built, and the licence that follows. */
+async function decoderFindings(what: 'FFmpeg' | 'ffmpeg', where: string): Promise<Finding[]> {
+  const { decoderBuild, systemFfmpeg } = await import('../../video/index.ts');
   try {
-    const { version: ffmpeg, licence, configuration } = await decoderBuild();
+    const { version: number, licence, configuration } = await (what === 'FFmpeg' ? decoderBuild() : systemFfmpeg());
+    const has = ['gpl', 'nonfree'].map(
+      (option) => `${configuration.split(' ').includes(`--enable-${option}`) ? 'with' : 'without'} --enable-${option}`,
+    );
     return [
-      { what: 'FFmpeg', state: 'ok', detail: `${ffmpeg}, ${licence} (docs/licences.md)` },
-      { what: 'FFmpeg configuration', state: 'ok', detail: configuration },
+      { what, state: 'ok', detail: `${number}, ${licence}; ${has.join(', ')} (docs/licences.md); ${where}` },
+      { what: `${what} configuration`, state: 'ok', detail: configuration },
     ];
   } catch (error) {
-    return [{ what: 'FFmpeg', state: 'missing', detail: (error as Error).message.split('\n')[0]! }];
+    return [{ what, state: 'missing', detail: (error as Error).message.split('\n')[0]! }];
   }
 }
 
