@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openChildPool } from '../../src/video/child-pool.ts';
-import type { SandboxMode } from '../../src/video/index.ts';
+import type { DecoderName, SandboxMode } from '../../src/video/index.ts';
 import { bestConfinement, defaultLimits, openFrameReader } from '../../src/video/index.ts';
+import { ffmpegOrWhy } from './ffmpeg/fixtures.ts';
 import { options } from './fixtures.ts';
 import { makeClip } from './make-clip.ts';
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What a process can do after it was taken over, as its answer tells: for each deed `done`, or the system's error. */
-async function tryDeeds(sandbox: SandboxMode): Promise<Record<string, string>> {
+async function tryDeeds(sandbox: SandboxMode, decoder: DecoderName = 'node-av'): Promise<Record<string, string>> {
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -55,7 +56,11 @@ async function tryDeeds(sandbox: SandboxMode): Promise<Record<string, string>> {
     process.send({ type: 'ready' });`,
   );
   const pool = openChildPool(1, { sandbox, main });
-  const request = { clip: { path: clip, kind: 'video' as const }, options, limits: defaultLimits };
+  const request = {
+    clip: { path: clip, kind: 'video' as const },
+    options: { ...options, decoder },
+    limits: defaultLimits,
+  };
   const answer = await pool.read(request).catch((error: Error) => error.message);
   await pool.close();
   server.close();
@@ -63,22 +68,31 @@ async function tryDeeds(sandbox: SandboxMode): Promise<Record<string, string>> {
 }
 
 const { why } = await bestConfinement();
+const noFfmpeg = (await ffmpegOrWhy()).why;
+
+/** What it can do in a sandbox. */
+const deeds = {
+  'read its clip': 'done',
+  'read another file': 'ENOENT',
+  'read passwords': 'ENOENT',
+  write: 'EROFS',
+  'write to its clip': 'EACCES',
+  'start a process': 'EPERM',
+  'signal its parent': 'ESRCH',
+  connect: 'EPERM',
+  privileges: 'none to be had',
+};
 
 describe('a decoding process that was taken over (skipped without bubblewrap)', () => {
   beforeEach((context) => context.skip(why !== undefined, `no sandbox: ${why}`));
 
   it('can do nothing but read its clip', async () => {
-    expect(await tryDeeds('required')).toEqual({
-      'read its clip': 'done',
-      'read another file': 'ENOENT',
-      'read passwords': 'ENOENT',
-      write: 'EROFS',
-      'write to its clip': 'EACCES',
-      'start a process': 'EPERM',
-      'signal its parent': 'ESRCH',
-      connect: 'EPERM',
-      privileges: 'none to be had',
-    });
+    expect(await tryDeeds('required')).toEqual(deeds);
+  });
+
+  it('and with ffmpeg, start processes that can do no more', async (context) => {
+    context.skip(noFfmpeg !== '', noFfmpeg);
+    expect(await tryDeeds('required', 'ffmpeg')).toEqual({ ...deeds, 'start a process': 'done' });
   });
 
   it('could do all of it without', async () => {

@@ -26,6 +26,8 @@ export interface ListedFrame {
   format: string;
   /** Whether it is two fields. */
   interlaced: boolean;
+  /** Whether the upper one of its fields is the earlier. */
+  topFirst: boolean;
   /** What it says of its colours. */
   tags: ColourTags;
 }
@@ -116,7 +118,7 @@ async function checkPackets(job: FfmpegJob, index: number): Promise<void> {
 }
 
 const frameEntries = [
-  'key_frame,best_effort_timestamp,pkt_duration,duration,width,height,pix_fmt,interlaced_frame',
+  'key_frame,best_effort_timestamp,pkt_duration,duration,width,height,pix_fmt,interlaced_frame,top_field_first',
   'color_range,color_space,color_transfer,color_primaries,chroma_location',
 ].join(',');
 
@@ -149,6 +151,7 @@ function frameOf(line: ReadonlyMap<string, string>, { num, den }: Ratio): Listed
     height: Number(line.get('height')),
     format: line.get('pix_fmt')!,
     interlaced: line.get('interlaced_frame') === '1',
+    topFirst: line.get('top_field_first') === '1',
     tags: {
       matrix: codePoint('matrix', line.get('color_space')),
       transfer: codePoint('transfer', line.get('color_transfer')),

@@ -11,6 +11,7 @@ import type { Taken } from '../taken.ts';
 import { describeTaken, openPick } from '../taken.ts';
 import { toneMap, toneMapped } from '../tone-map.ts';
 import type { DecodeLimits, FrameSize, RgbFrame } from '../types.ts';
+import { deinterlaceFirst } from './first-fields.ts';
 import type { Header } from './header.ts';
 import { readHeader } from './header.ts';
 import type { ListedFrame, Packets } from './listing.ts';
@@ -47,12 +48,14 @@ export async function takeFilm(
   const pick = await openPick(file, options);
   const counted = keepFrames(header, 0, task);
   const frames: ListedFrame[] = [];
+  /** The one behind those that are wanted, whose fields theirs are compared with. */
+  const behind: ListedFrame[] = [];
   await listFrames(job, header, (frame) => {
     if (frames.length >= limits.maxFrames) throw unreadable(file.path, `at most ${limits.maxFrames} frames`, 'more');
     counted.check(frame);
+    if (!toEnd && frames.length === options.count) return behind.push(frame) === 0;
     countFrame(counted.found, frame.time, frame.duration, frame.key);
-    frames.push(frame);
-    return toEnd || frames.length < options.count;
+    return frames.push(frame) > 0;
   });
   if (frames.length === 0) throw unreadable(file.path, 'at least one frame', 'a video without any');
   const { times, keyframes } = counted.found;
@@ -61,7 +64,8 @@ export async function takeFilm(
   // How many are wanted says whether they are resized as a video or as a picture.
   const { found, keep } = keepFrames(header, wanted.length, task);
   Object.assign(found, { times, keyframes, lastDuration, ended: toEnd || frames.length < options.count });
-  if (wanted.length > 0) await keepAll({ job, header, task, frames, wanted, keep, notes: found.notes });
+  if (wanted.length > 0)
+    await keepAll({ job, header, task, frames: [...frames, ...behind], wanted, keep, notes: found.notes });
   return describeTaken(task, { list, delays: header.delays, claimed: header.claimed }, found, wanted);
 }
 
@@ -93,16 +97,41 @@ async function keepAll({ job, header, task, frames, wanted, keep, notes }: Keepi
   const last = wanted.at(-1)!;
   const { width, height, format } = oneKind(file, frames, wanted);
   const isDeinterlacing = options.deinterlace === 'bwdif';
-  const deinterlaced = isDeinterlacing && wanted.some((index) => frames[index]!.interlaced);
-  const asked: Wanted = { frames: wanted, format: rawFormat(header, format), width, height, deinterlaced };
-  const isDamaged = await readFrames(job, header, asked, (index, frame) => {
+  const take = (index: number, frame: RawFrame): void => {
     const { interlaced, tags } = frames[index]!;
     const fields = !interlaced ? 'none' : isDeinterlacing ? 'deinterlaced' : 'kept';
     keep(index, convert(frame, tags, header, options), { fields, isDamaged: false });
-  });
+  };
+  const kind = { format: rawFormat(header, format), width, height };
+  const isDeinterlaced = (index: number): boolean => isDeinterlacing && frames[index]!.interlaced;
+  // The first frame is deinterlaced here, as the filter of today does it.
+  const first = wanted[0] === 0 && isDeinterlaced(0) ? await firstFrame(job, header, kind, frames) : undefined;
+  if (first) take(0, first);
+  const asked = first ? wanted.slice(1) : wanted;
+  const deinterlaced = asked.some(isDeinterlaced);
+  const isDamaged = asked.length > 0 && (await readFrames(job, header, { ...kind, frames: asked, deinterlaced }, take));
   if (!isDamaged) return;
   const damaged = await damagedFrames(job, header, last);
   for (const index of wanted) if (damaged.has(index)) notes.add(damageNote(index));
+}
+
+/** The first frame without its second field; undefined where the filter does it as well. */
+async function firstFrame(
+  job: FfmpegJob,
+  header: Header,
+  kind: Pick<Wanted, 'format' | 'width' | 'height'>,
+  [first, next]: readonly ListedFrame[],
+): Promise<RawFrame | undefined> {
+  if (!next) {
+    throw unreadable(job.file.path, 'a frame behind an interlaced one', 'a video of a single frame', {
+      hint: 'Use --decoder node-av for this clip, or frames.deinterlace: none.',
+    });
+  }
+  const raw: RawFrame[] = [];
+  await readFrames(job, header, { ...kind, frames: [0, 1], deinterlaced: false }, (_, frame) => {
+    raw.push({ ...frame, planes: frame.planes.map((plane) => Buffer.from(plane)) });
+  });
+  return deinterlaceFirst(raw[0]!, raw[1]!, first!.topFirst);
 }
 
 /** Beside the alpha that libvpx decodes, `ffprobe` sees the codec's own decoder at work, which leaves it out. */
@@ -117,7 +146,7 @@ function oneKind(file: MediaFile, frames: readonly ListedFrame[], wanted: readon
   const odd = wanted.map((index) => frames[index]!).find((frame) => sizeOf(frame) !== sizeOf(first));
   if (odd) throw unreadable(file.path, 'frames of one size', `${sizeOf(first)} and ${sizeOf(odd)}`);
   const kindOf = (frame: ListedFrame): string => `${sizeOf(frame)} ${frame.format}`;
-  const other = frames.slice(0, wanted.at(-1)! + 1).find((frame) => kindOf(frame) !== kindOf(first));
+  const other = frames.slice(0, wanted.at(-1)! + 2).find((frame) => kindOf(frame) !== kindOf(first));
   if (other) {
     throw unreadable(file.path, 'frames of one size and pixel format', `${kindOf(first)} and ${kindOf(other)}`, {
       hint: 'Use --decoder node-av for this clip.',

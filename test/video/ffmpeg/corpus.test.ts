@@ -8,16 +8,12 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { readHeader } from '../../../src/video/ffmpeg/header.ts';
 import { frameLayout, pixelFormatOf } from '../../../src/video/ffmpeg/pixel-format.ts';
 import { readFrames } from '../../../src/video/ffmpeg/raw-frames.ts';
-import { takeFilm as takeWithFfmpeg } from '../../../src/video/ffmpeg/take-film.ts';
 import { decode, openFilm } from '../../../src/video/film.ts';
-import type { ReadOptions } from '../../../src/video/picks.ts';
-import type { Taken } from '../../../src/video/taken.ts';
-import { takeFilm } from '../../../src/video/take-film.ts';
 import { defaultLimits } from '../../../src/video/types.ts';
 import { inspectFile } from '../../../src/media/index.ts';
-import { options, sha256 } from '../fixtures.ts';
+import { sha256 } from '../fixtures.ts';
 import { kinds, makeKind, numFrames } from '../seek-corpus.ts';
-import { ffmpegOrWhy, jobOf } from './fixtures.ts';
+import { expectSame, ffmpegOrWhy, jobOf, takeBoth } from './fixtures.ts';
 
 process.env['SVT_LOG'] = '0';
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-ffmpeg-'));
@@ -60,26 +56,6 @@ async function planesByFfmpeg(path: string, format: string): Promise<string[]> {
   return hashes;
 }
 
-/** All that is said of a clip, and its pixels, by each decoder. */
-async function takeBoth(path: string, asked: Partial<ReadOptions>): Promise<[Taken, Taken]> {
-  const file = await inspectFile(path, defaultLimits.maxBytes);
-  const all = { ...options, ...asked };
-  const { programs } = await jobOf(path, ffmpeg!);
-  return [
-    await takeFilm(file, all, defaultLimits, { fromStart: true }),
-    await takeWithFfmpeg(file, all, defaultLimits, programs),
-  ];
-}
-
-function expectSame([{ rgb: expected, ...said }, { rgb, ...saidHere }]: readonly [Taken, Taken]): void {
-  expect(saidHere).toEqual(said);
-  const differences = rgb.map(({ data }, i) =>
-    data.reduce((most, value, at) => Math.max(most, Math.abs(value - expected[i]!.data[at]!)), 0),
-  );
-  expect(differences.length).toBe(expected.length);
-  expect(Math.max(...differences)).toBeLessThanOrEqual(1);
-}
-
 describe('the corpus by the system’s ffmpeg (skipped without it)', () => {
   beforeEach((context) => context.skip(ffmpeg === undefined, why));
 
@@ -89,7 +65,8 @@ describe('the corpus by the system’s ffmpeg (skipped without it)', () => {
     expect(planes.length).toBe(numFrames);
     expect(await planesByFfmpeg(path, planes[0]!.split(' ')[0]!)).toEqual(planes);
     const every = Array.from({ length: numFrames }, (_, i) => i);
-    expectSame(await takeBoth(path, { pick: every, count: numFrames, as: 'images' }));
-    for (const pick of ['first', 'keyframe'] as const) expectSame(await takeBoth(path, { pick, count: 3 }));
+    expectSame(await takeBoth(path, { pick: every, count: numFrames, as: 'images' }, ffmpeg!));
+    for (const pick of ['first', 'keyframe'] as const)
+      expectSame(await takeBoth(path, { pick, count: 3, deinterlace: 'bwdif' }, ffmpeg!));
   });
 });
