@@ -25,6 +25,7 @@ const faults: Readonly<Record<string, readonly [got: string, hint?: string]>> = 
   ENODEV: ['a device that is not there'],
   EMFILE: ['too many open files', 'Raise the limit (ulimit -n), or use fewer workers.'],
   ENFILE: ['too many open files on this machine', 'End other programs, or raise the limit of the system.'],
+  EAGAIN: ['too many processes', 'End other programs, or raise the limit (ulimit -u).'],
   ENOMEM: ['no memory', 'End other programs, or use fewer workers.'],
   EPIPE: ['a reader that has stopped'],
 };
@@ -66,6 +67,8 @@ export function environmentFault(error: unknown, where?: string, hint?: string):
     const { code, path, dest, syscall = '' } = cause as NodeJS.ErrnoException & { dest?: string };
     const fault = faults[code ?? ''];
     if (fault === undefined || isOfNetwork(syscall)) continue;
+    // Of a pipe it means that there is nothing yet, and that whoever reads or writes has not waited.
+    if (code === 'EAGAIN' && !syscall.startsWith('spawn')) continue;
     const place = where ?? (syscall === 'uv_cwd' ? 'working folder' : (dest ?? path));
     const verb = syscall.startsWith('spawn') ? 'start' : (verbs[syscall] ?? 'use');
     const expected = place === undefined ? `expected to ${verb} a file` : `${oneLine(place)}: expected to ${verb} it`;

@@ -147,21 +147,26 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
     if (worker.decoder.isForOne || worker.decoder.isWorn()) kill(worker, undefined);
     else next();
   };
-  const died = (worker: Worker, how: string, complaint: string): void => {
+  const died = (worker: Worker, how: string, complaint: string, cause?: Error): void => {
     const { job } = worker;
     if (!job) return void workers.delete(worker);
+    if (cause) return kill(worker, notStarted(cause));
     if (worker.ready && !worker.begun) {
       return retry(worker, new Error(`internal: the decoding process died (${how})`));
     }
-    const error = worker.ready
-      ? unreadable(job.request.clip.path, 'a file that can be decoded', `a decoder that died of it (${how})`)
-      : new Error(`internal: the decoding process did not start (${how}): ${complaint.trim()}`);
-    kill(worker, error);
+    const { path } = job.request.clip;
+    const last = complaint.trim();
+    if (worker.ready)
+      kill(worker, unreadable(path, 'a file that can be decoded', `a decoder that died of it (${how})`));
+    else if (worker.decoder.isForOne) {
+      // Where it is to see one file alone, that file is what keeps it from starting: it may be gone by now.
+      kill(worker, unreadable(path, 'a file that a decoding process can open', last.split('\n').at(-1) || how));
+    } else kill(worker, new Error(`internal: the decoding process did not start (${how}): ${last}`));
   };
   const launch = (decoder: DecoderName, job?: Job): Worker => {
     const events = {
       reply: (reply: ReadReply) => answer(worker, reply),
-      end: (how: string, complaint: string) => died(worker, how, complaint),
+      end: (how: string, complaint: string, cause?: Error) => died(worker, how, complaint, cause),
     };
     const clip = job?.alone === true ? placeOf(job.request.clip.path).path : undefined;
     const worker: Worker = {
@@ -178,15 +183,21 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
       const job = waiting[0]!;
       const kind = decoderOf(job.request);
       const free = [...workers].filter((worker) => !worker.job);
-      let idle = free.find(({ decoder }) => decoder.kind === kind) ?? (workers.size < size ? undefined : free[0]);
-      if (!idle && workers.size >= size) return;
-      if (idle && (job.alone || idle.decoder.kind !== kind)) {
-        workers.delete(idle);
-        idle.decoder.kill();
-        idle = undefined;
+      const idle = job.alone ? undefined : free.find(({ decoder }) => decoder.kind === kind);
+      if (!idle && workers.size >= size) {
+        // One that does not fit makes room.
+        if (!free[0]) return;
+        workers.delete(free[0]);
+        free[0].decoder.kill();
       }
       waiting.shift();
-      const worker = idle ?? launch(kind, job);
+      let worker: Worker;
+      try {
+        worker = idle ?? launch(kind, job);
+      } catch (error) {
+        job.reject(notStarted(error as Error));
+        continue;
+      }
       worker.job = job;
       worker.decoder.ref();
       if (worker.ready) begin(worker);
@@ -250,6 +261,11 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
       await Promise.all(all.map(({ decoder }) => decoder.exited));
     },
   };
+}
+
+/** A machine that starts no more processes is no fault of the clip: whoever runs this tells the cause. */
+function notStarted(cause: Error): Error {
+  return new Error(`internal: the decoding process did not start: ${cause.message}`, { cause });
 }
 
 function decoderOf({ options }: ReadRequest): DecoderName {

@@ -15,8 +15,8 @@ import type { DecodeLimits, DecoderName } from './types.ts';
 export interface DecoderEvents {
   /** It is ready, or answers. */
   reply: (reply: ReadReply) => void;
-  /** It has ended, or could not begin: how, and what it said last. */
-  end: (how: string, complaint: string) => void;
+  /** It has ended, or could not begin: how, what it said last, and the system's error where it could not begin. */
+  end: (how: string, complaint: string, cause?: Error) => void;
 }
 
 /** Bytes of a clip that is rather copied than given to a process of its own, which takes as long to start as copying these. */
@@ -60,14 +60,14 @@ export class Decoder {
     const { child } = this.#launched;
     this.#child = child;
     let complaint = '';
-    child.stderr!.on('data', (chunk: Buffer) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
       complaint = (complaint + chunk.toString()).slice(-2000);
     });
     child.on('message', (reply: ReadReply | Beat) => {
       if (reply.type === 'beat') this.#watch?.beat();
       else events.reply(reply);
     });
-    child.on('error', (error) => events.end(error.message, complaint));
+    child.on('error', (error) => events.end(error.message, complaint, child.pid === undefined ? error : undefined));
     child.on('exit', (code, signal) => events.end(howItEnded(code, signal), complaint));
     this.exited = Promise.race([once(child, 'exit'), once(child, 'error')]).catch(() => {});
     void this.exited.then(() => this.#launched.slot?.close());
@@ -142,11 +142,16 @@ export class Decoder {
   /** Ends it at once. */
   kill(): void {
     this.rest();
-    this.#child.kill('SIGKILL');
+    if (this.#child.pid !== undefined) this.#child.kill('SIGKILL');
     // Killed while it starts, bubblewrap may leave a process that does not yet die with it: nothing that this one holds open may keep
     // it, or it this program, alive.
     if (this.#child.connected) this.#child.disconnect();
-    for (const pipe of this.#child.stdio as readonly (Socket | null | undefined)[]) pipe?.destroy();
+    for (const pipe of this.#pipes()) pipe?.destroy();
+  }
+
+  /** None where it could not be started for too many open files. */
+  #pipes(): readonly (Socket | null | undefined)[] {
+    return (this.#child.stdio as readonly (Socket | null | undefined)[] | undefined) ?? [];
   }
 
   /** It keeps the program alive. */
@@ -160,7 +165,7 @@ export class Decoder {
     this.#child.unref();
     this.#child.channel?.unref();
     // A closed pipe would wait for a connection to do so.
-    for (const pipe of this.#child.stdio as readonly (Socket | null | undefined)[]) {
+    for (const pipe of this.#pipes()) {
       if (pipe?.destroyed === false) pipe.unref();
     }
   }

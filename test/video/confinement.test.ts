@@ -1,7 +1,7 @@
 // What the operating system forbids a decoding process, tried by one that is hostile.
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +110,47 @@ describe('a decoding process that was taken over (skipped without bubblewrap)', 
     const read = async (path: string): Promise<number | null> =>
       (await reader.read({ path, kind: 'video' }, options)).plan.numFrames;
     expect([await read(clip), await read(large), await read(clip), await read(large)]).toEqual([3, 24, 3, 24]);
+  });
+
+  it('a large clip costs no process but its own where one more may run', async () => {
+    const large = join(folder, 'large.bin');
+    writeFileSync(large, '');
+    truncateSync(large, 65 * 2 ** 20);
+    writeFileSync(
+      main,
+      `let count = 0;
+      process.on('message', () => {
+        process.send({ type: 'begun' });
+        process.send({ type: 'user-error', code: 'unreadable-media', message: String(++count) });
+      });
+      process.send({ type: 'ready' });`,
+    );
+    const pool = openChildPool(2, { sandbox: 'required', main });
+    const read = (path: string): Promise<unknown> =>
+      pool
+        .read({ clip: { path, kind: 'video' }, options, limits: defaultLimits })
+        .catch((error: Error) => error.message);
+    // The process that was there before the large clip is there after it.
+    expect([await read(clip), await read(large), await read(clip)]).toEqual(['1', '1', '2']);
+    await pool.close();
+  });
+
+  it('a large clip that cannot be shown to its process is an error of its own', async () => {
+    const large = join(folder, 'large.bin');
+    writeFileSync(large, '');
+    truncateSync(large, 65 * 2 ** 20);
+    await using reader = openFrameReader({ workers: 1, sandbox: 'required' });
+    // What is open here is not open in bubblewrap: as if the file were removed before it is shown.
+    const fd = openSync(large, 'r');
+    const read = reader.read({ path: `/proc/self/fd/${fd}`, kind: 'video' }, options);
+    await expect(read).rejects.toMatchObject({
+      code: 'unreadable-media',
+      message: expect.stringMatching(
+        /^\/proc\/self\/fd\/\d+: expected a file that a decoding process can open, got .*bwrap: /,
+      ),
+    });
+    closeSync(fd);
+    expect((await reader.read({ path: clip, kind: 'video' }, options)).plan.numFrames).toBe(3);
   });
 
   it('reads clip after clip without gathering listeners', async () => {

@@ -73,9 +73,10 @@ export function launch(
   });
   slot?.handedOver();
   if (isBoxed) {
-    const filter = (child.stdio as readonly unknown[])[filterFd] as Writable;
-    filter.on('error', () => {}); // it ended before it read
-    filter.end(Buffer.from(syscallFilters[process.arch]![ffmpeg ? 'spawning' : 'single'], 'base64'));
+    // No pipes where it could not be started for too many open files.
+    const filter = (child.stdio as readonly unknown[] | undefined)?.[filterFd] as Writable | null | undefined;
+    filter?.on('error', () => {}); // it ended before it read
+    filter?.end(Buffer.from(syscallFilters[process.arch]![ffmpeg ? 'spawning' : 'single'], 'base64'));
   }
   return { child, slot, clip: clip === undefined ? undefined : shown(clip).target, programs };
 }
