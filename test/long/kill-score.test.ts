@@ -1,4 +1,4 @@
-// Fifty kills of `iovqa score --resume` in each form end with the bytes of a run that was never stopped.
+// Fifty kills of `iovqa score --resume`, half of them in each form, end with the bytes of a run that was never stopped.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import { writePicture } from '../train/run-fixtures.ts';
 
 const isLong = process.env['IOVQA_LONG_TESTS'] === '1';
 if (!isLong)
-  process.stderr.write('test/long/kill-score: skipped, as it takes half an hour; IOVQA_LONG_TESTS=1 runs it\n');
+  process.stderr.write('test/long/kill-score: skipped, as it takes ten minutes; IOVQA_LONG_TESTS=1 runs it\n');
 
-const NUM_ROWS = 500;
+const NUM_ROWS = 260;
 
 describe.skipIf(!isLong)('fifty kills', () => {
   let folder: string;
@@ -37,9 +37,9 @@ describe.skipIf(!isLong)('fifty kills', () => {
     const args = ['list.csv', '--with', 'model'];
     const out = `scores.${form}`;
     const timeout = 900_000;
-    const { numKilled, lengths } = await killScore({ cwd: folder, args, out, kills: 50, mostBytes, seed });
+    const { numKilled, lengths } = await killScore({ cwd: folder, args, out, kills: 25, mostBytes, seed });
     process.stderr.write(`${numKilled} kills at ${lengths.join(' ')} bytes\n`);
-    expect(numKilled).toBeGreaterThanOrEqual(45);
+    expect(numKilled).toBeGreaterThanOrEqual(23);
     // What a kill leaves is never less than what was there before.
     for (const [i, length] of lengths.entries()) expect(length).toBeGreaterThanOrEqual((lengths[i - 1] ?? 0) - 400);
     const resumed = await runCli(['score', ...args, '--out', out, '--resume'], { cwd: folder, timeout });
