@@ -69,7 +69,7 @@ export function openChildPool(size: number, options: ChildPoolOptions = {}): Chi
 
   const prepare = async (decoder: DecoderName): Promise<void> => {
     const found = await confinementFor(mode);
-    if (mode === 'auto') announce(found);
+    if (mode !== 'off') announce(found);
     confinement ??= options.main === undefined ? found : withMain(found, options.main);
     if (decoder === 'ffmpeg') ffmpeg ??= await systemFfmpeg();
   };

@@ -3,8 +3,9 @@
  * rules, resized and cut into patches exactly as the reference processor does, and the plan that says what was taken.
  * @module video
  */
-export type { Confinement, SandboxMode, Tools } from './confinement/sandbox.ts';
+export type { Confinement, Refusals, SandboxMode } from './confinement/sandbox.ts';
 export { bestConfinement, confinementFor, onUnconfined, sandboxMode, sandboxModes } from './confinement/sandbox.ts';
+export type { Tools } from './confinement/tools.ts';
 export type { DecoderBuild } from './decoder-build.ts';
 export { decoderBuild, licenceOf } from './decoder-build.ts';
 export type { SystemFfmpeg } from './ffmpeg/programs.ts';

@@ -1,5 +1,5 @@
 // `--sandbox`: what is refused, what is said, and that it changes no score.
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +56,41 @@ describe('score', () => {
     symlinkSync('/bin/false', join(broken, 'bwrap'));
     const { stderr } = await runCli(['score', '--sandbox', 'required', clip], { env: { PATH: broken } });
     expect(stderr).toContain('got none: bwrap is installed but cannot be used here (');
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('programs that limit a process and refuse to', () => {
+  const refusing = join(folder, 'refusing');
+  beforeAll(() => {
+    mkdirSync(refusing);
+    for (const name of ['prlimit', 'setpriv']) {
+      writeFileSync(join(refusing, name), `#!/bin/sh\necho "${name}: Operation not permitted" >&2\nexit 1\n`, {
+        mode: 0o755,
+      });
+    }
+  });
+  const why = (name: string): string =>
+    `${name} is installed but cannot be used here (${name}: Operation not permitted)`;
+
+  it('are done without, which is said', async () => {
+    const { code, stderr } = await runCli(['score', '--json', clip], { env: { PATH: refusing } });
+    expect([code, stderr.split('\n').filter((line) => /sandbox|limits|privileges/.test(line))]).toEqual([
+      0,
+      [
+        'note: clips are decoded without a sandbox: bwrap is not installed',
+        `note: clips are decoded without limits of the system's: ${why('prlimit')}`,
+        `note: decoding processes may get new privileges: ${why('setpriv')}`,
+      ],
+    ]);
+  });
+
+  it('are missing for doctor', async () => {
+    const { stdout } = await runCli(['doctor', '--json'], { env: { PATH: refusing } });
+    const findings = JSON.parse(stdout) as { what: string; state: string; detail: string }[];
+    expect(findings.filter(({ what }) => /limits|privileges/.test(what))).toEqual([
+      { what: 'resource limits', state: 'missing', detail: `not in force: ${why('prlimit')}` },
+      { what: 'no new privileges', state: 'missing', detail: `not in force: ${why('setpriv')}` },
+    ]);
   });
 });
 

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { withinHardLimit } from '../../src/video/confinement/limits.ts';
 import { openChildPool } from '../../src/video/child-pool.ts';
 import type { DecoderName, SandboxMode } from '../../src/video/index.ts';
 import { bestConfinement, defaultLimits, openFrameReader } from '../../src/video/index.ts';
@@ -188,6 +189,23 @@ describe('a process that is stuck', () => {
       `${clip}: expected to be read within 500 ms of processor time, got a decoder still at work`,
     );
     await pool.close();
+  });
+});
+
+describe('limits', () => {
+  const table = [
+    'Limit                     Soft Limit           Hard Limit           Units     ',
+    'Max cpu time              unlimited            600                  seconds   ',
+    'Max open files            128                  128                  files     ',
+    'Max core file size        0                    unlimited            bytes     ',
+  ].join('\n');
+
+  it('are none that only a privileged process could set', () => {
+    expect(withinHardLimit('Max cpu time', 3600, table)).toBe(600);
+    expect(withinHardLimit('Max cpu time', 60, table)).toBe(60);
+    expect(withinHardLimit('Max open files', 256, table)).toBe(128);
+    expect(withinHardLimit('Max core file size', 7, table)).toBe(7);
+    expect(withinHardLimit('Max cpu time', 3600, '')).toBe(3600);
   });
 });
 

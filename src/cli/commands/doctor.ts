@@ -94,13 +94,13 @@ async function decoderFindings(what: 'FFmpeg' | 'ffmpeg', where: string): Promis
 
 /** What of the operating system stands between a hostile clip and the machine. */
 async function sandboxFindings(): Promise<Finding[]> {
-  const { level, why, tools } = await bestConfinement();
+  const { level, why, tools, refusals } = await bestConfinement();
   const isBoxed = level === 'bubblewrap';
   const privileges = isBoxed || tools.setpriv !== undefined;
-  const finding = (what: string, isThere: boolean, detail: string): Finding => ({
+  const finding = (what: string, isThere: boolean, detail: string, refusal?: string): Finding => ({
     what,
     state: isThere ? 'ok' : 'missing',
-    detail: isThere ? detail : 'not in force',
+    detail: isThere ? detail : ['not in force', ...(refusal === undefined ? [] : [refusal])].join(': '),
   });
   return [
     {
@@ -111,8 +111,13 @@ async function sandboxFindings(): Promise<Finding[]> {
         : `clips are decoded without: ${why}`,
     },
     finding('system-call filter', isBoxed, 'seccomp: no sockets, no new processes'),
-    finding('resource limits', tools.prlimit !== undefined, 'prlimit: processor time, open files, file size, core'),
-    finding('no new privileges', privileges, isBoxed ? 'set by bubblewrap' : 'setpriv'),
+    finding(
+      'resource limits',
+      tools.prlimit !== undefined,
+      'prlimit: processor time, open files, file size, core',
+      refusals.prlimit,
+    ),
+    finding('no new privileges', privileges, isBoxed ? 'set by bubblewrap' : 'setpriv', refusals.setpriv),
   ];
 }
 

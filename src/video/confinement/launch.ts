@@ -9,6 +9,7 @@ import { syscallFilters } from './filters.ts';
 import { filesOf } from '../ffmpeg/programs.ts';
 import type { SystemFfmpeg } from '../ffmpeg/programs.ts';
 import type { FfmpegPrograms } from '../ffmpeg/run.ts';
+import { limitedBy, maxCpuSeconds } from './limits.ts';
 import type { Confinement } from './sandbox.ts';
 import { openSlot } from './slot.ts';
 import type { Slot } from './slot.ts';
@@ -25,8 +26,6 @@ export interface Launched {
   programs: FfmpegPrograms | undefined;
 }
 
-/** Files that a process may have open: Node.js has about 20 of its own. */
-const maxFiles = 256;
 const slotFd = 4;
 const filterFd = 5;
 
@@ -50,10 +49,7 @@ export function launch(
   const programs = ffmpeg && programsOf(confinement, cpuSeconds, ffmpeg);
   const started = ffmpeg === undefined ? [] : [...filesOf(ffmpeg), ...programs!.limiter.slice(0, 1)];
   const command = [
-    ...(tools.setpriv === undefined || isBoxed ? [] : [tools.setpriv, '--no-new-privs', '--pdeathsig', 'KILL', '--']),
-    ...(tools.prlimit === undefined
-      ? []
-      : [tools.prlimit, `--cpu=${cpuSeconds}`, `--nofile=${maxFiles}`, '--core=0', '--fsize=0', '--']),
+    ...limitedBy(isBoxed ? { ...tools, setpriv: undefined } : tools, cpuSeconds),
     ...(isBoxed
       ? [
           tools.bwrap!,
@@ -86,7 +82,7 @@ function programsOf({ level, tools }: Confinement, cpuSeconds: number, ffmpeg: S
   const { name } = ffmpeg;
   const [setpriv, prlimit] = [level === 'bubblewrap' ? undefined : tools.setpriv, tools.prlimit];
   const limiter = [
-    ...(prlimit === undefined ? [] : [realpathSync(prlimit), `--cpu=${cpuSeconds}`, '--']),
+    ...(prlimit === undefined ? [] : [realpathSync(prlimit), `--cpu=${maxCpuSeconds(cpuSeconds)}`, '--']),
     ...(setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']),
   ];
   return { name, ffmpeg: realpathSync(ffmpeg.ffmpeg), ffprobe: realpathSync(ffmpeg.ffprobe), limiter };

@@ -5,7 +5,9 @@ import { bubblewrapArguments } from './bubblewrap.ts';
 import { syscallFilters } from './filters.ts';
 import { ownCode } from './own-code.ts';
 import type { OwnCode } from './own-code.ts';
+import { limitedBy } from './limits.ts';
 import { findTool } from './tools.ts';
+import type { Tools } from './tools.ts';
 
 /**
  * Whether clips are decoded in a sandbox of the operating system: only so, where it can be had, or never.
@@ -15,6 +17,9 @@ export type SandboxMode = 'required' | 'auto' | 'off';
 /** All modes. */
 export const sandboxModes: readonly SandboxMode[] = ['required', 'auto', 'off'];
 
+/** Why programs that limit a process do not work here. */
+export type Refusals = Partial<Record<'prlimit' | 'setpriv', string>>;
+
 /** How decoding processes are confined. */
 export interface Confinement {
   /** Bubblewrap, which is a sandbox; or limits of resources and of privileges alone; or nothing. */
@@ -23,18 +28,10 @@ export interface Confinement {
   why: string | undefined;
   /** The programs that confine. */
   tools: Tools;
+  /** Why a program that is installed is none of them, by its name. */
+  refusals: Refusals;
   /** What is run. */
   code: OwnCode;
-}
-
-/** Paths of the programs that confine; undefined where they are missing. */
-export interface Tools {
-  /** Namespaces and files. */
-  bwrap: string | undefined;
-  /** Limits of resources. */
-  prlimit: string | undefined;
-  /** No new privileges, an end with the parent. */
-  setpriv: string | undefined;
 }
 
 /**
@@ -67,7 +64,8 @@ export function bestConfinement(): Promise<Confinement> {
  * @throws UserError `not-supported` where a sandbox is required and there is none; the message says why
  */
 export async function confinementFor(mode: SandboxMode): Promise<Confinement> {
-  if (mode === 'off') return { level: 'none', why: 'it is switched off', tools: noTools, code: await ownCode() };
+  if (mode === 'off')
+    return { level: 'none', why: 'it is switched off', tools: noTools, refusals: {}, code: await ownCode() };
   const best = await bestConfinement();
   if (mode === 'required' && best.level !== 'bubblewrap') {
     throw new UserError('not-supported', `sandbox: expected bubblewrap to decode in, got none: ${best.why}`, {
@@ -89,13 +87,16 @@ export function onUnconfined(tell: ((text: string) => void) | undefined): void {
 }
 
 /**
- * Says so where there is no sandbox.
+ * Says so where there is no sandbox, or where limits cannot be set.
  * @param confinement - what there is
  */
-export function announce({ level, why }: Confinement): void {
-  if (level === 'bubblewrap' || isAnnounced) return;
+export function announce({ level, why, refusals }: Confinement): void {
+  if (isAnnounced) return;
   isAnnounced = true;
-  listener?.(`clips are decoded without a sandbox: ${why}`);
+  if (level !== 'bubblewrap') listener?.(`clips are decoded without a sandbox: ${why}`);
+  const { prlimit, setpriv } = refusals;
+  if (prlimit !== undefined) listener?.(`clips are decoded without limits of the system's: ${prlimit}`);
+  if (setpriv !== undefined) listener?.(`decoding processes may get new privileges: ${setpriv}`);
 }
 
 const noTools: Tools = { bwrap: undefined, prlimit: undefined, setpriv: undefined };
@@ -107,29 +108,50 @@ async function find(): Promise<Confinement> {
       level: 'none',
       why: `bubblewrap is a program of Linux, and this is ${process.platform}`,
       tools: noTools,
+      refusals: {},
       code,
     };
   }
   const tools: Tools = { bwrap: findTool('bwrap'), prlimit: findTool('prlimit'), setpriv: findTool('setpriv') };
-  const why = await whyNoBubblewrap(tools, code);
-  if (why === undefined) return { level: 'bubblewrap', why, tools, code };
+  const refusals: Refusals = {};
+  let why = await whyNoBubblewrap(tools, code);
+  if (why === undefined) return { level: 'bubblewrap', why, tools, refusals, code };
+  // What stands before bubblewrap may be what fails.
+  for (const name of ['prlimit', 'setpriv'] as const) {
+    const before = limitedBy({ ...noTools, [name]: tools[name] }, trialSeconds);
+    const refusal = before.length === 0 ? undefined : await whyNot(name, before);
+    if (refusal === undefined) continue;
+    refusals[name] = refusal;
+    tools[name] = undefined;
+  }
+  if (refusals.prlimit !== undefined) why = await whyNoBubblewrap(tools, code);
+  if (why === undefined) return { level: 'bubblewrap', why, tools, refusals, code };
   const hasLimits = tools.prlimit !== undefined || tools.setpriv !== undefined;
-  return { level: hasLimits ? 'limits' : 'none', why, tools, code };
+  return { level: hasLimits ? 'limits' : 'none', why, tools, refusals, code };
 }
 
+/** Processor time of a process that is tried, in seconds: about that of one that decodes. */
+const trialSeconds = 3600;
+
 /** Starts Node.js in the sandbox that a decoding process gets, and asks for its version. */
-async function whyNoBubblewrap({ bwrap }: Tools, code: OwnCode): Promise<string | undefined> {
+async function whyNoBubblewrap({ bwrap, prlimit }: Tools, code: OwnCode): Promise<string | undefined> {
   if (bwrap === undefined) return 'bwrap is not installed';
   const filter = syscallFilters[process.arch];
   if (filter === undefined) return `there is no system-call filter for ${process.arch}`;
-  const args = [...bubblewrapArguments(code.files, [], 0), process.execPath, '--version'];
+  const before = limitedBy({ prlimit, setpriv: undefined }, trialSeconds);
+  return whyNot('bwrap', [...before, bwrap, ...bubblewrapArguments(code.files, [], 0)], filter.single);
+}
+
+/** Starts Node.js behind other programs, and asks for its version. What goes to stdin is in Base64. */
+async function whyNot(name: string, before: readonly string[], input: string = ''): Promise<string | undefined> {
+  const [file, ...args] = [...before, process.execPath, '--version'];
   return new Promise((resolve) => {
-    const child = execFile(bwrap, args, { env: {}, timeout: 60_000 }, (error, stdout, stderr) => {
-      if (!error && stdout.trim() === process.version) return resolve(undefined);
+    const child = execFile(file, args, { env: {}, timeout: 60_000 }, (error, stdout, stderr) => {
+      const works = !error && stdout.trim() === process.version;
       const said = stderr.trim().split('\n').at(-1) || error?.message || `an answer ${show(stdout)}`;
-      resolve(`bwrap is installed but cannot be used here (${said})`);
+      resolve(works ? undefined : `${name} is installed but cannot be used here (${said})`);
     });
     child.stdin!.on('error', () => {}); // it ended before it read
-    child.stdin!.end(Buffer.from(filter.single, 'base64'));
+    child.stdin!.end(Buffer.from(input, 'base64'));
   });
 }

@@ -2,6 +2,16 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 
+/** Paths of the programs that confine; undefined where they are missing or refuse to work. */
+export interface Tools {
+  /** Namespaces and files. */
+  bwrap: string | undefined;
+  /** Limits of resources. */
+  prlimit: string | undefined;
+  /** No new privileges, an end with the parent. */
+  setpriv: string | undefined;
+}
+
 /**
  * Finds a program as a shell does.
  * @param name - its name
