@@ -1,11 +1,15 @@
 // `--sandbox`: what is refused, what is said, and that it changes no score.
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bestConfinement } from '../../src/video/index.ts';
 import { makeClip } from '../video/make-clip.ts';
-import { runCli } from './run-cli.ts';
+import { noDisks } from '../small-disk.ts';
+import { main, runCli, tsx } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-sandbox-'));
 const tools = join(folder, 'tools');
@@ -91,6 +95,19 @@ describe.skipIf(process.platform !== 'linux')('programs that limit a process and
       { what: 'resource limits', state: 'missing', detail: `not in force: ${why('prlimit')}` },
       { what: 'no new privileges', state: 'missing', detail: `not in force: ${why('setpriv')}` },
     ]);
+  });
+});
+
+describe.skipIf(noDisks !== null)('a checkout that cannot be written', () => {
+  it.each(['auto', 'off'])('decodes all the same (--sandbox %s)', async (mode) => {
+    const bundles = fileURLToPath(new URL('../../node_modules/.iovqa', import.meta.url));
+    mkdirSync(bundles, { recursive: true });
+    // In a mount namespace of its own, the folder of bundles is empty and read-only.
+    const node = [process.execPath, '--import', tsx, main, 'score', '--json', '--sandbox', mode, clip];
+    const command = ['bash', '-c', `mount -t tmpfs -o ro tmpfs "$0" && exec "$@"`, bundles, ...node];
+    const { stdout } = await promisify(execFile)('unshare', ['-m', ...command], { encoding: 'utf8' });
+    expect(stdout).toBe((await runCli(['score', '--json', '--sandbox', mode, clip])).stdout);
+    expect(JSON.parse(stdout)).toHaveLength(1);
   });
 });
 

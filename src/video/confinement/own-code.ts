@@ -1,9 +1,9 @@
 // The code of a decoding process as plain JavaScript, and the files and folders that it may read to run.
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { writeFileAtomic } from '../../files/index.ts';
+import { isCode, makeTemporaryFolder, writeFileAtomic } from '../../files/index.ts';
 
 /** What a decoding process runs. */
 export interface OwnCode {
@@ -15,31 +15,55 @@ export interface OwnCode {
 
 const root = realpathSync(join(import.meta.dirname, '..', '..', '..'));
 
+let found: Promise<OwnCode> | undefined;
+
 /**
  * The code of the decoding process. Run from source it is bundled first: a confined process can start no compiler.
  * @returns where it is
  */
-export async function ownCode(): Promise<OwnCode> {
+export function ownCode(): Promise<OwnCode> {
+  return (found ??= find());
+}
+
+async function find(): Promise<OwnCode> {
   const manifest = join(root, 'package.json');
   const packages = packageFolders(dependencies(root), root);
   if (!import.meta.url.endsWith('.ts')) {
     const dist = join(import.meta.dirname, '..', '..');
     return { main: join(dist, 'video', 'decode-child.js'), files: [manifest, dist, ...packages] };
   }
-  const { main, parts } = await bundle(join(root, 'src', 'video', 'decode-child.ts'));
+  const source = join(root, 'src', 'video', 'decode-child.ts');
+  let links: string[] = [];
+  const bundled = await bundle(source, join(realpathSync(join(root, 'node_modules')), '.iovqa')).catch(
+    async (error: unknown) => {
+      if (!isCode(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
+      const place = await folderElsewhere(); // somebody else owns the checkout, or it cannot be written
+      links = [join(place, 'node_modules')];
+      return bundle(source, join(place, 'dist', 'video'));
+    },
+  );
+  const { main, parts } = bundled;
   // Where node_modules is a link, the manifest is looked for beside what it leads to.
   const besides = join(dirname(main), '..', '..', 'package.json');
-  return { main, files: [manifest, besides, ...parts, ...packages] };
+  return { main, files: [manifest, besides, ...links, ...parts, ...packages] };
+}
+
+/** A folder of this process alone that stands to packages and manifest as the project's does; gone when the process ends. */
+async function folderElsewhere(): Promise<string> {
+  const place = await makeTemporaryFolder('iovqa-code');
+  process.once('exit', () => rmSync(place, { recursive: true, force: true }));
+  symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'), 'junction');
+  copyFileSync(join(root, 'package.json'), join(place, 'package.json'));
+  return place;
 }
 
 /**
  * Bundles with the esbuild that tsx, which runs us, has: in parts, so that a decoder is loaded when it is needed and may be missing
  * elsewhere. Two folders below the root, as the modules are, which find files by that.
  */
-async function bundle(source: string): Promise<{ main: string; parts: string[] }> {
+async function bundle(source: string, folder: string): Promise<{ main: string; parts: string[] }> {
   const esbuild = createRequire(createRequire(import.meta.url).resolve('tsx')).resolve('esbuild');
   const { buildSync } = (await import(pathToFileURL(esbuild).href)) as typeof import('esbuild');
-  const folder = join(realpathSync(join(root, 'node_modules')), '.iovqa');
   const { outputFiles } = buildSync({
     entryPoints: [source],
     bundle: true,
