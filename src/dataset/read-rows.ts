@@ -72,8 +72,7 @@ export async function* readRows(
   const isObjects = format.kind === 'jsonl';
   const find = (columns: readonly string[]): ReturnType<typeof resolveColumns> =>
     resolveColumns(path, columns, mapping, preset, needs.labels);
-  // Objects have a key or not, each for itself; which columns there are is known at the end.
-  let roles: ColumnMap | undefined = isObjects ? rolesOfObjects(mapping, preset) : undefined;
+  let roles: ColumnMap | undefined;
   let columns: readonly string[] = [];
   let numRecords = 0;
   let isMissing = false;
@@ -81,6 +80,8 @@ export async function* readRows(
     columns = part.columns;
     numRecords += part.numRecords;
     const problems = part.problems.filter(({ scope }) => scope === 'file');
+    // Objects have a key or not, each for itself; which columns there are is known at the end. The first ones tell how they are spelt.
+    if (isObjects) roles ??= { ...rolesOfObjects(mapping, preset), ...find(columns).roles };
     if (roles === undefined && columns.length > 0) {
       const found = find(columns);
       roles = found.roles;

@@ -142,6 +142,12 @@ describe('a good manifest', () => {
     const text = 'Video,MOS,Prompt,Group,Split,STD\na.mp4,3,a cat,g,train,0.5\n';
     const { rows } = await readManifest(write(text), { checkMedia: false });
     expect(rows).toMatchObject([{ id: 'a.mp4', mos: 3, prompt: 'a cat', group: 'g', split: 'train', std: 0.5 }]);
+    const lines = '{"Video":"a.mp4","MOS":3}\n{"Video":"b.mp4","MOS":4,"prompt":"a dog"}\n';
+    const objects = await readManifest(write(lines, { name: 'm.jsonl' }), { checkMedia: false });
+    expect(objects.rows.map(({ id, mos, prompt }) => [id, mos, prompt])).toEqual([
+      ['a.mp4', 3, undefined],
+      ['b.mp4', 4, 'a dog'],
+    ]);
     const two = await readManifest(write('video,mos,Prompt,PROMPT\na.mp4,3,a cat,a dog\n'), { checkMedia: false });
     expect(two.rows[0]!.prompt).toBeUndefined();
   });
