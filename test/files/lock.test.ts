@@ -79,7 +79,7 @@ describe('a lock', () => {
   it.skipIf(!isLinux)('of a process that ended and whose parent does not ask is taken over', async () => {
     const path = join(temporaryFolder(), 'x.lock');
     // A shell that starts a process and becomes a program that never waits for it.
-    const parent = spawn('sh', ['-c', 'sh -c "echo \\$\\$; exec sleep 0.1" & exec sleep 60'], { stdio: 'pipe' });
+    const parent = spawn('sh', ['-c', 'sh -c "echo \\$\\$; exec sleep 600" & exec sleep 600'], { stdio: 'pipe' });
     onTestFinished(() => void parent.kill('SIGKILL'));
     const [data] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(data.toString());
@@ -87,6 +87,7 @@ describe('a lock', () => {
     const started = stat().split(') ')[1]!.split(' ')[19];
     await writeLock(path, { pid, started });
     await expect(acquireLock(path, 'x')).rejects.toThrow(`got process ${pid} of`);
+    process.kill(pid, 'SIGKILL');
     await expect.poll(() => stat().split(') ')[1]!.slice(0, 1), { timeout: 20_000 }).toBe('Z');
     await (await acquireLock(path, 'x')).release();
   });
