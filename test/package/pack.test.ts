@@ -17,6 +17,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 
 interface PackageJson {
   dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
   bin: { iovqa: string };
 }
 
@@ -35,7 +36,8 @@ beforeAll(async () => {
   await run('tar', ['-xzf', join(project, tarball), '-C', installed, '--strip-components=1']);
   packageJson = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as PackageJson;
   // A link's own dependencies are found beside its target, so this is the tree that npm would install.
-  for (const name of [...Object.keys(packageJson.dependencies), '@types/node']) {
+  const { dependencies, optionalDependencies } = packageJson;
+  for (const name of [...Object.keys({ ...dependencies, ...optionalDependencies }), '@types/node']) {
     await mkdir(dirname(join(modules, name)), { recursive: true });
     await symlink(join(root, 'node_modules', name), join(modules, name), 'junction');
   }
