@@ -1,6 +1,6 @@
 // The README's commands, read from it and run as they stand: in a clone, and in empty folders with the packed tarball, where iovqa is
 // installed for all folders or as a dependency. No process reaches anything but npm's registry, and iovqa not even that.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,10 @@ if (!isLong)
 /** It takes longer than all others together, and nothing needs what it makes: it is run at the end. */
 const QUICKSTART = 'npm run quickstart';
 
-const REGISTRY = 'registry.npmjs.org';
+/** Host of the registry that npm is set to. */
+const REGISTRY = isLong
+  ? new URL(execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' })).hostname
+  : '';
 
 /** Loaded by every Node.js process below: writes down each host that is asked for, and lets none through but the registry. */
 const guard = `
