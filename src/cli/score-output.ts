@@ -66,15 +66,15 @@ function toStdout(start: string, row: (line: ScoreLine) => string): ScoreOutput 
   return { write: (line) => put(`${begin()}${row(line)}`), end: () => put(begin()) };
 }
 
-/** Each row is held until it is known whether a comma ends its line: a line without an end has no place for the status below it. */
+/** Each row ends its line, also before the comma of the next: a line without an end has no place for the status below it. */
 function arrayToStdout(): ScoreOutput {
-  let held: string | null = null;
+  let isBegun = false;
   return {
-    write: async (line) => {
-      const before = held;
-      held = indented(line);
-      await put(before === null ? '[\n' : `${before},\n`);
+    write: (line) => {
+      const before = isBegun ? ',\n' : '[\n';
+      isBegun = true;
+      return put(`${before}${indented(line)}\n`);
     },
-    end: () => put(held === null ? '[]\n' : `${held}\n]\n`),
+    end: () => put(isBegun ? ']\n' : '[]\n'),
   };
 }

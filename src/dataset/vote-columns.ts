@@ -160,9 +160,16 @@ export function findVoteColumns(
       const stem = /^(.*?)[\s_-]*\d+$/.exec(name)?.[1]?.toLowerCase();
       if (stem !== undefined) series.set(stem, [...(series.get(stem) ?? []), name]);
     }
-    const certain = [...series].filter(
-      ([stem, names]) => raterStems.has(plain(stem)) || (names.length > 1 && names.length === numeric.length),
-    );
+    const certain = [...series].filter(([stem, names]) => {
+      const isKnown = raterStems.has(plain(stem)) && (names.length > 1 || plain(stem).length > 1);
+      if (!isKnown && !(names.length > 1 && names.length === numeric.length)) return false;
+      // Another column whose numbers look like these votes may be a rater's, too.
+      const [low, high] = rangeOf(table, names);
+      return numeric.every((name) => {
+        const [least, most] = rangeOf(table, [name]);
+        return names.includes(name) || least < low || most > high;
+      });
+    });
     if (certain.length === 1) return certain[0]![1];
     if (numeric.length === 0) return [];
     throw fail(
@@ -203,4 +210,18 @@ function isNumeric(table: Table, column: string, isMissing: (text: string) => bo
     numNumbers++;
   }
   return numNumbers > 0;
+}
+
+/** The least and the greatest number of some columns. */
+function rangeOf(table: Table, columns: readonly string[]): readonly [least: number, most: number] {
+  let [least, most] = [Infinity, -Infinity];
+  for (const { cells } of table.records) {
+    for (const column of columns) {
+      const value = parseDecimal(cells.get(column) ?? '');
+      if (value === undefined) continue;
+      least = Math.min(least, value);
+      most = Math.max(most, value);
+    }
+  }
+  return [least, most];
 }

@@ -57,16 +57,16 @@ describe('tables of votes', () => {
   });
 
   it('takes numbered columns for raters, others only when they are named', async () => {
-    const text = 'video,level,r1,r2,mos\na,5,5,4,4.5\nb,1,2,1,1.5\n';
+    const text = 'video,width,r1,r2,mos\na,1920,5,4,4.5\nb,1280,2,1,1.5\n';
     for (const options of [{}, { raters: ['r*'] }]) {
       const report = await run(text, options);
       expect(report.raters.map(({ rater }) => rater)).toEqual(['r1', 'r2']);
-      expect(report.kept).toEqual(['level']);
+      expect(report.kept).toEqual(['width']);
     }
     expect((await run('video,Subject 1,Subject 2\na,5,4\n')).raters).toHaveLength(2);
     expect((await run('video,1,2,3\na,5,4,3\n')).raters).toHaveLength(3);
-    for (const names of ['level,Anna,Ben', 'r1,r2,s1', 'Anna,Ben,Cem']) {
-      await expect(run(`video,${names}\na,3,4,5\n`)).rejects.toMatchObject({
+    for (const names of ['level,r1,r2', 'r1,r2,expert', 'Anna,p5,p95', 'level,Anna,Ben', 'r1,r2,s1', 'Anna,Ben,Cem']) {
+      await expect(run(`video,${names}\na,3,4,5\nb,3,1,4\nc,4,5,1\nd,5,2,2\n`)).rejects.toMatchObject({
         code: 'bad-input',
         message: expect.stringContaining('expected columns of votes, one a rater, that are numbered'),
         hint: expect.stringContaining(`--raters "${names}"`),

@@ -34,6 +34,7 @@ describe('score', () => {
       ['inter.mp4', 'scored', 'interlaced'],
       ['offset.mkv', 'scored'],
       ['p3.png', 'scored', 'profile'],
+      ['pq.avif', 'scored', 'hdr-picture'],
       ['sar_container.mkv', 'scored', 'pixel-aspect'],
       ['tiles.heif', 'scored'],
       ['x.jfif', 'scored'],

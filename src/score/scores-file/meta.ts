@@ -173,7 +173,7 @@ export async function writeScoresMeta(path: string, meta: ScoresMeta): Promise<v
  * What decides which clips are too large, or moves the last digits of a score at most: a file may be gone on with when it differs, so
  * that `--retry-failed` can have higher limits.
  */
-const minor = /^(?:models\.\d+\.maxTextTokens|runtime\.(?:maxMemory|threads)|writtenBy)$/;
+const minor = /^(?:models\.\d+\.maxTextTokens|runtime\.(?:maxMemory|threads))$/;
 
 /**
  * A hash of everything that makes scores what they are, but for where the models lie, which machine it is, and minor facts.

@@ -81,7 +81,7 @@ export async function readHeader(job: FfmpegJob): Promise<Header> {
     index: stream.index,
     container,
     timeBase: ratio(stream.time_base, '/'),
-    decoder: stream.tags?.['alpha_mode'] === '1' ? alphaDecoders[stream.codec_name ?? ''] : undefined,
+    decoder: hasAlpha(stream) ? alphaDecoders[stream.codec_name ?? ''] : undefined,
     orientation: orientation ?? undefined,
     aspect: aspectOf(said, codecAspect(log, stream.index)),
     delays: await readGifDelays(file),
@@ -89,6 +89,10 @@ export async function readHeader(job: FfmpegJob): Promise<Header> {
     notes,
   };
 }
+
+/** Writers spell the tag in small letters or in capitals. */
+const hasAlpha = ({ tags = {} }: ProbedStream): boolean =>
+  Object.entries(tags).some(([name, value]) => name.toLowerCase() === 'alpha_mode' && value === '1');
 
 async function probe(job: FfmpegJob): Promise<Probed & { log: string[] }> {
   const log: string[] = [];

@@ -33,7 +33,12 @@ export function systemFfmpeg(): Promise<SystemFfmpeg> {
 
 async function find(): Promise<SystemFfmpeg> {
   const [ffmpeg, ffprobe] = [programOf('ffmpeg'), programOf('ffprobe')];
-  const { version, configuration } = await describe(ffmpeg);
+  const { version, configuration } = await describe(ffmpeg, 'ffmpeg');
+  const probe = await describe(ffprobe, 'ffprobe');
+  if (probe.version !== version) {
+    const got = `${ffmpeg} of version ${version} and ${ffprobe} of version ${probe.version}`;
+    throw new UserError('not-supported', `--decoder ffmpeg: expected ffmpeg and ffprobe of one version, got ${got}`);
+  }
   const numbers = /^n?(\d+)\.(\d+)(?:\.\d+)*/.exec(version);
   // A version that is no number is a build of the newest source.
   const [major = Infinity, minor = 0] = numbers ? numbers.slice(1).map(Number) : [];
@@ -48,13 +53,14 @@ async function find(): Promise<SystemFfmpeg> {
 
 function programOf(name: string): string {
   const path = findTool(process.platform === 'win32' ? `${name}.exe` : name);
-  if (path !== undefined) return path;
+  // A confined process sees the program itself and no link to it.
+  if (path !== undefined) return realpathSync(path);
   // In the message: errors of single clips are told without hints.
   const get = 'install it (the package ffmpeg of Debian and Ubuntu), or use --decoder node-av';
   throw new UserError('not-supported', `--decoder ffmpeg: expected the program ${name}, got none on the PATH: ${get}`);
 }
 
-async function describe(path: string): Promise<{ version: string; configuration: string }> {
+async function describe(path: string, name: string): Promise<{ version: string; configuration: string }> {
   const text = await new Promise<string>((resolve, reject) => {
     execFile(path, ['-version'], { timeout: 60_000 }, (error, stdout) => {
       if (error) reject(error);
@@ -65,7 +71,7 @@ async function describe(path: string): Promise<{ version: string; configuration:
     throw new UserError('not-supported', `--decoder ffmpeg: expected ${path} to run, got ${got}`, { cause });
   });
   return {
-    version: /^ffmpeg version (\S+)/.exec(text)?.[1] ?? 'unknown',
+    version: new RegExp(`^${name} version (\\S+)`).exec(text)?.[1] ?? 'unknown',
     configuration: /^configuration: ?(.*)$/m.exec(text)?.[1] ?? '',
   };
 }

@@ -68,7 +68,10 @@ export async function readFrames(
     }
   }
   const ended = await run.ended;
-  if (!ended.ok) throw refused(job, 'a whole video', 'data that its decoder refuses', ended);
+  if (!ended.ok) {
+    const hint = wanted.deinterlaced ? 'Use --decoder node-av for this clip, or frames.deinterlace: none.' : undefined;
+    throw refused(job, 'a whole video', 'data that its decoder refuses', ended, hint);
+  }
   if (at < frames.length || filled > 0) {
     throw unreadable(job.file.path, `${frames.length} frames of ${size} bytes`, `${at} and ${filled} bytes`);
   }
@@ -93,13 +96,15 @@ export async function damagedFrames(job: FfmpegJob, header: Header, last: number
   ];
   await using run = start(job, 'ffmpeg', args, (line) => {
     if (line.includes('corrupt decoded frame')) isDamaged = true;
-    else if (line.startsWith('decoder -> ')) {
+    // From version 6.1 on, the name of the stream stands before it.
+    else if (line.includes('decoder -> ')) {
       if (isDamaged) found.add(index);
       [index, isDamaged] = [index + 1, false];
     }
   });
   run.output.resume();
   await run.ended;
+  if (index === 0) throw new Error('internal: ffmpeg -debug_ts names no decoded frame');
   return found;
 }
 

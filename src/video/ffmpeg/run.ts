@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { constants } from 'node:os';
+import { UserError } from '../../core/index.ts';
 import type { MediaFile } from '../../media/index.ts';
 import { unreadable } from '../../media/index.ts';
 import { containers } from '../film-facts.ts';
@@ -38,6 +39,8 @@ export interface Ended {
   ok: boolean;
   /** What it said last: FFmpeg's message of an error, or the signal that ended it. */
   reason: string;
+  /** The program that could not be run at all, which is no fault of a clip's. */
+  unrun?: string;
 }
 
 /** A program at work; dispose of it to end it. */
@@ -86,8 +89,13 @@ export function start(
     for (const line of lines) onLine(line);
   });
   const ended = new Promise<Ended>((resolve) => {
-    child.on('error', (error) => resolve({ ok: false, reason: error.message }));
-    child.on('close', (code, signal) => resolve({ ok: code === 0, reason: signal ?? lastWord(log, code) }));
+    child.on('error', (error) => resolve({ ok: false, reason: error.message, unrun: programs[program] }));
+    child.on('close', (code, signal) => {
+      // What limits the program, and a loader of libraries, end so where they cannot run it.
+      const isUnrun = code === 126 || code === 127 || log.includes('error while loading shared libraries');
+      const reason = signal ?? lastWord(log, code);
+      resolve({ ok: code === 0, reason, ...(isUnrun ? { unrun: programs[program] } : {}) });
+    });
   });
   return {
     output: child.stdout!,
@@ -144,7 +152,14 @@ export async function* linesOf(output: Readable): AsyncGenerator<string, void> {
  * @param expected - what was expected
  * @param got - what came, before FFmpeg's own word
  * @param ended - how the program ended
+ * @param hint - what to do about it
  */
-export function refused({ file }: FfmpegJob, expected: string, got: string, { reason }: Ended): Error {
-  return unreadable(file.path, expected, `${got} (${reason})`);
+export function refused({ file }: FfmpegJob, expected: string, got: string, ended: Ended, hint?: string): Error {
+  const { reason, unrun } = ended;
+  if (unrun !== undefined) {
+    // In the message: errors of single clips are told without hints.
+    const remedy = 'give the program itself, not a script around it, or use --decoder node-av';
+    return new UserError('not-supported', `--decoder ffmpeg: expected ${unrun} to run, got ${reason}: ${remedy}`);
+  }
+  return unreadable(file.path, expected, `${got} (${reason})`, hint === undefined ? {} : { hint });
 }

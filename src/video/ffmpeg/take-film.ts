@@ -98,7 +98,8 @@ async function keepAll({ job, header, task, frames, wanted, keep, notes }: Keepi
   const { width, height, format } = oneKind(file, frames, wanted);
   const isDeinterlacing = options.deinterlace === 'bwdif';
   const take = (index: number, frame: RawFrame): void => {
-    const { interlaced, tags } = frames[index]!;
+    const { interlaced, tags: said } = frames[index]!;
+    const tags = header.decoder === 'libvpx' ? untagged : said;
     const fields = !interlaced ? 'none' : isDeinterlacing ? 'deinterlaced' : 'kept';
     keep(index, convert(frame, tags, header, options), { fields, isDamaged: false });
   };
@@ -106,38 +107,42 @@ async function keepAll({ job, header, task, frames, wanted, keep, notes }: Keepi
   const isDeinterlaced = (index: number): boolean => isDeinterlacing && frames[index]!.interlaced;
   // The first frame is deinterlaced here, as the filter of today does it.
   const first = wanted[0] === 0 && isDeinterlaced(0) ? await firstFrame(job, header, kind, frames) : undefined;
-  if (first) take(0, first);
+  if (first) take(0, first.frame);
   const asked = first ? wanted.slice(1) : wanted;
   const deinterlaced = asked.some(isDeinterlaced);
   const isDamaged = asked.length > 0 && (await readFrames(job, header, { ...kind, frames: asked, deinterlaced }, take));
-  if (!isDamaged) return;
+  if (!isDamaged && first?.isDamaged !== true) return;
   const damaged = await damagedFrames(job, header, last);
   for (const index of wanted) if (damaged.has(index)) notes.add(damageNote(index));
 }
 
-/** The first frame without its second field; undefined where the filter does it as well. */
+/** The first frame without its second field, and whether it or the next is damaged; undefined where the filter does it as well. */
 async function firstFrame(
   job: FfmpegJob,
   header: Header,
   kind: Pick<Wanted, 'format' | 'width' | 'height'>,
   [first, next]: readonly ListedFrame[],
-): Promise<RawFrame | undefined> {
+): Promise<{ frame: RawFrame; isDamaged: boolean } | undefined> {
   if (!next) {
     throw unreadable(job.file.path, 'a frame behind an interlaced one', 'a video of a single frame', {
       hint: 'Use --decoder node-av for this clip, or frames.deinterlace: none.',
     });
   }
   const raw: RawFrame[] = [];
-  await readFrames(job, header, { ...kind, frames: [0, 1], deinterlaced: false }, (_, frame) => {
+  const isDamaged = await readFrames(job, header, { ...kind, frames: [0, 1], deinterlaced: false }, (_, frame) => {
     raw.push({ ...frame, planes: frame.planes.map((plane) => Buffer.from(plane)) });
   });
-  return deinterlaceFirst(raw[0]!, raw[1]!, first!.topFirst);
+  const frame = deinterlaceFirst(raw[0]!, raw[1]!, first!.topFirst);
+  return frame && { frame, isDamaged };
 }
 
 /** Beside the alpha that libvpx decodes, `ffprobe` sees the codec's own decoder at work, which leaves it out. */
 function rawFormat({ decoder }: Header, format: string): string {
   return decoder === undefined ? format : format.replace(/^yuv4/, 'yuva4');
 }
+
+/** What `ffprobe` says of VP8 is its own decoder's; libvpx, which decodes the one with alpha, says nothing. */
+const untagged: ColourTags = { matrix: 2, transfer: 2, primaries: 2, chroma: 0, fullRange: false };
 
 /** Size and format of the wanted frames, which must be those of all up to the last of them: programs begin anew at a change. */
 function oneKind(file: MediaFile, frames: readonly ListedFrame[], wanted: readonly number[]): ListedFrame {

@@ -1,4 +1,5 @@
 // What a player does to pixels, done by the system's `ffmpeg` as by node-av: fields, rotation, shapes of pixels, HDR, transparency, palettes.
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +78,32 @@ describe('pixels as a player shows them, by both decoders (skipped without ffmpe
     });
     await expect(takeBoth(path, { ...shownPixels, pick: 'first', count: 1 }, ffmpeg!)).rejects.toMatchObject({
       message: expect.stringContaining('got a video of a single frame') as string,
+      hint: expect.stringContaining('--decoder node-av') as string,
+    });
+  });
+
+  /** A clip by the programs themselves, of half a second. */
+  const made = (name: string, size: string, args: string): string => {
+    const path = join(folder, name);
+    const source = `testsrc2=size=${size}:rate=10:duration=0.5`;
+    execFileSync(ffmpeg!.ffmpeg, ['-v', 'error', '-y', '-f', 'lavfi', '-i', source, ...args.split(' '), path]);
+    return path;
+  };
+
+  it.each([
+    ['the tag in capitals', 'capitals.webm', '112x56', 'libvpx-vp9'],
+    ['VP8 of a size that is BT.709 without tags', 'vp8.webm', '1280x720', 'libvpx'],
+  ])('transparency of WebM, %s', async (_, name, size, codec) => {
+    const alpha = '-vf format=yuva420p,geq=lum=p(X\\,Y):cb=p(X\\,Y):cr=p(X\\,Y):a=128';
+    const path = made(name, size, `${alpha} -c:v ${codec} -auto-alt-ref 0 -metadata:s:v:0 alpha_mode=1`);
+    const both = await takeBoth(path, { ...shownPixels, pick: 'first', count: 1 }, ffmpeg!);
+    expectSame(both, 2);
+    expect(both[1].notes.join()).toContain('alpha: transparency blended on white');
+  });
+
+  it('fields in a format that the filter does not take are refused, with the option that reads them', async () => {
+    const path = made('raw.mov', '112x56', '-c:v rawvideo -pix_fmt uyvy422 -vf setfield=tff -field_order tt');
+    await expect(takeBoth(path, { ...shownPixels, pick: 'middle', count: 1 }, ffmpeg!)).rejects.toMatchObject({
       hint: expect.stringContaining('--decoder node-av') as string,
     });
   });
