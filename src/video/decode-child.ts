@@ -4,6 +4,7 @@ import type { UserErrorCode } from '../core/index.ts';
 import type { FilePlace } from '../media/index.ts';
 import { costOfDescendants } from './confinement/processor-time.ts';
 import type { FfmpegPrograms } from './ffmpeg/run.ts';
+import { killPrograms } from './ffmpeg/running.ts';
 import type { ReadOptions } from './picks.ts';
 import { readClip } from './read-clip.ts';
 import type { ReadClip } from './read-clip.ts';
@@ -49,6 +50,7 @@ const looksABeat = 50;
 
 // Not `exit`, which waits for what other threads are at. In a namespace of its own it is killed with bubblewrap.
 process.on('disconnect', () => {
+  killPrograms();
   process.kill(process.pid, 'SIGKILL');
   process.exit();
 });
@@ -58,6 +60,7 @@ process.on('message', ({ clip, options, limits, place, programs }: ReadRequest) 
   const startedBefore = programs && costOfDescendants().milliseconds;
   const stop = (type: 'too-much-memory' | 'too-much-time'): void => {
     clearInterval(watch);
+    killPrograms();
     send({ type }, () => process.exit(1));
   };
   let looks = 0;

@@ -110,7 +110,7 @@ async function sandboxFindings(): Promise<Finding[]> {
         ? 'bubblewrap: no network, no files but the clip and the decoder'
         : `clips are decoded without: ${why}`,
     },
-    finding('system-call filter', isBoxed, 'seccomp: no sockets, no new processes'),
+    finding('system-call filter', isBoxed, 'seccomp: no sockets; no new processes but those of --decoder ffmpeg'),
     finding(
       'resource limits',
       tools.prlimit !== undefined,

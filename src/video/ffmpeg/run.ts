@@ -8,6 +8,7 @@ import type { MediaFile } from '../../media/index.ts';
 import { unreadable } from '../../media/index.ts';
 import { containers } from '../film-facts.ts';
 import type { DecodeLimits } from '../types.ts';
+import { remember } from './running.ts';
 
 /** FFmpeg's programs as the decoding process starts them. */
 export interface FfmpegPrograms {
@@ -80,6 +81,7 @@ export function start(
     windowsHide: true,
   });
   if (fd !== undefined) closeSync(fd);
+  remember(child);
   let log = '';
   let unread = '';
   child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
