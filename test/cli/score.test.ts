@@ -54,8 +54,8 @@ test.each(['jsonl', 'csv'])(
     const got = await readFile(at(out), 'utf8');
     expect(got).toBe(await readFile(at('new', `whole.${form}`), 'utf8'));
     const stdoutOf = await run(`score list.csv --with one --${form === 'csv' ? 'csv' : 'json'}`);
-    const { stdout } = stdoutOf;
-    expect(form === 'csv' ? stdout : JSON.parse(stdout)).toEqual(form === 'csv' ? got : lines(got));
+    const written = stdoutOf.stdout;
+    expect(form === 'csv' ? written : JSON.parse(written)).toEqual(form === 'csv' ? got : lines(got));
     const clips = [...got.matchAll(/^(?:\{"row":)?(\d+),(?:"clip":")?([^",]+)/gm)].map(([, row, clip]) => [
       Number(row),
       clip,
