@@ -25,18 +25,21 @@ const { why: noSandbox } = await bestConfinement();
 describe('by the system’s ffmpeg (skipped without it)', () => {
   beforeEach((context) => context.skip(ffmpeg === undefined, why));
 
-  it.each(['required', 'off'] as const)('clips are read with --sandbox %s, in turn with node-av', async (sandbox) => {
-    if (sandbox === 'required' && noSandbox !== undefined) return;
-    await using reader = openFrameReader({ workers: 1, sandbox });
-    const decoders = ['ffmpeg', 'node-av', 'ffmpeg'] as const;
-    const plans = [];
-    for (const decoder of decoders) {
-      plans.push((await reader.read({ path, kind: 'video' }, { ...options, decoder })).plan);
-    }
-    expect(plans.map(({ numFrames }) => numFrames)).toEqual([5, 5, 5]);
-    expect(plans.map(({ decoder }) => decoder)).toEqual([ffmpeg!.name, undefined, ffmpeg!.name]);
-    expect(ffmpeg!.name).toMatch(/^ffmpeg \d+(?:\.\d+)+$|^ffmpeg \S+$/);
-  });
+  it.for(['required', 'off'] as const)(
+    'clips are read with --sandbox %s, in turn with node-av',
+    async (sandbox, context) => {
+      context.skip(sandbox === 'required' && noSandbox !== undefined, noSandbox);
+      await using reader = openFrameReader({ workers: 1, sandbox });
+      const decoders = ['ffmpeg', 'node-av', 'ffmpeg'] as const;
+      const plans = [];
+      for (const decoder of decoders) {
+        plans.push((await reader.read({ path, kind: 'video' }, { ...options, decoder })).plan);
+      }
+      expect(plans.map(({ numFrames }) => numFrames)).toEqual([5, 5, 5]);
+      expect(plans.map(({ decoder }) => decoder)).toEqual([ffmpeg!.name, undefined, ffmpeg!.name]);
+      expect(ffmpeg!.name).toMatch(/^ffmpeg \d+(?:\.\d+)+$|^ffmpeg \S+$/);
+    },
+  );
 
   it('its processor time counts', async () => {
     await using reader = openFrameReader({ workers: 1, limits: { maxMilliseconds: 30 } });
