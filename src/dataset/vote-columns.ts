@@ -164,10 +164,12 @@ export function findVoteColumns(
       const isKnown = raterStems.has(plain(stem)) && (names.length > 1 || plain(stem).length > 1);
       if (!isKnown && !(names.length > 1 && names.length === numeric.length)) return false;
       // Another column whose numbers look like these votes may be a rater's, too.
+      const own = new Set(names);
       const [low, high] = rangeOf(table, names);
       return numeric.every((name) => {
+        if (own.has(name)) return true;
         const [least, most] = rangeOf(table, [name]);
-        return names.includes(name) || least < low || most > high;
+        return least < low || most > high;
       });
     });
     if (certain.length === 1) return certain[0]![1];
