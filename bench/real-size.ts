@@ -1,6 +1,6 @@
 // Scores a picture and trains a few LoRA steps (r = 32, all seven projections, one 448×448 frame) with a checkpoint of real size, and
 // sets what that took beside what `iovqa estimate` said. Results: docs/real-sizes.md.
-//   npx tsx src/cli/main.ts models new runs/3b --preset qwen2.5-vl-3b --dtype bf16
+//   npx tsx src/cli/bin.ts models new runs/3b --preset qwen2.5-vl-3b --dtype bf16
 //   npx tsx bench/real-size.ts runs/3b
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import type { Taken } from './process.ts';
 const model = process.argv[2];
 if (model === undefined) throw new Error('usage: npx tsx bench/real-size.ts MODEL');
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-real-size-'));
-const iovqa = ['--import', 'tsx', 'src/cli/main.ts'];
+const iovqa = ['--import', 'tsx', 'src/cli/bin.ts'];
 const run = async (args: readonly string[], onTick?: () => void): Promise<Taken> => {
   const taken = await watch([process.execPath, ...iovqa, ...args], onTick);
   if (taken.code !== 0) throw new Error(`iovqa ${args.join(' ')}: exit status ${taken.code}`);

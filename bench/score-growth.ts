@@ -29,7 +29,7 @@ async function measure(count: number, flags: readonly string[]): Promise<{ secon
   const out = join(folder, 'scores.jsonl');
   rmSync(out, { force: true });
   const command = ['score', list, '--with', model, '--out', out, ...flags];
-  const taken = await watch([process.execPath, '--import', 'tsx', 'src/cli/main.ts', ...command]);
+  const taken = await watch([process.execPath, '--import', 'tsx', 'src/cli/bin.ts', ...command]);
   if (taken.code !== 0) throw new Error(`iovqa ${command.join(' ')}: exit status ${taken.code}`);
   return { seconds: taken.seconds, bytes: taken.allAnonymousBytes };
 }

@@ -12,7 +12,7 @@ import { makeClip } from '../test/video/make-clip.ts';
 import { spread } from './contestant.ts';
 
 const rounds = Number(process.argv[2] ?? '20');
-const bin = process.env['IOVQA_BIN'] ?? fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const bin = process.env['IOVQA_BIN'] ?? fileURLToPath(new URL('../dist/cli/bin.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const env = { ...process.env, IOVQA_CACHE: 'off' };

@@ -1,6 +1,6 @@
 // A LoRA step against transformers + PEFT, with plain labels and with TRL's loss at labelled rows only, on the same checkpoint, example
 // and threads, one after the other in turns. Peak memory is that of each process (RssAnon). Results: docs/performance.md.
-//   npx tsx src/cli/main.ts models new runs/304m --preset bench-304m
+//   npx tsx src/cli/bin.ts models new runs/304m --preset bench-304m
 //   IOVQA_REFERENCE_PYTHON=python npx tsx bench/step.ts runs/304m [ROUNDS]
 import { openCheckpoint } from '../src/model/index.ts';
 import type { Contestant } from './contestant.ts';

@@ -1,25 +1,27 @@
 // Results on stdout: aligned tables for people, JSON and CSV for programs.
 import { printable } from '../core/index.ts';
 import { formatCsv } from '../dataset/index.ts';
-import { out } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** What a cell may hold. */
 export type Cell = string | number | null;
 
 /**
  * Prints one JSON value and a line end.
+ * @param terminal - where it is printed
  * @param value - the value
  */
-export function printJson(value: unknown): void {
-  out(`${JSON.stringify(value, null, 2)}\n`);
+export function printJson(terminal: Terminal, value: unknown): void {
+  terminal.out(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /**
  * Prints lines.
+ * @param terminal - where they are printed
  * @param lines - without line ends
  */
-export function printLines(lines: readonly string[]): void {
-  for (const line of lines) out(`${printable(line)}\n`);
+export function printLines(terminal: Terminal, lines: readonly string[]): void {
+  for (const line of lines) terminal.out(`${printable(line)}\n`);
 }
 
 /**
@@ -42,11 +44,12 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
 
 /**
  * Prints a table as CSV.
+ * @param terminal - where it is printed
  * @param header - names of the columns
  * @param rows - cells; null is an empty one
  */
-export function printCsv(header: readonly string[], rows: readonly (readonly Cell[])[]): void {
-  out(
+export function printCsv(terminal: Terminal, header: readonly string[], rows: readonly (readonly Cell[])[]): void {
+  terminal.out(
     formatCsv(
       [...header],
       rows.map((row) => row.map((cell) => (cell === null ? '' : String(cell)))),

@@ -1,10 +1,10 @@
 // A progress bar on stderr: redrawn in a terminal, a line every ten seconds elsewhere.
-import { clearStatus, showStatus, tell } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Seconds between two lines where there is no terminal. */
 const LINE_SECONDS = 10;
-/** Seconds before a bar is shown at all; tests of the screen wait for none. */
-const DELAY_SECONDS = Number(process.env['IOVQA_PROGRESS_DELAY'] ?? 2);
+/** Seconds before a bar is shown at all, where `IOVQA_PROGRESS_DELAY` names no others: tests of the screen wait for none. */
+const DELAY_SECONDS = 2;
 /** Seconds between two drawings. */
 const DRAW_SECONDS = 0.1;
 const WIDTH = 24;
@@ -23,16 +23,18 @@ export interface Progress {
 
 /**
  * Starts a bar that shows itself after two seconds.
+ * @param terminal - where it is shown
  * @param label - what is counted, such as `clips`
  * @param total - how many there will be
  * @param quiet - never show it
  */
-export function startProgress(label: string, total: number, quiet = false): Progress {
+export function startProgress(terminal: Terminal, label: string, total: number, quiet = false): Progress {
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
-  const tty = process.stderr.isTTY;
+  const { stderr, env } = terminal.io;
+  const delay = Number(env['IOVQA_PROGRESS_DELAY'] ?? DELAY_SECONDS);
   let lastDrawn = -Infinity;
-  let lastLine = DELAY_SECONDS - LINE_SECONDS;
+  let lastLine = delay - LINE_SECONDS;
   let first: { done: number; at: number } | null = null;
 
   const left = (done: number): string => {
@@ -44,23 +46,23 @@ export function startProgress(label: string, total: number, quiet = false): Prog
 
   return {
     update: (done, detail = '') => {
-      if (quiet || seconds() < DELAY_SECONDS) {
+      if (quiet || seconds() < delay) {
         first ??= { done, at: seconds() };
         return;
       }
       const behind = text(done, detail);
-      if (!tty) {
+      if (stderr.isTTY !== true) {
         if (seconds() - lastLine < LINE_SECONDS && done < total) return;
         lastLine = seconds();
-        tell(`${label} ${done}/${total}${behind === '' ? '' : `  ${behind}`}`);
+        terminal.tell(`${label} ${done}/${total}${behind === '' ? '' : `  ${behind}`}`);
         return;
       }
       if (seconds() - lastDrawn < DRAW_SECONDS && done < total) return;
       lastDrawn = seconds();
       const full = Math.round((WIDTH * Math.min(done, total)) / Math.max(1, total));
-      showStatus(`${label} ${'█'.repeat(full)}${'░'.repeat(WIDTH - full)} ${done}/${total}  ${behind}`);
+      terminal.showStatus(`${label} ${'█'.repeat(full)}${'░'.repeat(WIDTH - full)} ${done}/${total}  ${behind}`);
     },
-    stop: clearStatus,
+    stop: () => terminal.clearStatus(),
   };
 }
 

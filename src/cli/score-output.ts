@@ -1,10 +1,9 @@
 // Scores on stdout, one row at a time: as a table, CSV or JSON.
-import { once } from 'node:events';
 import { oneLine } from '../core/index.ts';
 import type { ScoreLine, ScoreLineShape } from '../score/index.ts';
 import { scoreColumns, scoreCsvLine } from '../score/index.ts';
 import { decimals } from './output.ts';
-import { out as writeOut } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Takes rows. */
 export interface ScoreOutput {
@@ -24,16 +23,17 @@ export interface ScoreOutputFlags {
 
 /**
  * Rows to stdout.
+ * @param terminal - whose stdout it is
  * @param flags - the form
  * @param shape - the columns of CSV
  */
-export function printScores({ csv, json }: ScoreOutputFlags, shape: ScoreLineShape): ScoreOutput {
-  if (json === true) return arrayToStdout();
+export function printScores(terminal: Terminal, { csv, json }: ScoreOutputFlags, shape: ScoreLineShape): ScoreOutput {
+  if (json === true) return arrayToStdout(terminal);
   if (csv === true) {
     const columns = scoreColumns(shape);
-    return toStdout(`${columns.join()}\n`, (line) => scoreCsvLine(line, columns));
+    return toStdout(terminal, `${columns.join()}\n`, (line) => scoreCsvLine(line, columns));
   }
-  return toStdout(tableRow(['score', 'std', 'integer', 'legalMass', 'clip']), (line) =>
+  return toStdout(terminal, tableRow(['score', 'std', 'integer', 'legalMass', 'clip']), (line) =>
     tableRow([
       decimals(line.score),
       line.std === null ? '–' : decimals(line.std, 3),
@@ -52,29 +52,29 @@ const tableRow = (cells: readonly string[]): string =>
 
 const indented = (line: ScoreLine): string => JSON.stringify(line, null, 2).replace(/^/gm, '  ');
 
-const put = async (text: string): Promise<void> => {
-  if (text !== '' && !writeOut(text)) await once(process.stdout, 'drain');
+const put = async (terminal: Terminal, text: string): Promise<void> => {
+  if (text !== '' && !terminal.out(text)) await terminal.hasRoom();
 };
 
-function toStdout(start: string, row: (line: ScoreLine) => string): ScoreOutput {
+function toStdout(terminal: Terminal, start: string, row: (line: ScoreLine) => string): ScoreOutput {
   let isBegun = false;
   const begin = (): string => {
     const text = isBegun ? '' : start;
     isBegun = true;
     return text;
   };
-  return { write: (line) => put(`${begin()}${row(line)}`), end: () => put(begin()) };
+  return { write: (line) => put(terminal, `${begin()}${row(line)}`), end: () => put(terminal, begin()) };
 }
 
 /** Each row ends its line, also before the comma of the next: a line without an end has no place for the status below it. */
-function arrayToStdout(): ScoreOutput {
+function arrayToStdout(terminal: Terminal): ScoreOutput {
   let isBegun = false;
   return {
     write: (line) => {
       const before = isBegun ? ',\n' : '[\n';
       isBegun = true;
-      return put(`${before}${indented(line)}\n`);
+      return put(terminal, `${before}${indented(line)}\n`);
     },
-    end: () => put(isBegun ? ']\n' : '[]\n'),
+    end: () => put(terminal, isBegun ? ']\n' : '[]\n'),
   };
 }

@@ -8,8 +8,8 @@
  */
 export function commandLine(args: string, entry: string = process.argv[1] ?? ''): string {
   const path = entry.replaceAll('\\', '/');
-  if (/(?:^|\/)src\/cli\/main\.ts$/.test(path)) return `npm run -s iovqa -- ${args}`;
-  const isOurs = /(?:^|\/)iovqa(?:\.\w+)?$|\/iovqa\/dist\/cli\/main\.js$/.test(path);
+  if (/(?:^|\/)src\/cli\/bin\.ts$/.test(path)) return `npm run -s iovqa -- ${args}`;
+  const isOurs = /(?:^|\/)iovqa(?:\.\w+)?$|\/iovqa\/dist\/cli\/bin\.js$/.test(path);
   const isInstalled = isOurs && !path.includes('/node_modules/.bin/');
   return `${isInstalled ? '' : 'npx '}iovqa ${args}`;
 }

@@ -9,7 +9,7 @@ import { formatCsv } from '../../src/dataset/index.ts';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
 import type { TestClip } from './bad-clips.ts';
 import { hugePng, writeClips } from './bad-clips.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, spawnCli } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-bad-input-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -298,7 +298,7 @@ describe('signals', () => {
     ['SIGTERM', 143],
   ] as const)('%s while training: a checkpoint, and an exit status that stops a script', async (signal, status) => {
     let sent = false;
-    const { code, stdout, stderr } = await runCli(long(signal), {
+    const { code, stdout, stderr } = await spawnCli(long(signal), {
       cwd: folder,
       onStderr: (text, kill) => {
         if (!sent && text.includes('the first example')) kill(signal);
@@ -317,7 +317,7 @@ describe('signals', () => {
 
   test('SIGINT while clips are read is no bug, and the run can be gone on with', async () => {
     let watch: NodeJS.Timeout | undefined;
-    const { code, stderr } = await runCli(long('early'), {
+    const { code, stderr } = await spawnCli(long('early'), {
       cwd: folder,
       onStart: (child) => {
         watch = setInterval(() => {

@@ -8,13 +8,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import { evaluate } from '../../src/metrics/index.ts';
 import { makeClip } from '../video/make-clip.ts';
-import type { CliOptions, CliResult } from './run-cli.ts';
-import { runCli } from './run-cli.ts';
+import type { CliResult, ProcessOptions } from './run-cli.ts';
+import { runCli, spawnCli } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-cli-'));
 const at = (...names: string[]): string => join(folder, ...names);
-const run = (command: string, options: CliOptions = {}): Promise<CliResult> =>
-  runCli(command.split(' '), { cwd: folder, ...options });
+const run = (command: string): Promise<CliResult> => runCli(command.split(' '), { cwd: folder });
+const spawned = (command: string, options: ProcessOptions = {}): Promise<CliResult> =>
+  spawnCli(command.split(' '), { cwd: folder, ...options });
 const json = async <T>(command: string): Promise<T> => {
   const { code, stdout, stderr } = await run(command);
   if (code !== 0) throw new Error(`${command}: exit status ${code}\n${stderr}`);
@@ -89,7 +90,7 @@ describe('mistakes', () => {
   });
 
   test('a reader that stops early is told in one line', async () => {
-    const { code, stderr } = await run('doctor', {
+    const { code, stderr } = await spawned('doctor', {
       onStart: (child) => child.stdout?.destroy(),
     });
     expect(code).toBe(2);
@@ -233,7 +234,7 @@ describe('export', () => {
 describe('a new model', () => {
   test.skipIf(process.platform === 'win32')('that finds no room says so in a line and leaves nothing', async () => {
     // A limit on the size of files stands for a full disk.
-    const { code, stderr } = await run('models new large --preset small', { maxFileKib: 400 });
+    const { code, stderr } = await spawned('models new large --preset small', { maxFileKib: 400 });
     expect(stderr).toMatch(
       /^iovqa: large.model\.safetensors: expected to write it, got a file larger than it may be \(EFBIG\)\nhint: .*\n$/,
     );
@@ -243,7 +244,7 @@ describe('a new model', () => {
 
   test('stops with Ctrl-C and leaves nothing', async () => {
     let begun = false;
-    const { code, stderr, stdout } = await run('models new stopped --preset bench-304m', {
+    const { code, stderr, stdout } = await spawned('models new stopped --preset bench-304m', {
       onStart: (child) => {
         const timer = setInterval(() => {
           if (begun || !readdirSync(folder).some((name) => name.startsWith('.stopped.tmp-'))) return;
@@ -322,7 +323,7 @@ describe('looking at things', () => {
     expect(await json('inspect model model --json')).toMatchObject({ dtypes: ['float32'], text: { numLayers: 2 } });
     const check = await json<Record<string, unknown>>('data check clips.csv --json');
     expect(check).toMatchObject({ rows: 8, good: 8, problems: [], scores: { min: 1, max: 4.5 } });
-    const { stdout, stderr } = await run('doctor --json');
+    const { stdout, stderr } = await spawned('doctor --json');
     expect(JSON.stringify(JSON.parse(stdout))).toContain('onnxruntime');
     expect(stderr).toBe(''); // drivers that are tried write to it
   });

@@ -10,12 +10,13 @@ import type { CommandWords } from '../../src/cli/completion/words.ts';
 import { completionWords } from '../../src/cli/completion/words.ts';
 import { zshCompletion } from '../../src/cli/completion/zsh.ts';
 import { buildProgram } from '../../src/cli/program/index.ts';
+import { Terminal } from '../../src/cli/terminal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-completion-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 writeFileSync(join(folder, 'clip one.mp4'), '');
 
-const table = completionWords(buildProgram(), (_, flag) =>
+const table = completionWords(buildProgram(new Terminal(process)), (_, flag) =>
   flag === '--set' ? ['lora.rank=', 'lora.alpha=', 'epochs='] : undefined,
 );
 

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomStream } from '../../src/core/index.ts';
-import { runCli } from './run-cli.ts';
+import { spawnCli } from './run-cli.ts';
 
 export interface KillOptions {
   /** Folder in which the command runs. */
@@ -38,7 +38,7 @@ export async function killScore({ cwd, args, out, kills, mostBytes, seed }: Kill
     const growth = 1 + stream.below(mostBytes);
     const delay = stream.below(early ? 400 : 20);
     const isDue = (): boolean => (early ? existsSync(`${path}.lock`) : length() >= before + growth);
-    const { code } = await runCli(['score', ...args, '--out', out, '--resume'], {
+    const { code } = await spawnCli(['score', ...args, '--out', out, '--resume'], {
       cwd,
       timeout: 600_000,
       onStart: (child) => {

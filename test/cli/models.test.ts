@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TestHub } from '../model/hub-server.ts';
 import { hubRepo, startHub } from '../model/hub-server.ts';
 import type { CliOptions, CliResult } from './run-cli.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, spawnCli } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-hub-'));
 const at = (...names: string[]): string => join(folder, ...names);
@@ -83,7 +83,9 @@ describe('a model of the hub', () => {
 
   test('is stopped with Ctrl-C and goes on', async () => {
     hub.faults.set('model.safetensors', [{ slowMs: 30 }]);
-    const { code, stderr, stdout } = await run('models pull Org/Tiny', {
+    const { code, stderr, stdout } = await spawnCli(['models', 'pull', 'Org/Tiny'], {
+      cwd: folder,
+      env: env(),
       onStderr: (text, kill) => {
         if (text.includes('to fetch') && !text.includes('stopping')) setTimeout(() => kill('SIGINT'), 300);
       },

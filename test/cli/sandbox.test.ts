@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bestConfinement } from '../../src/video/index.ts';
 import { makeClip } from '../video/make-clip.ts';
 import { noDisks } from '../small-disk.ts';
-import { main, runCli, tsx } from './run-cli.ts';
+import { bin, spawnCli, tsx } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-sandbox-'));
 const tools = join(folder, 'tools');
@@ -24,23 +24,23 @@ const withoutTools = { PATH: tools };
 
 describe('score', () => {
   it('--sandbox required refuses to decode without one', async () => {
-    const { code, stdout, stderr } = await runCli(['score', '--sandbox', 'required', clip], { env: withoutTools });
+    const { code, stdout, stderr } = await spawnCli(['score', '--sandbox', 'required', clip], { env: withoutTools });
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^iovqa: sandbox: expected bubblewrap to decode in, got none: .*\nhint: .*\n$/);
   });
 
   it('IOVQA_SANDBOX does the same, and a wrong word is an error', async () => {
     const env = { ...withoutTools, IOVQA_SANDBOX: 'required' };
-    expect((await runCli(['score', clip], { env })).code).toBe(2);
-    const { code, stderr } = await runCli(['score', clip], { env: { IOVQA_SANDBOX: 'on' } });
+    expect((await spawnCli(['score', clip], { env })).code).toBe(2);
+    const { code, stderr } = await spawnCli(['score', clip], { env: { IOVQA_SANDBOX: 'on' } });
     expect([code, stderr]).toEqual([2, 'iovqa: IOVQA_SANDBOX: expected required, auto or off, got "on"\n']);
   });
 
   it.skipIf(process.platform !== 'linux')('auto says so once where there is none; off says nothing', async () => {
-    const auto = await runCli(['score', '--json', clip, clip], { env: withoutTools });
+    const auto = await spawnCli(['score', '--json', clip, clip], { env: withoutTools });
     expect(auto.code).toBe(0);
     expect(auto.stderr.match(/note: clips are decoded without a sandbox: bwrap is not installed\n/g)).toHaveLength(1);
-    const off = await runCli(['score', '--json', '--sandbox', 'off', clip, clip]);
+    const off = await spawnCli(['score', '--json', '--sandbox', 'off', clip, clip]);
     expect(off.stderr).not.toContain('sandbox');
     expect(off.stdout).toBe(auto.stdout);
   });
@@ -49,7 +49,7 @@ describe('score', () => {
     `in the sandbox gives the same${why === undefined ? '' : ` (skipped: ${why})`}`,
     async () => {
       const [boxed, bare] = await Promise.all(
-        ['required', 'off'].map((mode) => runCli(['score', '--json', '--sandbox', mode, clip])),
+        ['required', 'off'].map((mode) => spawnCli(['score', '--json', '--sandbox', mode, clip])),
       );
       expect([boxed!.code, boxed!.stdout]).toEqual([0, bare!.stdout]);
     },
@@ -58,7 +58,7 @@ describe('score', () => {
   it.skipIf(process.platform !== 'linux')('says why where bubblewrap is installed and may not work', async () => {
     const broken = mkdtempSync(join(folder, 'broken-'));
     symlinkSync('/bin/false', join(broken, 'bwrap'));
-    const { stderr } = await runCli(['score', '--sandbox', 'required', clip], { env: { PATH: broken } });
+    const { stderr } = await spawnCli(['score', '--sandbox', 'required', clip], { env: { PATH: broken } });
     expect(stderr).toContain('got none: bwrap is installed but cannot be used here (');
   });
 });
@@ -77,7 +77,7 @@ describe.skipIf(process.platform !== 'linux')('programs that limit a process and
     `${name} is installed but cannot be used here (${name}: Operation not permitted)`;
 
   it('are done without, which is said', async () => {
-    const { code, stderr } = await runCli(['score', '--json', clip], { env: { PATH: refusing } });
+    const { code, stderr } = await spawnCli(['score', '--json', clip], { env: { PATH: refusing } });
     expect([code, stderr.split('\n').filter((line) => /sandbox|limits|privileges/.test(line))]).toEqual([
       0,
       [
@@ -89,7 +89,7 @@ describe.skipIf(process.platform !== 'linux')('programs that limit a process and
   });
 
   it('are missing for doctor', async () => {
-    const { stdout } = await runCli(['doctor', '--json'], { env: { PATH: refusing } });
+    const { stdout } = await spawnCli(['doctor', '--json'], { env: { PATH: refusing } });
     const findings = JSON.parse(stdout) as { what: string; state: string; detail: string }[];
     expect(findings.filter(({ what }) => /limits|privileges/.test(what))).toEqual([
       { what: 'resource limits', state: 'missing', detail: `not in force: ${why('prlimit')}` },
@@ -103,17 +103,17 @@ describe.skipIf(noDisks !== null)('a checkout that cannot be written', () => {
     const bundles = fileURLToPath(new URL('../../node_modules/.iovqa', import.meta.url));
     mkdirSync(bundles, { recursive: true });
     // In a mount namespace of its own, the folder of bundles is empty and read-only.
-    const node = [process.execPath, '--import', tsx, main, 'score', '--json', '--sandbox', mode, clip];
+    const node = [process.execPath, '--import', tsx, bin, 'score', '--json', '--sandbox', mode, clip];
     const command = ['bash', '-c', `mount -t tmpfs -o ro tmpfs "$0" && exec "$@"`, bundles, ...node];
     const { stdout } = await promisify(execFile)('unshare', ['-m', ...command], { encoding: 'utf8' });
-    expect(stdout).toBe((await runCli(['score', '--json', '--sandbox', mode, clip])).stdout);
+    expect(stdout).toBe((await spawnCli(['score', '--json', '--sandbox', mode, clip])).stdout);
     expect(JSON.parse(stdout)).toHaveLength(1);
   });
 });
 
 describe('doctor', () => {
   it('says what is in force', async () => {
-    const { stdout } = await runCli(['doctor', '--json'], { env: withoutTools });
+    const { stdout } = await spawnCli(['doctor', '--json'], { env: withoutTools });
     const findings = JSON.parse(stdout) as { what: string; state: string; detail: string }[];
     expect(findings.filter(({ what }) => /sandbox|filter|limits|privileges/.test(what))).toMatchObject([
       { what: 'sandbox', state: 'missing' },

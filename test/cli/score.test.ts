@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRandomCheckpoint, embeddedAdapter, readCard } from '../../src/model/index.ts';
 import { writePicture } from '../train/run-fixtures.ts';
 import { killScore } from './kill-score.ts';
-import type { CliOptions, CliResult } from './run-cli.ts';
-import { runCli } from './run-cli.ts';
+import type { CliResult } from './run-cli.ts';
+import { runCli, spawnCli } from './run-cli.ts';
 
 interface ScoreLine {
   row: number;
@@ -22,8 +22,7 @@ interface ScoreLine {
 
 let folder: string;
 const at = (...names: string[]): string => join(folder, ...names);
-const run = (command: string, options: CliOptions = {}): Promise<CliResult> =>
-  runCli(command.split(' '), { cwd: folder, ...options });
+const run = (command: string): Promise<CliResult> => runCli(command.split(' '), { cwd: folder });
 const lines = (text: string): ScoreLine[] =>
   text
     .trimEnd()
@@ -103,7 +102,8 @@ test('rows of other models, prompts and lists are not mixed into a file, nor tho
 
 test('of two that write one file, the second is told so', async () => {
   let second: Promise<CliResult> | undefined;
-  const first = await run('score list.csv --with one --out shared.jsonl', {
+  const first = await spawnCli('score list.csv --with one --out shared.jsonl'.split(' '), {
+    cwd: folder,
     onStart: (child) => {
       const timer = setInterval(() => {
         if (!existsSync(at('shared.jsonl'))) return;

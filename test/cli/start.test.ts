@@ -20,8 +20,8 @@ const watch = asModule(`import { register } from 'node:module'; register(${JSON.
 
 /** Files of src/ and names of packages that are loaded. */
 async function loadedBy(...args: string[]): Promise<{ files: string[]; packages: Set<string> }> {
-  const main = fileURLToPath(new URL('src/cli/main.ts', root));
-  const command = ['--import', tsx, '--import', watch, main, ...args];
+  const bin = fileURLToPath(new URL('src/cli/bin.ts', root));
+  const command = ['--import', tsx, '--import', watch, bin, ...args];
   const { stderr } = await promisify(execFile)(process.execPath, command).catch((error: { stderr: string }) => error);
   const urls = [...stderr.matchAll(/^loaded (file:[^?\n]+)/gm)].map((match) => match[1]!);
   const source = new URL('src/', root).href;
@@ -39,7 +39,7 @@ describe('the command line loads next to nothing', () => {
       expect(
         files.filter(
           (file) =>
-            !/^(cli\/(main\.ts|terminal\.ts|table-options\.ts|program\/)|core\/|files\/(faults|output|codes|leftovers|process)\.ts)/.test(
+            !/^(cli\/(bin\.ts|main\.ts|terminal\.ts|table-options\.ts|program\/)|core\/|files\/(faults|output|codes|leftovers|process)\.ts)/.test(
               file,
             ),
         ),

@@ -49,7 +49,7 @@ it('reaches the terminal through cli/terminal.ts alone', () => {
   const root = fileURLToPath(new URL('../../src', import.meta.url));
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const writers = files.filter((file) =>
-    /process\.(stdout|stderr)\.write\(|console\.(log|error|warn)\(/.test(readFileSync(join(root, file), 'utf8')),
+    /(?:process|io)\.(stdout|stderr)\.write\(|console\.(log|error|warn)\(/.test(readFileSync(join(root, file), 'utf8')),
   );
   expect(writers.map((file) => file.split('\\').join('/'))).toEqual(['cli/terminal.ts', 'core/apart.ts']);
 });

@@ -5,6 +5,7 @@ import { posix } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { buildProgram } from '../../src/cli/program/index.ts';
+import { Terminal } from '../../src/cli/terminal.ts';
 import { recipeKeyNames } from '../../src/train/index.ts';
 import type { Document } from './markdown.ts';
 import { commandsOf, readDocument, root } from './markdown.ts';
@@ -35,7 +36,7 @@ function leaves(command: Command, path: readonly string[] = []): [string, Comman
 
 /** What is wrong with arguments of iovqa; null for nothing. Nothing is run. */
 async function parse(args: readonly string[]): Promise<string | null> {
-  const program = buildProgram();
+  const program = buildProgram(new Terminal(process));
   let said = '';
   const quiet = { writeErr: (text: string) => void (said += text), writeOut: (text: string) => void (said += text) };
   for (const [, command] of leaves(program)) {
@@ -53,7 +54,7 @@ async function parse(args: readonly string[]): Promise<string | null> {
 
 /** The same where running text names a command, or leaves something out (`…`): the command and its options are there. */
 function parseNamed(args: readonly string[]): string | null {
-  let command = buildProgram();
+  let command = buildProgram(new Terminal(process));
   for (const arg of args) {
     const child = command.commands.find((one) => one.name() === arg);
     if (child === undefined) break;
@@ -89,7 +90,7 @@ async function check([program, ...rest]: readonly string[], isNamed = false): Pr
   }
   if (program === 'npx') {
     if (rest[0] === 'iovqa') return rest[1] === '…' ? null : check(rest, isNamed);
-    if (rest[0] === 'tsx' && rest[1] === 'src/cli/main.ts') return check(['iovqa', ...rest.slice(2)], isNamed);
+    if (rest[0] === 'tsx' && rest[1] === 'src/cli/bin.ts') return check(['iovqa', ...rest.slice(2)], isNamed);
     if (rest[0] === 'tsx') return existsSync(`${root}/${rest[1]}`) ? null : `no such file: ${rest[1]}`;
     if (rest[0] !== 'vitest' || rest[1] !== 'run') return `no program here: npx ${rest[0]}`;
     const strange = rest.slice(2).filter((word) => !word.startsWith('-') && !isTest(word));
@@ -168,10 +169,10 @@ describe('commands of the documents', () => {
   });
 
   it.each(['score', 'ensemble', 'evaluate', 'quickstart'])('the table of options of %s lists them all', (name) => {
-    const [, command] = leaves(buildProgram()).find(([path]) => path === name)!;
+    const [, command] = leaves(buildProgram(new Terminal(process))).find(([path]) => path === name)!;
     const listed = readFileSync(`${root}/docs/${name}.md`, 'utf8').matchAll(/^\|([^|]*`--[^|]*)\|/gm);
     const told = [...listed].flatMap(([, cell]) => [...cell!.matchAll(/`(--[a-z-]+)/g)].map(([, flag]) => flag!));
-    const [, check] = leaves(buildProgram()).find(([path]) => path === 'data check')!;
+    const [, check] = leaves(buildProgram(new Terminal(process))).find(([path]) => path === 'data check')!;
     // The options of tables are in docs/data.md.
     const ofTables = new Set(check.options.map(({ long }) => long!).filter((flag) => flag !== '--json'));
     const own = command.options.map(({ long }) => long!);

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { embeddedPictures } from '../../src/model/index.ts';
 import type { CliResult } from '../cli/run-cli.ts';
-import { runCli } from '../cli/run-cli.ts';
+import { spawnCli } from '../cli/run-cli.ts';
 import { hubRepo, startHub } from '../model/hub-server.ts';
 import type { SmallDisk } from '../small-disk.ts';
 import { noDisks, openSmallDisk } from '../small-disk.ts';
@@ -29,7 +29,7 @@ if (skipped !== null) process.stderr.write(`test/long/full-disk: skipped: ${skip
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-full-'));
 const at = (...names: string[]): string => join(folder, ...names);
 const run = (command: string, env: NodeJS.ProcessEnv = {}): Promise<CliResult> =>
-  runCli(command.split(' '), { cwd: folder, env, timeout: LIMIT });
+  spawnCli(command.split(' '), { cwd: folder, env, timeout: LIMIT });
 const LIMIT = 3_600_000;
 
 beforeAll(async () => {

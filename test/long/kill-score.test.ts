@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
 import { killScore } from '../cli/kill-score.ts';
-import { runCli } from '../cli/run-cli.ts';
+import { spawnCli } from '../cli/run-cli.ts';
 import { writePicture } from '../train/run-fixtures.ts';
 
 const isLong = process.env['IOVQA_LONG_TESTS'] === '1';
@@ -42,8 +42,8 @@ describe.skipIf(!isLong)('fifty kills', () => {
     expect(numKilled).toBeGreaterThanOrEqual(23);
     // What a kill leaves is never less than what was there before.
     for (const [i, length] of lengths.entries()) expect(length).toBeGreaterThanOrEqual((lengths[i - 1] ?? 0) - 400);
-    const resumed = await runCli(['score', ...args, '--out', out, '--resume'], { cwd: folder, timeout });
-    const whole = await runCli(['score', ...args, '--out', `whole.${form}`, '--no-cache'], { cwd: folder, timeout });
+    const resumed = await spawnCli(['score', ...args, '--out', out, '--resume'], { cwd: folder, timeout });
+    const whole = await spawnCli(['score', ...args, '--out', `whole.${form}`, '--no-cache'], { cwd: folder, timeout });
     expect([resumed.code, whole.code]).toEqual([1, 1]); // some clips are not there
     expect(await readFile(join(folder, out), 'utf8')).toBe(await readFile(join(folder, `whole.${form}`), 'utf8'));
   });

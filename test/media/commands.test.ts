@@ -19,7 +19,7 @@ for (const name of ['._x.jfif', '.DS_Store', 'list.txt']) writeFileSync(join(cas
 
 describe('score', () => {
   it('says of every case what is right', { timeout: 240_000 }, async () => {
-    const { code, stdout, stderr } = await runCli(['score', cases, '--json', '--no-cache'], { timeout: 200_000 });
+    const { code, stdout, stderr } = await runCli(['score', cases, '--json', '--no-cache']);
     const lines = JSON.parse(stdout) as ScoreLine[];
     const said = lines.map(({ clip, score, notes = [], error }) => [
       clip.slice(cases.length + 1),
@@ -66,7 +66,7 @@ describe('a table of one row', () => {
   });
 
   it('is forecast', { timeout: 120_000 }, async () => {
-    const { code, stdout } = await runCli(['estimate', ...table, '--json'], { timeout: 100_000 });
+    const { code, stdout } = await runCli(['estimate', ...table, '--json']);
     expect([code, (JSON.parse(stdout) as { numSampled: number }).numSampled]).toEqual([0, 1]);
   });
 });

@@ -226,7 +226,7 @@ describe('two pulls at once', () => {
     );
     const s = shop();
     const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const main = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
     const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: s.cacheFolder, HF_HUB_OFFLINE: '' };
     const start = (): ReturnType<typeof spawn> =>
       spawn(process.execPath, ['--import', tsx, main, 'models', 'pull', 'Org/Model'], { env, stdio: 'ignore' });

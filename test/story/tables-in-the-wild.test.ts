@@ -4,10 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildProgram } from '../../src/cli/program/index.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
+import type { CliResult } from '../cli/run-cli.ts';
+import { runCli } from '../cli/run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-wild-'));
 const at = (...names: string[]): string => join(folder, ...names);
@@ -29,29 +30,10 @@ beforeAll(async () => {
   await createRandomCheckpoint(at('model'), { preset: 'tiny' });
 }, 300_000);
 
-interface Said {
-  stdout: string;
-  stderr: string;
-}
-
 /** A command as the command line runs it, in this process. */
-async function run(...args: string[]): Promise<Said> {
-  const said = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      said[name] += String(text);
-      return true;
-    }),
-  );
-  try {
-    await buildProgram().parseAsync(args, { from: 'user' });
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  const status = process.exitCode;
-  process.exitCode = undefined;
-  if (status !== undefined && status !== 0)
-    throw new Error(`${args.join(' ')}: ${status}\n${said.stderr}${said.stdout}`);
+async function run(...args: string[]): Promise<CliResult> {
+  const said = await runCli(args);
+  if (said.code !== 0) throw new Error(`${args.join(' ')}: ${said.code}\n${said.stderr}${said.stdout}`);
   return said;
 }
 

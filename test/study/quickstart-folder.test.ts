@@ -65,7 +65,6 @@ describe('a folder that is gone while its quick start goes on', () => {
       ['quickstart', '--out', 'q', '--model', 'model', '--pictures', 'pictures'],
       {
         cwd: folder,
-        timeout: 300_000,
         onStderr: (text) => {
           if (isGone || !/making clips [2-9]/.test(text)) return;
           isGone = true;

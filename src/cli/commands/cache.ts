@@ -2,6 +2,7 @@
 import { UserError, formatSize, parseSize } from '../../core/index.ts';
 import { cacheFolder, cacheInfo, clearCache, setCacheLimit } from '../../model/index.ts';
 import { printJson, printLines } from '../output.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of the commands. */
 export interface CacheFlags {
@@ -11,16 +12,17 @@ export interface CacheFlags {
 
 /**
  * Runs `iovqa cache info`.
+ * @param terminal - where it is shown
  * @param flags - flags
  */
-export async function showCache({ json = false }: CacheFlags): Promise<void> {
+export async function showCache(terminal: Terminal, { json = false }: CacheFlags): Promise<void> {
   const info = await cacheInfo(folder());
   if (json) {
-    printJson(info);
+    printJson(terminal, info);
     return;
   }
   const { sizeBytes, limitBytes, numFeatures, numFacts, oldestUse } = info;
-  printLines([
+  printLines(terminal, [
     info.folder,
     `${formatSize(sizeBytes)} of ${formatSize(limitBytes)}`,
     `${numFeatures} entries of features, ${numFacts} hashes of decoded clips`,
@@ -30,24 +32,26 @@ export async function showCache({ json = false }: CacheFlags): Promise<void> {
 
 /**
  * Runs `iovqa cache clear`.
+ * @param terminal - where it is shown
  * @param flags - flags
  */
-export async function emptyCache({ json = false }: CacheFlags): Promise<void> {
+export async function emptyCache(terminal: Terminal, { json = false }: CacheFlags): Promise<void> {
   const cleared = await clearCache(folder());
-  if (json) printJson({ folder: folder(), ...cleared });
-  else printLines([`${folder()}: ${cleared.numEntries} entries removed, ${formatSize(cleared.sizeBytes)}`]);
+  if (json) printJson(terminal, { folder: folder(), ...cleared });
+  else printLines(terminal, [`${folder()}: ${cleared.numEntries} entries removed, ${formatSize(cleared.sizeBytes)}`]);
 }
 
 /**
  * Runs `iovqa cache limit`.
+ * @param terminal - where it is shown
  * @param size - such as `50GB`
  * @param flags - flags
  */
-export async function limitCache(size: string, { json = false }: CacheFlags): Promise<void> {
+export async function limitCache(terminal: Terminal, size: string, { json = false }: CacheFlags): Promise<void> {
   const limitBytes = parseSize(size);
   await setCacheLimit(folder(), limitBytes);
-  if (json) printJson(await cacheInfo(folder()));
-  else printLines([`${folder()}: at most ${formatSize(limitBytes)}`]);
+  if (json) printJson(terminal, await cacheInfo(folder()));
+  else printLines(terminal, [`${folder()}: at most ${formatSize(limitBytes)}`]);
 }
 
 function folder(): string {

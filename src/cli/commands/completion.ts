@@ -9,7 +9,7 @@ import { fishCompletion } from '../completion/fish.ts';
 import type { CommandWords } from '../completion/words.ts';
 import { completionWords } from '../completion/words.ts';
 import { zshCompletion } from '../completion/zsh.ts';
-import { out } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Shells that are known. */
 export type Shell = 'bash' | 'zsh' | 'fish';
@@ -25,7 +25,7 @@ const writers: Readonly<Record<Shell, (table: readonly CommandWords[]) => string
  * @param shell - which shell
  * @param program - the table of commands
  */
-export function completionCommand(shell: Shell, program: Command): void {
+export function completionCommand(terminal: Terminal, shell: Shell, program: Command): void {
   const values: Readonly<Record<string, readonly string[]>> = {
     '--set': recipeKeyNames().map((key) => `${key}=`),
     '--preset': presetNames,
@@ -34,5 +34,5 @@ export function completionCommand(shell: Shell, program: Command): void {
   };
   const known = (path: readonly string[], flag: string): readonly string[] | undefined =>
     path.join(' ') === 'models new' && flag === '--preset' ? Object.keys(modelSizes) : values[flag];
-  out(writers[shell](completionWords(program, known)));
+  terminal.out(writers[shell](completionWords(program, known)));
 }

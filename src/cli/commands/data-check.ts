@@ -8,7 +8,7 @@ import { printJson, printLines } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import type { TableFlags } from '../table-options.ts';
 import { tableArguments, tableOptionsOf } from '../table-options.ts';
-import { tell } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `data check`. */
 export interface DataCheckFlags extends TableFlags {
@@ -26,10 +26,11 @@ export interface DataCheckFlags extends TableFlags {
 
 /**
  * Runs `iovqa data check`. The exit status is 1 when rows or clips are wrong.
+ * @param terminal - where it is shown
  * @param path - manifest
  * @param flags - flags
  */
-export async function dataCheck(path: string, flags: DataCheckFlags): Promise<void> {
+export async function dataCheck(terminal: Terminal, path: string, flags: DataCheckFlags): Promise<void> {
   let progress: ReturnType<typeof startProgress> | undefined;
   let check: DataCheck;
   try {
@@ -38,29 +39,34 @@ export async function dataCheck(path: string, flags: DataCheckFlags): Promise<vo
       decode: flags.decode,
       ...(flags.decoder === undefined ? {} : { decoder: flags.decoder }),
       ...(flags.workers === undefined ? {} : { workers: flags.workers }),
-      onProgress: (done, of) => (progress ??= startProgress('opening clips', of)).update(done),
+      onProgress: (done, of) => (progress ??= startProgress(terminal, 'opening clips', of)).update(done),
     });
   } finally {
     progress?.stop();
   }
-  for (const note of check.tableNotes) tell(`note: ${note}`);
+  for (const note of check.tableNotes) terminal.tell(`note: ${note}`);
   if (flags.json === true) {
     const { isReadable: _, tableNotes: __, ...found } = check;
-    printJson(found);
-  } else printLines(told(path, check, flags));
-  if (flags.writeOptions === true) await writeOptions(path, check.isReadable, flags);
-  if (check.problems.length > 0) process.exitCode = 1;
+    printJson(terminal, found);
+  } else printLines(terminal, told(path, check, flags));
+  if (flags.writeOptions === true) await writeOptions(terminal, path, check.isReadable, flags);
+  if (check.problems.length > 0) terminal.exitStatus = 1;
 }
 
 /** Only what the table could be read with is written down. */
-async function writeOptions(path: string, isReadable: boolean, flags: DataCheckFlags): Promise<void> {
+async function writeOptions(
+  terminal: Terminal,
+  path: string,
+  isReadable: boolean,
+  flags: DataCheckFlags,
+): Promise<void> {
   if (!isReadable) {
-    tell(`note: ${oneLine(sidecarPath(path))} is not written, since the table could not be read`);
+    terminal.tell(`note: ${oneLine(sidecarPath(path))} is not written, since the table could not be read`);
     return;
   }
   const before = await readSidecar(path);
   const written = await writeSidecar(path, mergeTableOptions(tableOptionsOf(flags), before?.options ?? {}));
-  tell(`note: ${oneLine(written)} holds these options now; every command reads it`);
+  terminal.tell(`note: ${oneLine(written)} holds these options now; every command reads it`);
 }
 
 function told(path: string, check: DataCheck, flags: DataCheckFlags): string[] {

@@ -11,6 +11,7 @@ import type { Cell } from '../output.ts';
 import { decimals, formatTable, printJson, printLines } from '../output.ts';
 import type { TableFlags } from '../table-options.ts';
 import { tableOptionsOf } from '../table-options.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `data votes`. */
 export interface DataVotesFlags extends TableFlags {
@@ -42,10 +43,11 @@ const shownRaters = 40;
 
 /**
  * Runs `iovqa data votes`.
+ * @param terminal - where it is shown
  * @param path - table of votes
  * @param flags - flags
  */
-export async function dataVotes(path: string, flags: DataVotesFlags): Promise<void> {
+export async function dataVotes(terminal: Terminal, path: string, flags: DataVotesFlags): Promise<void> {
   const { out, ratersOut, rater, raters, missing, method } = flags;
   if (out !== undefined) requireTableName(out);
   if (out !== undefined && ratersOut !== undefined && resolve(out) === resolve(ratersOut))
@@ -69,8 +71,8 @@ export async function dataVotes(path: string, flags: DataVotesFlags): Promise<vo
     await writeFileAtomic(out, text);
   }
   if (ratersOut !== undefined) await writeFileAtomic(ratersOut, raterTable(report.raters));
-  if (flags.json === true) printJson(report);
-  else printLines([...told(report), ...next(report, out)]);
+  if (flags.json === true) printJson(terminal, report);
+  else printLines(terminal, [...told(report), ...next(report, out)]);
 }
 
 async function requireNew(path: string): Promise<void> {

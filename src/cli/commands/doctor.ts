@@ -9,6 +9,7 @@ import { providers } from '../../graph/index.ts';
 import { cacheFolder, cacheInfo, versionOf } from '../../model/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import { bestConfinement } from '../../video/index.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** A line of the report. */
 export interface Finding {
@@ -36,9 +37,10 @@ const advice: Partial<Record<Provider, string>> = {
 
 /**
  * Runs `iovqa doctor`.
+ * @param terminal - where it is shown
  * @param flags - flags
  */
-export async function doctor(flags: DoctorFlags): Promise<void> {
+export async function doctor(terminal: Terminal, flags: DoctorFlags): Promise<void> {
   const findings: Finding[] = [
     { what: 'iovqa', state: 'ok', detail: version },
     { what: 'Node.js', state: 'ok', detail: `${process.version} on ${process.platform} ${process.arch}` },
@@ -54,10 +56,11 @@ export async function doctor(flags: DoctorFlags): Promise<void> {
   ];
   for (const provider of providers) findings.push(await tryProvider(provider));
   if (flags.json === true) {
-    printJson(findings);
+    printJson(terminal, findings);
     return;
   }
   printLines(
+    terminal,
     formatTable(
       ['what', 'state', 'detail'],
       findings.map(({ what, state, detail }) => [what, state, detail]),

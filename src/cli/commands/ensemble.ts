@@ -2,6 +2,7 @@
 import { UserError, commandLine, oneLine, shellWord } from '../../core/index.ts';
 import { createEnsemble, parseWeights } from '../../study/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `ensemble`. */
 export interface EnsembleFlags {
@@ -17,11 +18,17 @@ export interface EnsembleFlags {
 
 /**
  * Runs `iovqa ensemble`.
+ * @param terminal - where it is shown
  * @param folder - where `ensemble.json` goes
  * @param paths - runs, adapters or models
  * @param flags - flags
  */
-export async function ensembleCommand(folder: string, paths: readonly string[], flags: EnsembleFlags): Promise<void> {
+export async function ensembleCommand(
+  terminal: Terminal,
+  folder: string,
+  paths: readonly string[],
+  flags: EnsembleFlags,
+): Promise<void> {
   if (paths.length < 2) {
     throw new UserError('bad-input', `members: expected at least two, got ${paths.map(oneLine).join(', ')}`);
   }
@@ -35,11 +42,11 @@ export async function ensembleCommand(folder: string, paths: readonly string[], 
     },
   );
   if (flags.json === true) {
-    printJson({ folder, members });
+    printJson(terminal, { folder, members });
     return;
   }
   const rows = members.map(({ path, weight }) => [Number(weight.toFixed(4)), oneLine(path)]);
-  printLines([
+  printLines(terminal, [
     ...formatTable(['weight', 'member'], rows),
     `${commandLine(`score CLIPS --with ${shellWord(oneLine(folder))}`)} scores with it`,
   ]);

@@ -5,7 +5,7 @@ import { formatTable, printJson, printLines } from '../output.ts';
 import { formatSeconds } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf } from '../recipe-options.ts';
-import { tell } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `estimate`. */
 export interface EstimateFlags extends RecipeFlags {
@@ -24,18 +24,23 @@ const time = (seconds: number): string => (seconds < 10 ? `${seconds.toPrecision
 
 /**
  * Runs `iovqa estimate`.
+ * @param terminal - where it is shown
  * @param path - recipe file
  * @param flags - flags
  */
-export async function estimateCommand(path: string | undefined, flags: EstimateFlags): Promise<void> {
+export async function estimateCommand(
+  terminal: Terminal,
+  path: string | undefined,
+  flags: EstimateFlags,
+): Promise<void> {
   const estimate = await estimateRun(await recipeOf(path, flags, { out: 'runs/estimate' }), {
     ...(flags.memory === undefined ? {} : { memoryBytes: parseSize(flags.memory, '--memory') }),
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
   });
-  for (const note of estimate.notes) tell(`note: ${note}`);
-  if (flags.json === true) return printJson(estimate);
+  for (const note of estimate.notes) terminal.tell(`note: ${note}`);
+  if (flags.json === true) return printJson(terminal, estimate);
   const { parts, ownBytes, residentBytes, machineBytes, numSampled, tokens, visionTokens, seconds } = estimate;
-  printLines([
+  printLines(terminal, [
     `${Math.round(tokens)} tokens a clip, ${Math.round(visionTokens)} of them frames (mean of ${numSampled} clips)`,
     ...formatTable(
       ['what', 'runs', 'each', 'together', 'own memory', 'mapped weights'],
@@ -52,8 +57,10 @@ export async function estimateCommand(path: string | undefined, flags: EstimateF
     `memory: about ${gb(residentBytes)} resident, ${gb(ownBytes)} of it its own; ${flags.memory === undefined ? 'this machine' : 'the machine'} has ${gb(machineBytes)}`,
   ]);
   if (ownBytes > 0.9 * machineBytes) {
-    tell('note: that is more than the machine has; a smaller microBatch, frames.maxPixels or model needs less');
+    terminal.tell(
+      'note: that is more than the machine has; a smaller microBatch, frames.maxPixels or model needs less',
+    );
   } else if (residentBytes > 0.9 * machineBytes) {
-    tell('note: the weights do not all stay in memory beside that; reading them again takes time');
+    terminal.tell('note: the weights do not all stay in memory beside that; reading them again takes time');
   }
 }

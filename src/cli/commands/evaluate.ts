@@ -6,7 +6,7 @@ import type { Cell } from '../output.ts';
 import { formatTable, printCsv, printJson, printLines } from '../output.ts';
 import type { ScoreTableFlags, ScoredRow } from '../score-table.ts';
 import { readScoreTable } from '../score-table.ts';
-import { tell } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `evaluate`. */
 export interface EvaluateFlags extends ScoreTableFlags {
@@ -44,16 +44,17 @@ interface Part {
 
 /**
  * Runs `iovqa evaluate`.
+ * @param terminal - where it is shown
  * @param path - scores file or table
  * @param flags - flags
  */
-export async function evaluateCommand(path: string, flags: EvaluateFlags): Promise<void> {
+export async function evaluateCommand(terminal: Terminal, path: string, flags: EvaluateFlags): Promise<void> {
   const { rows, notes } = await readScoreTable(path, flags);
   const overall = evaluateRows(rows, flags);
   const parts = (flags.by ?? []).flatMap((column) => partsBy(rows, column, flags));
-  for (const note of notes) tell(`note: ${note}`);
+  for (const note of notes) terminal.tell(`note: ${note}`);
   if (flags.json === true) {
-    printJson({ overall, by: parts, notes });
+    printJson(terminal, { overall, by: parts, notes });
     return;
   }
   if (flags.csv === true || parts.length > 0) {
@@ -66,9 +67,9 @@ export async function evaluateCommand(path: string, flags: EvaluateFlags): Promi
       evaluation.n,
       ...statistics.map(([, key]) => cell(evaluation[key], digits)),
     ]);
-    if (flags.csv === true) printCsv(header, cells);
-    else printLines(formatTable(header, cells));
-    if (flags.csv !== true) printLines(reasons(all));
+    if (flags.csv === true) printCsv(terminal, header, cells);
+    else printLines(terminal, formatTable(header, cells));
+    if (flags.csv !== true) printLines(terminal, reasons(all));
     return;
   }
   const table = statistics.map(([name, key]): Cell[] => {
@@ -79,7 +80,7 @@ export async function evaluateCommand(path: string, flags: EvaluateFlags): Promi
       interval == null ? '' : `${interval.low.toFixed(4)} … ${interval.high.toFixed(4)}`,
     ];
   });
-  printLines([
+  printLines(terminal, [
     ...formatTable(['statistic', 'value', '95 % interval'], table),
     `n = ${overall.n}`,
     ...reasons([{ by: '', value: 'all', evaluation: overall }]),

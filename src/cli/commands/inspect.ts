@@ -12,7 +12,7 @@ import { openFrameReader, writePng } from '../../video/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf } from '../recipe-options.ts';
-import { tell } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `inspect mask`. */
 export interface InspectMaskFlags extends RecipeFlags {
@@ -49,10 +49,15 @@ function findRow(rows: readonly TrainRow[], name: string | undefined): TrainRow 
 
 /**
  * Runs `iovqa inspect mask`.
+ * @param terminal - where it is shown
  * @param path - recipe file
  * @param flags - flags
  */
-export async function inspectMask(path: string | undefined, flags: InspectMaskFlags): Promise<void> {
+export async function inspectMask(
+  terminal: Terminal,
+  path: string | undefined,
+  flags: InspectMaskFlags,
+): Promise<void> {
   const { recipe } = await chooseRecipe(await adoptTable(await recipeOf(path, flags, noRun)));
   const data = await readRunRows(recipe);
   const row = findRow(data.rows, flags.clip);
@@ -72,16 +77,21 @@ export async function inspectMask(path: string | undefined, flags: InspectMaskFl
     targets: recipe.loss === 'response' ? 'response' : 'integer-only',
   });
   const report = maskReport(example, tokenizer);
-  if (flags.json === true) printJson({ clip: row.id, mos: row.mos, answer: example.answer, tokens: report });
-  else printLines([`${row.id}: ${row.mos} is answered ${show(example.answer)}`, formatMaskReport(report)]);
+  if (flags.json === true) printJson(terminal, { clip: row.id, mos: row.mos, answer: example.answer, tokens: report });
+  else printLines(terminal, [`${row.id}: ${row.mos} is answered ${show(example.answer)}`, formatMaskReport(report)]);
 }
 
 /**
  * Runs `iovqa inspect frames`.
+ * @param terminal - where it is shown
  * @param path - recipe file
  * @param flags - flags
  */
-export async function inspectFrames(path: string | undefined, flags: InspectFramesFlags): Promise<void> {
+export async function inspectFrames(
+  terminal: Terminal,
+  path: string | undefined,
+  flags: InspectFramesFlags,
+): Promise<void> {
   const { recipe } = await chooseRecipe(await adoptTable(await recipeOf(path, flags, noRun)));
   const data = await readRunRows(recipe);
   const all = data.rows;
@@ -99,15 +109,15 @@ export async function inspectFrames(path: string | undefined, flags: InspectFram
       const files = rgb.map((_, i) => join(flags.to, `${stem}-${plan.frames[i]?.index ?? i}.png`));
       for (const [i, frame] of rgb.entries()) await writePng(files[i]!, frame);
       written.push({ clip: row.id, files, plan });
-      if (flags.json !== true) printLines(files);
-      for (const note of plan.notes) tell(`note: ${oneLine(row.id)}: ${note}`);
+      if (flags.json !== true) printLines(terminal, files);
+      for (const note of plan.notes) terminal.tell(`note: ${oneLine(row.id)}: ${note}`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      tell(error.message);
-      process.exitCode = 1;
+      terminal.tell(error.message);
+      terminal.exitStatus = 1;
     }
   }
-  if (flags.json === true) printJson(written);
+  if (flags.json === true) printJson(terminal, written);
 }
 
 /** A clip's name as part of a file's name, another one for each clip. */
@@ -127,10 +137,11 @@ export interface InspectModelFlags {
 
 /**
  * Runs `iovqa inspect model`.
+ * @param terminal - where it is shown
  * @param folder - model folder
  * @param flags - flags
  */
-export async function inspectModel(folder: string, flags: InspectModelFlags): Promise<void> {
+export async function inspectModel(terminal: Terminal, folder: string, flags: InspectModelFlags): Promise<void> {
   const checkpoint = await openCheckpoint(folder);
   const { text, vision, processor, names, stored } = checkpoint;
   const count = (filter: (name: string) => boolean): number =>
@@ -142,13 +153,13 @@ export async function inspectModel(folder: string, flags: InspectModelFlags): Pr
   const dtypes = [...new Set(names.map((name) => stored(name).dtype))];
   const hash = await checkpoint.hash();
   if (flags.json === true) {
-    printJson({ folder, hash, parameters, dtypes, text, vision, processor });
+    printJson(terminal, { folder, hash, parameters, dtypes, text, vision, processor });
     return;
   }
   const rows = Object.entries({ text, vision, processor }).flatMap(([part, values]) =>
     Object.entries(values).map(([key, value]) => [part, key, JSON.stringify(value)] as const),
   );
-  printLines([
+  printLines(terminal, [
     `${parameters.text.toLocaleString('en')} parameters in the text model, ${parameters.vision.toLocaleString('en')} in the vision tower, ${dtypes.join(' and ')}`,
     `hash ${hash}`,
     '',

@@ -12,7 +12,7 @@ import { untilStopped } from '../stop.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
 import { startProgress } from '../progress.ts';
-import { tell } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `models new`. */
 export interface ModelsNewFlags {
@@ -28,11 +28,12 @@ export interface ModelsNewFlags {
 
 /**
  * Runs `iovqa models new`.
+ * @param terminal - where it is shown
  * @param folder - where the model goes
  * @param flags - flags
  */
-export async function modelsNew(folder: string, flags: ModelsNewFlags): Promise<void> {
-  await untilStopped('stopping; nothing is left behind', async (signal) => {
+export async function modelsNew(terminal: Terminal, folder: string, flags: ModelsNewFlags): Promise<void> {
+  await untilStopped(terminal, 'stopping; nothing is left behind', async (signal) => {
     let progress: Progress | undefined;
     try {
       await createRandomCheckpoint(folder, {
@@ -40,7 +41,7 @@ export async function modelsNew(folder: string, flags: ModelsNewFlags): Promise<
         seed: flags.seed,
         dtype: flags.dtype === 'bf16' ? 'BF16' : 'F32',
         onProgress: (done, total) => {
-          progress ??= startProgress('million parameters', Math.round(total / 1e6), flags.json);
+          progress ??= startProgress(terminal, 'million parameters', Math.round(total / 1e6), flags.json);
           progress.update(Math.round(done / 1e6));
         },
         signal,
@@ -50,8 +51,8 @@ export async function modelsNew(folder: string, flags: ModelsNewFlags): Promise<
     }
     const { names, stored } = await openCheckpoint(folder);
     const numParameters = names.reduce((total, name) => total + stored(name).shape.reduce((a, b) => a * b, 1), 0);
-    if (flags.json === true) printJson({ folder, preset: flags.preset, seed: flags.seed, numParameters });
-    else printLines([`${folder}: ${numParameters.toLocaleString('en')} parameters`]);
+    if (flags.json === true) printJson(terminal, { folder, preset: flags.preset, seed: flags.seed, numParameters });
+    else printLines(terminal, [`${folder}: ${numParameters.toLocaleString('en')} parameters`]);
   });
 }
 
@@ -67,16 +68,18 @@ export interface ModelsPullFlags {
 
 /**
  * Runs `iovqa models pull`.
+ * @param terminal - where it is shown
  * @param name - `ORG/NAME`
  * @param flags - flags
  */
 export async function modelsPull(
+  terminal: Terminal,
   name: string,
   { revision, configOnly = false, json = false }: ModelsPullFlags,
 ): Promise<void> {
   let progress: Progress | undefined;
   let shown = 0;
-  await untilStopped('stopping; the same command goes on', async (signal) => {
+  await untilStopped(terminal, 'stopping; the same command goes on', async (signal) => {
     try {
       const pulled = await pullModel(name, {
         ...(revision === undefined ? {} : { revision }),
@@ -84,19 +87,19 @@ export async function modelsPull(
         signal,
         onPlan: ({ repo, revision: at, commit, files, sizeBytes, missingBytes }) => {
           const missing = missingBytes === 0 ? 'all here' : `${megabytes(missingBytes)} MB to fetch`;
-          tell(`${repo} at ${at} is ${commit}: ${files.length} files, ${megabytes(sizeBytes)} MB, ${missing}`);
-          progress = startProgress('MB', megabytes(sizeBytes), json);
+          terminal.tell(`${repo} at ${at} is ${commit}: ${files.length} files, ${megabytes(sizeBytes)} MB, ${missing}`);
+          progress = startProgress(terminal, 'MB', megabytes(sizeBytes), json);
         },
         onProgress: (done) => {
           if (megabytes(done) === shown) return;
           shown = megabytes(done);
           progress?.update(shown);
         },
-        onNote: tell,
+        onNote: (text) => terminal.tell(text),
       });
       progress?.stop();
-      if (json) printJson(pulled);
-      else printLines([`${pulled.repo} ${pulled.commit}`, pulled.folder]);
+      if (json) printJson(terminal, pulled);
+      else printLines(terminal, [`${pulled.repo} ${pulled.commit}`, pulled.folder]);
     } finally {
       progress?.stop();
     }
@@ -113,18 +116,20 @@ export interface ModelsListFlags {
 
 /**
  * Runs `iovqa models list`.
+ * @param terminal - where it is shown
  * @param flags - flags
  */
-export async function modelsList({ json = false }: ModelsListFlags): Promise<void> {
-  const models = await listCachedModels({ onNote: (line) => tell(`note: ${line}`) });
+export async function modelsList(terminal: Terminal, { json = false }: ModelsListFlags): Promise<void> {
+  const models = await listCachedModels({ onNote: (line) => terminal.tell(`note: ${line}`) });
   if (json) {
-    printJson(models);
+    printJson(terminal, models);
     return;
   }
-  if (models.length === 0) tell(`none in ${hubCacheFolder()}; ${commandLine('models pull ORG/NAME')} gets one`);
+  if (models.length === 0)
+    terminal.tell(`none in ${hubCacheFolder()}; ${commandLine('models pull ORG/NAME')} gets one`);
   const rows = models.map(({ repo, kind, revisions, commit, sizeBytes, complete }) => {
     const state = complete ? 'whole' : 'in part';
     return [repo, kind, revisions.join(', ') || null, commit, (sizeBytes / 1e9).toFixed(2), state];
   });
-  if (rows.length > 0) printLines(formatTable(['name', 'kind', 'revision', 'commit', 'GB', 'state'], rows));
+  if (rows.length > 0) printLines(terminal, formatTable(['name', 'kind', 'revision', 'commit', 'GB', 'state'], rows));
 }

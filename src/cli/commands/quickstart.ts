@@ -13,7 +13,7 @@ import {
 import type { QuickstartStage } from '../../study/quickstart/index.ts';
 import { quickstart } from '../../study/quickstart/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
-import { tell } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import type { Progress } from '../progress.ts';
 import { formatSeconds, startProgress } from '../progress.ts';
 import { untilStopped } from '../stop.ts';
@@ -41,34 +41,35 @@ const labels: Record<QuickstartStage, string> = {
 
 /**
  * Runs `iovqa quickstart`.
+ * @param terminal - where it is shown
  * @param flags - flags
  */
-export async function quickstartCommand(flags: QuickstartFlags): Promise<void> {
+export async function quickstartCommand(terminal: Terminal, flags: QuickstartFlags): Promise<void> {
   const { out, model = EMBEDDED_MODEL, pictures = embeddedPictures(), seed } = flags;
   let bar: Progress | null = null;
   let shown: QuickstartStage | null = null;
   const onProgress = (stage: QuickstartStage, done: number, total: number): void => {
     if (stage !== shown) {
       bar?.stop();
-      bar = startProgress(labels[stage], total);
+      bar = startProgress(terminal, labels[stage], total);
       shown = stage;
     }
     bar?.update(done);
   };
-  await untilStopped('stopping; the same command goes on', async (signal) => {
-    const onNote = (text: string): void => tell(`note: ${pictures}: ${text}`);
+  await untilStopped(terminal, 'stopping; the same command goes on', async (signal) => {
+    const onNote = (text: string): void => terminal.tell(`note: ${pictures}: ${text}`);
     const options = { folder: out, model, pictures, onProgress, onNote, signal };
     const result = await quickstart(seed === undefined ? options : { ...options, seed }).finally(() => bar?.stop());
     const report = join(out, 'report.html');
     await writeFileAtomic(report, quickstartReport(result));
     if (flags.json === true) {
       const { clips: _clips, ...rest } = result;
-      printJson({ ...rest, report });
+      printJson(terminal, { ...rest, report });
       return;
     }
     const seconds = Object.values(result.seconds).reduce((sum, value) => sum + value, 0);
     const numHeld = result.clips.filter(({ split }) => split === 'test').length;
-    printLines([
+    printLines(terminal, [
       '',
       `${numHeld} clips that no adapter has seen:`,
       ...formatTable(quickstartColumns, quickstartRows(result)),

@@ -14,7 +14,7 @@ import { findClips } from '../inputs.ts';
 import { causeOfError, repeatedNotes } from '../repeated.ts';
 import { startProgress } from '../progress.ts';
 import { printScores } from '../score-output.ts';
-import { tell } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `score`. */
 export interface ScoreFlags extends InputFlags {
@@ -50,10 +50,12 @@ export interface ScoreFlags extends InputFlags {
 
 /**
  * Runs `iovqa score`.
+ * @param terminal - where it is shown
  * @param inputs - clips, folders or a manifest
  * @param flags - flags
  */
-export async function score(inputs: string[], flags: ScoreFlags): Promise<void> {
+export async function score(terminal: Terminal, inputs: string[], flags: ScoreFlags): Promise<void> {
+  const note = (text: string): void => terminal.tell(`note: ${text}`);
   if (flags.with === undefined && flags.model !== undefined) {
     throw new UserError('bad-input', '--model: expected --with ADAPTER beside it, got none', {
       hint: 'A model alone scores with --with MODEL.',
@@ -78,8 +80,8 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   await using scorer = await ((await isEnsemble(source)) ? loadEnsemble(source, options) : loadScorer(source, options));
   if (flags.prompt !== undefined) scorer.checkPrompt(flags.prompt); // once, not for each clip
   for (const text of scorer.notes) note(text);
-  const progress = startProgress('scoring', count);
-  const failures = repeatedNotes(tell);
+  const progress = startProgress(terminal, 'scoring', count);
+  const failures = repeatedNotes((line) => terminal.tell(line));
   const pixels = new NoteCounter();
   const counts = { done: 0, scored: 0, cached: 0, failed: 0, keptFailed: 0 };
   const onRow = ({ line, cached }: ScoredRow): void => {
@@ -103,23 +105,25 @@ export async function score(inputs: string[], flags: ScoreFlags): Promise<void> 
   }
   try {
     if (file !== null) await file.score(scorer, items, { onKept, onRow, onNote: note });
-    else await print(scorer, items, flags, onRow);
+    else await print(terminal, scorer, items, flags, onRow);
     failures.end();
     for (const text of pixels.lines()) note(text);
-    if (counts.cached > 0) tell(`vision features of ${counts.cached} of ${counts.scored} clips were in the cache`);
+    if (counts.cached > 0)
+      terminal.tell(`vision features of ${counts.cached} of ${counts.scored} clips were in the cache`);
     if (counts.keptFailed > 0) {
-      tell(`${counts.keptFailed} rows of ${flags.out} have an error from before: --retry-failed scores them again`);
+      terminal.tell(
+        `${counts.keptFailed} rows of ${flags.out} have an error from before: --retry-failed scores them again`,
+      );
     }
   } finally {
     progress.stop();
   }
-  if (counts.failed + counts.keptFailed > 0) process.exitCode = 1;
+  if (counts.failed + counts.keptFailed > 0) terminal.exitStatus = 1;
 }
-
-const note = (text: string): void => tell(`note: ${text}`);
 
 /** Scores to stdout. */
 async function print(
+  terminal: Terminal,
   scorer: ListScorer,
   list: ClipList,
   flags: ScoreFlags,
@@ -127,7 +131,7 @@ async function print(
 ): Promise<void> {
   const meta = await scorer.describe();
   const numMembers = meta.isEnsemble ? meta.models.length : 0;
-  const output = printScores(flags, { numMembers, hasBasis: meta.basis !== null });
+  const output = printScores(terminal, flags, { numMembers, hasBasis: meta.basis !== null });
   for await (const row of scoreList(scorer, meta, list)) {
     await output.write(row.line);
     onRow(row);

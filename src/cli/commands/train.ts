@@ -16,7 +16,7 @@ import { formatSeconds, startProgress } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf, recipeToResume } from '../recipe-options.ts';
 import { stopOnSignals } from '../stop.ts';
-import { tell } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Flags of `train`. */
 export interface TrainFlags extends RecipeFlags {
@@ -30,34 +30,41 @@ export interface TrainFlags extends RecipeFlags {
 
 /**
  * Runs `iovqa train`. A run that a signal stopped has that signal's exit status, so that what a script does next does not begin.
+ * @param terminal - where it is shown
  * @param path - recipe file
  * @param flags - flags
  */
-export async function train(path: string | undefined, flags: TrainFlags): Promise<void> {
+export async function train(terminal: Terminal, path: string | undefined, flags: TrainFlags): Promise<void> {
   const resolved = flags.resume === true ? await recipeToResume(path, flags) : await recipeOf(path, flags);
   if (flags.dryRun === true) {
-    await dryRun(resolved, flags.json === true);
+    await dryRun(terminal, resolved, flags.json === true);
     return;
   }
-  using stop = stopOnSignals('stopping after this update, with a checkpoint; once more stops at once');
+  using stop = stopOnSignals(terminal, 'stopping after this update, with a checkpoint; once more stops at once');
   try {
     const reason = await show(
+      terminal,
       trainEvents(resolved, { resume: flags.resume === true, signal: stop.signal }),
       resolved.recipe,
       flags.json === true,
     );
-    if (reason === 'aborted') process.exitCode = stop.status;
+    if (reason === 'aborted') terminal.exitStatus = stop.status;
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    tell('stopped while reading clips; --resume goes on');
-    process.exitCode = stop.status;
+    terminal.tell('stopped while reading clips; --resume goes on');
+    terminal.exitStatus = stop.status;
   }
 }
 
 /** Why a run ended. */
 type EndReason = (TrainEvent & { type: 'end' })['reason'];
 
-async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boolean): Promise<EndReason | null> {
+async function show(
+  terminal: Terminal,
+  events: AsyncIterable<TrainEvent>,
+  recipe: Recipe,
+  json: boolean,
+): Promise<EndReason | null> {
   let bar: Progress | null = null;
   let numBad = 0;
   let numCached = 0;
@@ -67,37 +74,37 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
     for await (const event of events) {
       switch (event.type) {
         case 'prepared':
-          bar ??= startProgress('reading clips', event.total);
+          bar ??= startProgress(terminal, 'reading clips', event.total);
           numCached = event.cached;
           bar.update(event.done);
           break;
         case 'note':
-          tell(`note: ${event.text}`);
+          terminal.tell(`note: ${event.text}`);
           break;
         case 'prepared-layers':
           if (event.done === 1) {
             bar?.stop();
-            bar = startProgress('layers below the adapter', event.total);
+            bar = startProgress(terminal, 'layers below the adapter', event.total);
           }
           bar?.update(event.done);
           break;
         case 'bad-clip':
           numBad++;
-          tell(event.reason);
+          terminal.tell(event.reason);
           break;
         case 'start':
           bar?.stop();
-          if (numCached > 0) tell(`vision features of ${numCached} clips were in the cache`);
-          tell(
+          if (numCached > 0) terminal.tell(`vision features of ${numCached} clips were in the cache`);
+          terminal.tell(
             `${event.numTrain} clips to train on, ${event.numValidation} for validation` +
               `${numBad > 0 ? `, ${numBad} bad ones left out` : ''}; ` +
               `${event.numParameters.toLocaleString('en')} of ${event.numModelParameters.toLocaleString('en')} parameters train; ` +
               `${event.totalSteps} updates${event.step > 0 ? `, ${event.step} done before` : ''}`,
           );
-          bar = startProgress('training', event.totalSteps);
+          bar = startProgress(terminal, 'training', event.totalSteps);
           break;
         case 'mask':
-          tell(`the first example:\n${event.text}`);
+          terminal.tell(`the first example:\n${event.text}`);
           break;
         case 'step':
           bar?.update(
@@ -107,7 +114,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           break;
         case 'evaluation':
           if (event.best) best = event;
-          tell(
+          terminal.tell(
             `step ${event.step}: SRCC ${decimals(event.srcc)}, PLCC ${decimals(event.plcc)}, RMSE ${decimals(event.rmse)} ` +
               `(mean ${decimals(event.rmseOfMean)})` +
               (event.legalMass === null ? '' : `, legalMass ${event.legalMass.toFixed(2)}`) +
@@ -122,8 +129,12 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
           bar = null;
           const { step, reason, best: folder } = event;
           ended = reason;
-          if (json) printJson({ out: recipe.out, step, reason, best: folder, validation: best });
-          else printLines([...(reason === 'aborted' ? [`stopped at step ${step}; --resume goes on`] : []), folder]);
+          if (json) printJson(terminal, { out: recipe.out, step, reason, best: folder, validation: best });
+          else
+            printLines(terminal, [
+              ...(reason === 'aborted' ? [`stopped at step ${step}; --resume goes on`] : []),
+              folder,
+            ]);
           break;
         }
       }
@@ -140,7 +151,7 @@ async function show(events: AsyncIterable<TrainEvent>, recipe: Recipe, json: boo
 }
 
 /** Opens everything that training would open, and shows what it found. */
-async function dryRun(resolved: ResolvedRecipe, json: boolean): Promise<void> {
+async function dryRun(terminal: Terminal, resolved: ResolvedRecipe, json: boolean): Promise<void> {
   const { recipe, provenance } = await adoptAdapter(await adoptGroups(await chooseRecipe(await adoptTable(resolved))));
   await using setup = await openTraining(recipe);
   const { data, shapes, numModelParameters } = setup;
@@ -153,7 +164,10 @@ async function dryRun(resolved: ResolvedRecipe, json: boolean): Promise<void> {
     numParameters,
     numModelParameters,
   };
-  if (json) printJson({ recipe, provenance: Object.fromEntries(provenance), ...facts });
+  if (json) printJson(terminal, { recipe, provenance: Object.fromEntries(provenance), ...facts });
   else
-    printLines([formatRecipe(recipe, provenance), ...Object.entries(facts).map(([key, value]) => `${key} ${value}`)]);
+    printLines(terminal, [
+      formatRecipe(recipe, provenance),
+      ...Object.entries(facts).map(([key, value]) => `${key} ${value}`),
+    ]);
 }

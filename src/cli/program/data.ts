@@ -3,13 +3,15 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { DataCheckFlags } from '../commands/data-check.ts';
 import type { DataVotesFlags } from '../commands/data-votes.ts';
+import type { Terminal } from '../terminal.ts';
 import { decoder, integer, json, sandbox } from './options.ts';
 
 /**
  * Adds them.
  * @param root - the program
+ * @param terminal - the screen of the command
  */
-export function addData(root: Command): void {
+export function addData(root: Command, terminal: Terminal): void {
   const data = root.command('data').description('Check a data set, or make one from raw votes.');
   data
     .command('check')
@@ -22,7 +24,7 @@ export function addData(root: Command): void {
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string, flags: DataCheckFlags) =>
-      (await import('../commands/data-check.ts')).dataCheck(path, flags),
+      (await import('../commands/data-check.ts')).dataCheck(terminal, path, flags),
     );
   data
     .command('votes')
@@ -49,6 +51,6 @@ export function addData(root: Command): void {
     .option('--missing <text>', 'a value that means "no vote", such as -1; empty cells, nan, NA and the like always do')
     .addOption(json())
     .action(async (path: string, flags: DataVotesFlags) =>
-      (await import('../commands/data-votes.ts')).dataVotes(path, flags),
+      (await import('../commands/data-votes.ts')).dataVotes(terminal, path, flags),
     );
 }

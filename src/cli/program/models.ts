@@ -7,6 +7,7 @@ import type { Shell } from '../commands/completion.ts';
 import type { DoctorFlags } from '../commands/doctor.ts';
 import type { ExportFlags } from '../commands/export.ts';
 import type { ModelsListFlags, ModelsNewFlags, ModelsPullFlags } from '../commands/models.ts';
+import type { Terminal } from '../terminal.ts';
 import { integer, json, sandbox } from './options.ts';
 
 const exportFormats: readonly ExportFormat[] = ['merged', 'adapter'];
@@ -14,8 +15,9 @@ const exportFormats: readonly ExportFormat[] = ['merged', 'adapter'];
 /**
  * Adds them.
  * @param root - the program
+ * @param terminal - the screen of the command
  */
-export function addModels(root: Command): void {
+export function addModels(root: Command, terminal: Terminal): void {
   const models = root.command('models').description('Download, create and list models.');
   models
     .command('new')
@@ -26,7 +28,7 @@ export function addModels(root: Command): void {
     .addOption(new Option('--dtype <type>', 'element type of the weights').choices(['f32', 'bf16']).default('f32'))
     .addOption(json())
     .action(async (folder: string, flags: ModelsNewFlags) =>
-      (await import('../commands/models.ts')).modelsNew(folder, flags),
+      (await import('../commands/models.ts')).modelsNew(terminal, folder, flags),
     );
   models
     .command('pull')
@@ -36,13 +38,13 @@ export function addModels(root: Command): void {
     .option('--config-only', 'leave the weights out; enough for `estimate`')
     .addOption(json())
     .action(async (name: string, flags: ModelsPullFlags) =>
-      (await import('../commands/models.ts')).modelsPull(name, flags),
+      (await import('../commands/models.ts')).modelsPull(terminal, name, flags),
     );
   models
     .command('list')
     .description('List the downloaded models and adapters.')
     .addOption(json())
-    .action(async (flags: ModelsListFlags) => (await import('../commands/models.ts')).modelsList(flags));
+    .action(async (flags: ModelsListFlags) => (await import('../commands/models.ts')).modelsList(terminal, flags));
 
   root
     .command('export')
@@ -65,7 +67,7 @@ export function addModels(root: Command): void {
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string, flags: ExportFlags) =>
-      (await import('../commands/export.ts')).exportCommand(path, flags),
+      (await import('../commands/export.ts')).exportCommand(terminal, path, flags),
     );
 
   const cache = root.command('cache').description('Manage the cache that all runs share.');
@@ -73,28 +75,32 @@ export function addModels(root: Command): void {
     .command('info')
     .description('Show its folder, content and limit.')
     .addOption(json())
-    .action(async (flags: CacheFlags) => (await import('../commands/cache.ts')).showCache(flags));
+    .action(async (flags: CacheFlags) => (await import('../commands/cache.ts')).showCache(terminal, flags));
   cache
     .command('limit')
     .description('Set its limit on disk; beyond it, the least recently used entries are removed.')
     .argument('<size>', 'such as 50GB; 0 keeps nothing')
     .addOption(json())
-    .action(async (size: string, flags: CacheFlags) => (await import('../commands/cache.ts')).limitCache(size, flags));
+    .action(async (size: string, flags: CacheFlags) =>
+      (await import('../commands/cache.ts')).limitCache(terminal, size, flags),
+    );
   cache
     .command('clear')
     .description('Empty it.')
     .addOption(json())
-    .action(async (flags: CacheFlags) => (await import('../commands/cache.ts')).emptyCache(flags));
+    .action(async (flags: CacheFlags) => (await import('../commands/cache.ts')).emptyCache(terminal, flags));
 
   root
     .command('doctor')
     .description('Show what this machine has: decoder, sandbox, memory, providers.')
     .addOption(json())
-    .action(async (flags: DoctorFlags) => (await import('../commands/doctor.ts')).doctor(flags));
+    .action(async (flags: DoctorFlags) => (await import('../commands/doctor.ts')).doctor(terminal, flags));
 
   root
     .command('completion')
     .description('Print a script for the shell that completes commands, options and recipe keys.')
     .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish'] satisfies Shell[]))
-    .action(async (shell: Shell) => (await import('../commands/completion.ts')).completionCommand(shell, root));
+    .action(async (shell: Shell) =>
+      (await import('../commands/completion.ts')).completionCommand(terminal, shell, root),
+    );
 }

@@ -3,13 +3,15 @@ import type { Command } from 'commander';
 import type { EnsembleFlags } from '../commands/ensemble.ts';
 import type { EvaluateFlags } from '../commands/evaluate.ts';
 import type { ScoreFlags } from '../commands/score.ts';
+import type { Terminal } from '../terminal.ts';
 import { collect, decoder, integer, json, sandbox } from './options.ts';
 
 /**
  * Adds them.
  * @param root - the program
+ * @param terminal - the screen of the command
  */
-export function addScoring(root: Command): void {
+export function addScoring(root: Command, terminal: Terminal): void {
   root
     .command('score')
     .description('Score clips, folders of clips or a table of clips with a run, an adapter, a model or an ensemble.')
@@ -41,7 +43,9 @@ export function addScoring(root: Command): void {
     .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
-    .action(async (inputs: string[], flags: ScoreFlags) => (await import('../commands/score.ts')).score(inputs, flags));
+    .action(async (inputs: string[], flags: ScoreFlags) =>
+      (await import('../commands/score.ts')).score(terminal, inputs, flags),
+    );
 
   root
     .command('ensemble')
@@ -57,7 +61,7 @@ export function addScoring(root: Command): void {
     .option('--max-text-tokens <n>', 'maximum text tokens of a template (default: 4096)', integer)
     .addOption(json())
     .action(async (folder: string, members: string[], flags: EnsembleFlags) =>
-      (await import('../commands/ensemble.ts')).ensembleCommand(folder, members, flags),
+      (await import('../commands/ensemble.ts')).ensembleCommand(terminal, folder, members, flags),
     );
 
   root
@@ -74,6 +78,6 @@ export function addScoring(root: Command): void {
     .option('--csv', 'print CSV')
     .addOption(json())
     .action(async (path: string, flags: EvaluateFlags) =>
-      (await import('../commands/evaluate.ts')).evaluateCommand(path, flags),
+      (await import('../commands/evaluate.ts')).evaluateCommand(terminal, path, flags),
     );
 }

@@ -4,13 +4,15 @@ import type { EstimateFlags } from '../commands/estimate.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from '../commands/inspect.ts';
 import type { QuickstartFlags } from '../commands/quickstart.ts';
 import type { TrainFlags } from '../commands/train.ts';
+import type { Terminal } from '../terminal.ts';
 import { collect, decoder, integer, json, manifest, model, sandbox, set } from './options.ts';
 
 /**
  * Adds them.
  * @param root - the program
+ * @param terminal - the screen of the command
  */
-export function addTraining(root: Command): void {
+export function addTraining(root: Command, terminal: Terminal): void {
   root
     .command('quickstart')
     .description(
@@ -25,7 +27,7 @@ export function addTraining(root: Command): void {
     .action(async (flags: QuickstartFlags) => {
       const { withNodeAv } = await import('../../video/index.ts');
       const { quickstartCommand } = await withNodeAv(() => import('../commands/quickstart.ts'), 'encode');
-      await quickstartCommand(flags);
+      await quickstartCommand(terminal, flags);
     });
 
   root
@@ -42,7 +44,7 @@ export function addTraining(root: Command): void {
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: TrainFlags) =>
-      (await import('../commands/train.ts')).train(path, flags),
+      (await import('../commands/train.ts')).train(terminal, path, flags),
     );
 
   root
@@ -64,7 +66,7 @@ export function addTraining(root: Command): void {
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: EstimateFlags) =>
-      (await import('../commands/estimate.ts')).estimateCommand(path, flags),
+      (await import('../commands/estimate.ts')).estimateCommand(terminal, path, flags),
     );
 
   const inspect = root.command('inspect').description('Show what the model sees, and what it learns from.');
@@ -80,7 +82,7 @@ export function addTraining(root: Command): void {
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectMaskFlags) =>
-      (await import('../commands/inspect.ts')).inspectMask(path, flags),
+      (await import('../commands/inspect.ts')).inspectMask(terminal, path, flags),
     );
   inspect
     .command('frames')
@@ -95,7 +97,7 @@ export function addTraining(root: Command): void {
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectFramesFlags) =>
-      (await import('../commands/inspect.ts')).inspectFrames(path, flags),
+      (await import('../commands/inspect.ts')).inspectFrames(terminal, path, flags),
     );
   inspect
     .command('model')
@@ -103,6 +105,6 @@ export function addTraining(root: Command): void {
     .argument('<folder>', 'model folder, adapter or run')
     .addOption(json())
     .action(async (folder: string, flags: InspectModelFlags) =>
-      (await import('../commands/inspect.ts')).inspectModel(folder, flags),
+      (await import('../commands/inspect.ts')).inspectModel(terminal, folder, flags),
     );
 }

@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { costOfDescendants } from '../../../src/video/confinement/processor-time.ts';
 import { bestConfinement, openFrameReader } from '../../../src/video/index.ts';
-import { runCli } from '../../cli/run-cli.ts';
+import { spawnCli } from '../../cli/run-cli.ts';
 import { options } from '../fixtures.ts';
 import { makeClip } from '../make-clip.ts';
 import { ffmpegOrWhy } from './fixtures.ts';
@@ -77,7 +77,7 @@ it.skipIf(process.platform !== 'linux')('memory of what a decoding process start
 });
 
 it('where it is not installed, one error says so and names the package', async () => {
-  const { code, stderr } = await runCli(['score', path, '--decoder', 'ffmpeg'], { env: { PATH: '/nowhere' } });
+  const { code, stderr } = await spawnCli(['score', path, '--decoder', 'ffmpeg'], { env: { PATH: '/nowhere' } });
   expect([code, stderr.trim().split('\n')]).toEqual([
     2,
     [

@@ -43,7 +43,7 @@ interface Ran {
 /** Runs a command of the copy. */
 async function iovqa(...args: string[]): Promise<Ran> {
   const env = { ...process.env, IOVQA_CACHE: 'off' };
-  const command = ['--import', 'tsx', join(copy, 'src/cli/main.ts'), ...args];
+  const command = ['--import', 'tsx', join(copy, 'src/cli/bin.ts'), ...args];
   return new Promise((resolve) => {
     execFile(process.execPath, command, { cwd: copy, env, timeout: 240_000 }, (error, stdout, stderr) => {
       resolve({ status: error === null ? 0 : Number(error.code), stdout, stderr });
