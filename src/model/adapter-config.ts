@@ -5,8 +5,9 @@ import type { ApartLimits } from '../core/index.ts';
 import { UserError, runApart, show } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
 import { parseHubName } from './hub/index.ts';
-import type { LoraOptions, LoraTarget } from './lora.ts';
-import { firstLoraLayer, loraTargets } from './lora.ts';
+import type { ModelFamily } from './families/types.ts';
+import type { LoraOptions } from './lora.ts';
+import { firstLoraLayer } from './lora.ts';
 import { listProblems, placeSchema, shortList } from './problems.ts';
 
 /** What adapter_config.json says. */
@@ -162,24 +163,20 @@ function matcher(wanted: string | string[], names: readonly string[], where: str
 /**
  * adapter_config.json for PEFT, with all that PEFT 0.21 writes. `target_modules` is a pattern anchored at the language model, so
  * that PEFT does not wrap the vision tower's layers of the same names.
+ * @param family - the base model's
  * @param lora - the adapter's options
  * @param numLayers - decoder layers of the base model
  * @param baseModel - folder or name of the base model
  */
 export function adapterConfigJson(
+  family: ModelFamily,
   lora: LoraOptions,
   numLayers: number,
   baseModel: string | null,
 ): Record<string, unknown> {
-  const part = (names: readonly LoraTarget[], module: string): string[] => {
-    const own = names.filter((name) => lora.targets.includes(name));
-    return own.length === 0 ? [] : [`${module}\\.(${own.join('|')})`];
-  };
   const pinned = baseModel?.includes('@') === true ? parseHubName(baseModel) : null;
   const first = firstLoraLayer(lora, numLayers);
   const layers = Array.from({ length: numLayers - first }, (_, i) => first + i);
-  const numbers = first === 0 ? '\\d+' : `(${layers.join('|')})`;
-  const parts = [...part(loraTargets.slice(0, 4), 'self_attn'), ...part(loraTargets.slice(4), 'mlp')];
   return {
     alora_invocation_tokens: null,
     alpha_pattern: {},
@@ -213,7 +210,7 @@ export function adapterConfigJson(
     r: lora.rank,
     rank_pattern: {},
     revision: pinned?.revision ?? null,
-    target_modules: `.*language_model\\.layers\\.${numbers}\\.(${parts.join('|')})`,
+    target_modules: family.lora.targetModules(lora.targets, first === 0 ? null : layers),
     target_parameters: null,
     task_type: 'CAUSAL_LM',
     trainable_token_indices: null,

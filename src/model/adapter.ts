@@ -8,14 +8,16 @@ import type { Card } from './card.ts';
 import { readCard, writeCard } from './card.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { LoraOptions } from './lora.ts';
-import { loraShapes, loraTargets } from './lora.ts';
+import type { ModelFamily } from './families/types.ts';
+import { adapterShapes } from './lora.ts';
+import { assumedFamily } from './old-names.ts';
 import { throwProblems } from './problems.ts';
 
 /** An adapter. */
 export interface Adapter {
   /** Rank, scale, dropout, targets. */
   lora: LoraOptions;
-  /** The factors, by the names of `loraShapes`. */
+  /** The factors, by the names of `adapterShapes`. */
   tensors: Map<string, Float32Array>;
   /** How it is to be asked; null for one that iovqa did not write. */
   card: Card | null;
@@ -51,17 +53,18 @@ export async function readAdapter(folder: string, checkpoint: Checkpoint): Promi
       hint: 'The hashes differ; its numbers would mean nothing there. Say where the right one is.',
     });
   }
+  const { family, text } = checkpoint;
   const header = await readSafetensorsHeader(adapterTensorsFile(folder));
   const found = new Map<string, string>();
   const problems: string[] = [];
   for (const fileName of header.tensors.keys()) {
-    const name = canonicalName(fileName);
+    const name = family.lora.canonicalName(fileName);
     if (name === null) problems.push(`${fileName}: unexpected`);
     else if (found.has(name)) problems.push(`${fileName}: a second ${name}, beside ${found.get(name)}`);
     else found.set(name, fileName);
   }
   const lora: LoraOptions = { ...config.lora, ...readPlaces(config, checkpoint, folder, new Set(found.keys())) };
-  const expected = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+  const expected = adapterShapes(family.lora, lora, text.numLayers, (name) => checkpoint.stored(name).shape);
   for (const [name, shape] of expected) {
     const fileName = found.get(name);
     const got = fileName === undefined ? undefined : header.tensors.get(fileName)!.shape;
@@ -86,10 +89,10 @@ function readPlaces(
   folder: string,
   tensors: ReadonlySet<string>,
 ): Required<Pick<LoraOptions, 'targets' | 'layers'>> {
-  const { names, stored, text } = checkpoint;
+  const { names, stored, text, family } = checkpoint;
   const matrices = names.filter((name) => name.endsWith('.weight') && stored(name).shape.length > 1);
-  const modules = [...new Set(['lm_head.weight', ...matrices])].map((name) => name.replace(/\.weight$/, ''));
-  const choices = namings.map((nameOf) => {
+  const modules = [...new Set([...family.lora.tiedModules, ...matrices.map((name) => name.replace(/\.weight$/, ''))])];
+  const choices = family.lora.namings.map((nameOf) => {
     const isChosen = config.chosen(modules.map(nameOf));
     return modules.filter((_, i) => isChosen[i]);
   });
@@ -102,15 +105,15 @@ function readPlaces(
   if (chosen.length === 0) {
     throw new UserError('bad-checkpoint', `${where}: expected layers of ${checkpoint.folder}, got a choice of none`);
   }
-  const isTarget = (module: string): boolean => /^layers\.\d+\.(self_attn|mlp)\.\w+$/.test(module);
-  const other = chosen.find((module) => !isTarget(module));
+  const other = chosen.find((module) => family.lora.placeOf(module) === null);
   if (other !== undefined) {
     throw new UserError('not-supported', `${where}: expected layers of the language model alone, got ${other} too`, {
-      hint: 'Train with a target_modules pattern anchored at language_model; names such as "up_proj" are also in the vision tower.',
+      hint: family.lora.targetHint,
     });
   }
-  const targets = loraTargets.filter((target) => chosen.some((module) => module.endsWith(`.${target}`)));
-  const layers = new Set(chosen.map((module) => Number(module.split('.')[1])));
+  const places = chosen.map((module) => family.lora.placeOf(module)!);
+  const targets = family.lora.targets.filter((target) => places.some((place) => place.target === target));
+  const layers = new Set(places.map(({ layer }) => layer));
   const first = Math.min(...layers);
   if (chosen.length !== targets.length * (text.numLayers - first)) {
     const got = `${chosen.length} for ${targets.join(', ')} in layers ${[...layers].join(', ')} of ${text.numLayers}`;
@@ -122,49 +125,40 @@ function readPlaces(
   return { targets, layers: first === 0 ? 'all' : `last ${text.numLayers - first}` };
 }
 
-/** What a module is called in the versions of transformers, today's first. */
-const namings: readonly ((module: string) => string)[] = [
-  (module) =>
-    module === 'lm_head' ? module : `model.${module.startsWith('visual.') ? '' : 'language_model.'}${module}`,
-  (module) => (isOutside(module) ? module : `model.${module}`),
-  (module) => (isOutside(module) ? module : `language_model.model.${module}`),
-];
-const isOutside = (module: string): boolean => module === 'lm_head' || module.startsWith('visual.');
-
 /**
  * Writes an adapter into a folder.
  * @param folder - an empty folder, or a new one; the caller sees to it that it becomes whole or nothing
  * @param adapter - what to write
+ * @param family - the base model's
  */
 export async function writeAdapter(
   folder: string,
   adapter: Pick<Adapter, 'lora' | 'card' | 'baseModel'> & { tensors: ReadonlyMap<string, Float32Array> },
+  family: ModelFamily = assumedFamily,
 ): Promise<void> {
   const { lora, tensors, card, baseModel } = adapter;
   // An adapter is always on the last layer.
-  const numLayers = 1 + Math.max(...[...tensors.keys()].map((name) => Number(name.split('.')[1])));
+  const numLayers = 1 + Math.max(...[...tensors.keys()].map((name) => layerOf(family, name)));
   await makeFolder(folder);
   const stored = [...tensors].map(([name, data]) => {
     const rows = name.endsWith('.lora_A.weight') ? lora.rank : data.length / lora.rank;
-    return [`base_model.model.model.language_model.${name}`, { data, shape: [rows, data.length / rows] }] as const;
+    return [family.lora.fileName(name), { data, shape: [rows, data.length / rows] }] as const;
   });
   await writeSafetensors(adapterTensorsFile(folder), new Map(stored));
-  const config = adapterConfigJson(lora, numLayers, baseModel);
+  const config = adapterConfigJson(family, lora, numLayers, baseModel);
   await writeNewFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
   if (card !== null) await writeCard(folder, card);
 }
 
-/** `layers.N.….lora_A.weight` of a tensor's name in a file of PEFT, of today's layout or the first; null for others. */
-function canonicalName(fileName: string): string | null {
-  const pattern =
-    /^base_model\.model\.(?:model\.language_model|language_model\.model|model)\.(layers\.\d+\..+\.lora_[AB])(?:\.default)?\.weight$/;
-  const match = pattern.exec(fileName);
-  return match === null ? null : `${match[1]}.weight`;
+function layerOf(family: ModelFamily, tensor: string): number {
+  const place = family.lora.placeOf(tensor.replace(/\.lora_[AB]\.weight$/, ''));
+  invariant(place !== null, `${tensor}: no tensor of an adapter of ${family.name}`);
+  return place.layer;
 }
 
 /**
  * The factors of a fresh adapter: A uniform with Kaiming's bound for a = √5 (that is ±1/√in), B zero, as PEFT initialises them.
- * @param shapes - from `loraShapes`
+ * @param shapes - from `adapterShapes`
  * @param seed - fixes A
  */
 export function initLora(shapes: ReadonlyMap<string, readonly number[]>, seed: number): Map<string, Float32Array> {

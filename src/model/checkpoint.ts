@@ -5,22 +5,29 @@ import { join } from 'node:path';
 import { UserError, invariant, show } from '../core/index.ts';
 import type { FloatDtype, SafetensorsHeader } from '../files/index.ts';
 import { readSafetensorsHeader, readTensor } from '../files/index.ts';
-import type { ModelConfig, ProcessorConfig } from './checkpoint-config.ts';
-import { readModelConfig, readProcessorConfig, weightShapes } from './checkpoint-config.ts';
+import type { QwenTextConfig, QwenVisionConfig } from './families/qwen2-5-vl/config.ts';
+import type { ModelConfig, ProcessorConfig } from './families/sizes.ts';
+import type { FamilyTable, ModelFamily } from './families/types.ts';
 import { findModelFolder } from './hub/index.ts';
+import { readFamilyConfig } from './model-config.ts';
 import { throwProblems } from './problems.ts';
 import { INDEX_FILE, readWeightMap } from './weight-index.ts';
 import type { StoredTensor } from './weights.ts';
 
-/** An opened model folder. Its weights stay on disk. */
-export interface Checkpoint extends ModelConfig {
+/**
+ * An opened model folder. Its weights stay on disk. The types of its sizes are Qwen2.5-VL's until callers that look into them ask
+ * `family`; then they are those that all families have.
+ */
+export interface Checkpoint extends ModelConfig<QwenTextConfig, QwenVisionConfig> {
+  /** What knows the model: its names, graphs and feeds. */
+  readonly family: ModelFamily;
   /** The folder or name of the hub, as it was given. */
   readonly name: string;
   /** Where its files are. */
   readonly folder: string;
   /** How pictures become patches. */
   readonly processor: ProcessorConfig;
-  /** Canonical names of all weights: `visual.*`, `embed_tokens.weight`, `layers.N.*`, `norm.weight`, `lm_head.weight`. */
+  /** Canonical names of all weights: the family's. */
   readonly names: readonly string[];
   /** Where a weight lies; throws for an unknown name. */
   readonly stored: (name: string) => StoredTensor;
@@ -43,29 +50,36 @@ interface Found {
   fileName: string;
 }
 
+/** How a checkpoint is opened. */
+export interface OpenOptions {
+  /** Families that there are, by `model_type`; default `modelFamilies`. */
+  families?: FamilyTable;
+}
+
 /**
- * Opens a Qwen2.5-VL checkpoint in Hugging Face layout.
+ * Opens a checkpoint of a supported family in Hugging Face layout.
  * @param model - folder with config.json and model.safetensors, or model.safetensors.index.json and its files; or the name of a
  *   model of the hub that was pulled, `ORG/NAME` or `ORG/NAME@REVISION`
+ * @param options - families beside those that there are
  * @throws UserError `bad-checkpoint` or `not-supported` that names every tensor that is missing, unexpected or of another shape
  */
-export async function openCheckpoint(model: string): Promise<Checkpoint> {
+export async function openCheckpoint(model: string, { families }: OpenOptions = {}): Promise<Checkpoint> {
   const folder = await findModelFolder(model);
-  const config = await readModelConfig(folder);
-  const processor = await readProcessorConfig(folder, config.vision);
+  const { family, config } = await readFamilyConfig(folder, families);
+  const processor = await family.readProcessor(folder, config.vision);
   const { headers, problems } = await openFiles(folder);
-  const expected = weightShapes(config.text, config.vision);
+  const expected = family.weights.shapes(config.text, config.vision);
   const found = new Map<string, Found>();
   for (const header of headers) {
     for (const fileName of header.tensors.keys()) {
-      const name = canonicalName(fileName);
+      const name = family.weights.canonicalName(fileName);
       const other = name === null ? undefined : found.get(name);
       if (name === null) problems.push(`${fileName}: unexpected`);
       else if (other !== undefined) problems.push(`${fileName}: a second ${name}, beside ${other.fileName}`);
       else found.set(name, { header, fileName });
     }
   }
-  await dropTiedHead(config, found, problems);
+  await dropCopies(family, config, found, problems);
   for (const [name, shape] of expected) {
     const place = found.get(name);
     if (place === undefined) {
@@ -95,7 +109,8 @@ export async function openCheckpoint(model: string): Promise<Checkpoint> {
   let hash: Promise<string> | undefined;
   const names = [...expected.keys()];
   return {
-    ...config,
+    ...(config as ModelConfig<QwenTextConfig, QwenVisionConfig>),
+    family,
     name: model,
     folder,
     processor,
@@ -107,14 +122,6 @@ export async function openCheckpoint(model: string): Promise<Checkpoint> {
     },
     hash: () => (hash ??= hashCheckpoint(config, processor, names, stored)),
   };
-}
-
-/** The canonical name of a tensor in a file of today's or the first layout; null for none of the model's. */
-function canonicalName(fileName: string): string | null {
-  if (fileName === 'lm_head.weight' || fileName.startsWith('visual.')) return fileName;
-  if (fileName.startsWith('model.visual.')) return fileName.slice('model.'.length);
-  const match = /^model\.(?:language_model\.)?((?:layers|embed_tokens|norm)\..+)$/s.exec(fileName);
-  return match === null ? null : match[1]!;
 }
 
 /** Finds the weight files and reads their headers. */
@@ -156,16 +163,22 @@ async function openFile(folder: string, name: string): Promise<SafetensorsHeader
   return readSafetensorsHeader(file);
 }
 
-/** Some writers save a tied head as well; that is right as long as it is the embedding. */
-async function dropTiedHead(config: ModelConfig, found: Map<string, Found>, problems: string[]): Promise<void> {
-  const head = found.get('lm_head.weight');
-  const embedding = found.get('embed_tokens.weight');
-  if (!config.text.tieWordEmbeddings || head === undefined || embedding === undefined) return;
-  found.delete('lm_head.weight');
-  const [a, b] = [head, embedding].map(({ header, fileName }) => header.tensors.get(fileName)!);
-  const same = a!.dtype === b!.dtype && a!.shape.join() === b!.shape.join();
-  if (same && (await sameBytes(head, embedding))) return;
-  problems.push('lm_head.weight: not the embedding, although config.json ties them');
+/** A weight that is another one may be in a file as well; that is right as long as they are equal. */
+async function dropCopies(
+  family: ModelFamily,
+  config: ModelConfig,
+  found: Map<string, Found>,
+  problems: string[],
+): Promise<void> {
+  for (const { copy, of } of family.weights.tied(config.text)) {
+    const [tied, own] = [found.get(copy), found.get(of)];
+    if (tied === undefined || own === undefined) continue;
+    found.delete(copy);
+    const [a, b] = [tied, own].map(({ header, fileName }) => header.tensors.get(fileName)!);
+    const same = a!.dtype === b!.dtype && a!.shape.join() === b!.shape.join();
+    if (same && (await sameBytes(tied, own))) continue;
+    problems.push(`${copy}: not equal to ${of}, although config.json ties them`);
+  }
 }
 
 async function sameBytes(a: Found, b: Found): Promise<boolean> {

@@ -2,7 +2,8 @@
 import { UserError, invariant, show } from '../core/index.ts';
 import type { Value } from '../graph/index.ts';
 import { input } from '../graph/index.ts';
-import type { LoraGraph } from './qwen2-5-vl/layers.ts';
+import type { LoraGraph } from './families/shared/layers.ts';
+import type { FamilyLora } from './families/types.ts';
 
 /** Linear layers of a decoder layer that LoRA can be put on. */
 export const loraTargets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
@@ -49,20 +50,22 @@ export function loraScale(lora: Pick<LoraOptions, 'alpha' | 'rank' | 'rslora'>):
 
 /**
  * Names and shapes of an adapter's tensors, in a fixed order.
+ * @param family - where LoRA goes in the model's family
  * @param lora - the adapter's options
  * @param numLayers - decoder layers of the model
  * @param shapeOf - shape [out, in] of a weight by canonical name
- * @returns `layers.N.….lora_A.weight` [R, in] and `….lora_B.weight` [out, R]
+ * @returns `MODULE.lora_A.weight` [R, in] and `MODULE.lora_B.weight` [out, R]
  */
-export function loraShapes(
+export function adapterShapes(
+  family: Pick<FamilyLora, 'targets' | 'moduleOf'>,
   lora: Pick<LoraOptions, 'rank' | 'targets' | 'layers'>,
   numLayers: number,
   shapeOf: (name: string) => readonly number[],
 ): Map<string, [number, number]> {
   const shapes = new Map<string, [number, number]>();
   for (let i = firstLoraLayer(lora, numLayers); i < numLayers; i++) {
-    for (const target of loraTargets.filter((t) => lora.targets.includes(t))) {
-      const module = `layers.${i}.${/^(q|k|v|o)_/.test(target) ? 'self_attn' : 'mlp'}.${target}`;
+    for (const target of family.targets.filter((t) => lora.targets.includes(t))) {
+      const module = family.moduleOf({ layer: i, target });
       const [rows, columns] = shapeOf(`${module}.weight`) as [number, number];
       shapes.set(`${module}.lora_A.weight`, [lora.rank, columns]);
       shapes.set(`${module}.lora_B.weight`, [rows, lora.rank]);
@@ -73,7 +76,7 @@ export function loraShapes(
 
 /** An adapter in a graph. */
 export interface LoraInputs extends LoraGraph {
-  /** The factors as inputs, by the names of {@link loraShapes}. */
+  /** The factors as inputs, by the names of {@link adapterShapes}. */
   readonly inputs: ReadonlyMap<string, Value>;
 }
 

@@ -4,18 +4,19 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
-import { readModelConfig, readProcessorConfig, weightShapes } from './checkpoint-config.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { embeddedModel } from './embedded.ts';
+import { sizeNamed } from './families/index.ts';
+import type { ModelFamily } from './families/types.ts';
 import { findConfigFolder } from './hub/index.ts';
-import { configOfSize, sizeNamed } from './model-sizes.ts';
+import { readFamilyConfig } from './model-config.ts';
 import type { StoredTensor } from './weights.ts';
 
 /** A model without its weights. */
 export interface ModelShape extends Pick<
   Checkpoint,
-  'name' | 'folder' | 'text' | 'vision' | 'tokens' | 'processor' | 'names' | 'stored'
+  'name' | 'folder' | 'family' | 'text' | 'vision' | 'tokens' | 'processor' | 'names' | 'stored'
 > {
   /** What the sizes and the tokenizer are of, where it is not the model's own folder. */
   readonly notes: readonly string[];
@@ -34,14 +35,16 @@ export async function openModelShape(model: string): Promise<ModelShape> {
     if (!(error instanceof UserError)) throw error;
     const folder = await findConfigFolder(model);
     if (folder !== null && !(await hasWeights(folder))) return ofConfig(model, folder);
-    const size = existsSync(model) ? null : sizeNamed(model);
-    if (size === null) throw error;
+    const named = existsSync(model) ? null : sizeNamed(model);
+    if (named === null) throw error;
     const nano = await openCheckpoint(embeddedModel());
-    const { text, vision } = configOfSize(size, nano.text.vocabSize);
+    const { family, random, size } = named;
+    const { text, vision } = random.config(size, nano.text.vocabSize) as Pick<Checkpoint, 'text' | 'vision'>;
     const note = `${model} is not here: its sizes are those that are published, and questions are counted with the tokenizer of models/nano`;
     const processor = { ...nano.processor, patchSize: vision.patchSize };
     return {
-      ...weightsOf(text, vision, 'bfloat16'),
+      ...weightsOf(family, text, vision, 'bfloat16'),
+      family,
       name: model,
       folder: nano.folder,
       tokens: nano.tokens,
@@ -59,8 +62,9 @@ async function hasWeights(folder: string): Promise<boolean> {
 }
 
 async function ofConfig(model: string, folder: string): Promise<ModelShape> {
-  const config = await readModelConfig(folder);
-  const processor = await readProcessorConfig(folder, config.vision);
+  const { family, config } = await readFamilyConfig(folder);
+  const { text, vision, tokens } = config as Pick<Checkpoint, 'text' | 'vision' | 'tokens'>;
+  const processor = await family.readProcessor(folder, vision);
   const json = (await readJson(join(folder, 'config.json'), 'bad-checkpoint')) as {
     torch_dtype?: unknown;
     dtype?: unknown;
@@ -69,8 +73,11 @@ async function ofConfig(model: string, folder: string): Promise<ModelShape> {
   const isNarrow = dtype === 'bfloat16' || dtype === 'float16';
   const note = `the weights of ${model} are not here: their sizes are those that its config.json gives`;
   return {
-    ...config,
-    ...weightsOf(config.text, config.vision, isNarrow ? dtype : 'float32'),
+    text,
+    vision,
+    tokens,
+    family,
+    ...weightsOf(family, text, vision, isNarrow ? dtype : 'float32'),
     processor,
     name: model,
     folder,
@@ -80,11 +87,12 @@ async function ofConfig(model: string, folder: string): Promise<ModelShape> {
 
 /** Weights as they would be stored, in no file. */
 function weightsOf(
+  family: ModelFamily,
   text: Checkpoint['text'],
   vision: Checkpoint['vision'],
   dtype: StoredTensor['dtype'],
 ): Pick<Checkpoint, 'names' | 'stored'> {
-  const shapes = weightShapes(text, vision);
+  const shapes = family.weights.shapes(text, vision);
   const width = dtype === 'float32' ? 4 : 2;
   return {
     names: [...shapes.keys()],

@@ -1,7 +1,7 @@
 // Where the weights of a graph come from: mapped from files and frozen, or fed and trained.
 import type { ExternalSource, Value } from '../graph/index.ts';
 import { cast, concat, external, gather, input, later, matmul } from '../graph/index.ts';
-import type { WeightSource } from './qwen2-5-vl/layers.ts';
+import type { WeightSource } from './families/shared/layers.ts';
 
 /** A tensor of a checkpoint on disk. */
 export interface StoredTensor {

@@ -37,7 +37,7 @@ export async function writeCheckpoint(
     from.names.map((name) => {
       const data = tensors.get(name);
       invariant(data !== undefined, `no values for ${name}`);
-      return [fileName(name), { data, shape: from.stored(name).shape }];
+      return [from.family.weights.fileName(name), { data, shape: from.stored(name).shape }];
     }),
   );
   invariant(stored.size === tensors.size, `${tensors.size} tensors for ${stored.size} weights`);
@@ -94,13 +94,4 @@ function withDtype(config: unknown, dtype: string): unknown {
     return [key, key === 'text_config' || key === 'vision_config' ? withDtype(value, dtype) : value];
   });
   return Object.fromEntries(changed) as unknown;
-}
-
-/**
- * The name of a weight in the files of transformers 5.
- * @param name - canonical name
- */
-export function fileName(name: string): string {
-  if (name === 'lm_head.weight') return name;
-  return name.startsWith('visual.') ? `model.${name}` : `model.language_model.${name}`;
 }

@@ -9,6 +9,7 @@ import {
   findModelFolder,
   hubCacheFolder,
   isHubName,
+  modelFamilies,
   parseHubName,
   readAdapterConfig,
   readHubSettings,
@@ -130,7 +131,12 @@ describe('names', () => {
       ['a/b', 'a/b', null],
       ['/x/a@b', '/x/a@b', null],
     ]) {
-      const config = adapterConfigJson({ ...lora, targets: [...lora.targets] }, 4, baseModel!);
+      const config = adapterConfigJson(
+        modelFamilies['qwen2_5_vl']!,
+        { ...lora, targets: [...lora.targets] },
+        4,
+        baseModel!,
+      );
       expect(config).toMatchObject({ base_model_name_or_path: base, revision });
       const folder = temporaryFolder();
       writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));

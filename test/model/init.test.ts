@@ -16,7 +16,7 @@ import {
   readAdapter,
   writeAdapter,
 } from '../../src/model/index.ts';
-import { byteTokenizer, specialTokens } from '../../src/model/init-tokenizer.ts';
+import { byteTokenizer, specialTokens } from '../../src/model/families/qwen2-5-vl/tokenizer.ts';
 import { encodePrompt, loadChatTemplate, loadTokenizer } from '../../src/prompt/index.ts';
 import { createClipCache, createClipEncoder, frameOptions, loadQuestioner } from '../../src/score/index.ts';
 import { cutPatches, openFrameReader } from '../../src/video/index.ts';

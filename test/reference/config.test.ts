@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
-import type { ModelConfig } from '../../src/model/index.ts';
 import { parseModelConfig, readProcessorConfig } from '../../src/model/index.ts';
 import { needsPython, python, runPython } from './python.ts';
 
+type ModelConfig = ReturnType<typeof parseModelConfig>;
 type Json = Record<string, unknown>;
 interface Told {
   values: Record<string, ModelConfig>;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { byteTokenizer, chatTemplate } from '../../src/model/init-tokenizer.ts';
+import { byteTokenizer, chatTemplate } from '../../src/model/families/qwen2-5-vl/tokenizer.ts';
 import type { TextTokenizer, VisionInput, VisionKind } from '../../src/prompt/index.ts';
 import {
   createAnswerCodec,

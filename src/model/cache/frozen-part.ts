@@ -17,7 +17,7 @@ import { cacheKey } from './store.ts';
 
 /**
  * Version of all code between pixels and features: how patches are cut and fed, the graph, its ONNX form, session settings.
- * Raise it whenever one of these changes; `npx vitest run test/model/cache-version.test.ts` sees that it is.
+ * Raise it whenever one of these changes; `npx vitest run test/model/cache/version.test.ts` sees that it is.
  */
 export const FEATURES_VERSION = 1;
 
@@ -44,8 +44,28 @@ export interface FrozenPartOptions {
  * @param store - remembers the hash of its weights
  */
 export function visionPart(checkpoint: Checkpoint, run: RunOptions | undefined, store: CacheStore | null): FrozenPart {
-  const has = (name: string): boolean => name.startsWith('visual.');
+  const has = (name: string): boolean => checkpoint.family.weights.placeOf(name).part === 'vision';
   return frozenPart({ what: 'vision', checkpoint, has, sizes: checkpoint.vision, run: towerRun(run), store });
+}
+
+/**
+ * The frozen decoder layers below an adapter, with the embedding.
+ * @param checkpoint - the model
+ * @param count - how many layers
+ * @param run - how they are run
+ * @param store - remembers the hash of their weights
+ */
+export function prefixPart(
+  checkpoint: Checkpoint,
+  count: number,
+  run: RunOptions | undefined,
+  store: CacheStore | null,
+): FrozenPart {
+  const has = (name: string): boolean => {
+    const place = checkpoint.family.weights.placeOf(name);
+    return place.part === 'layer' ? place.layer < count : place.part === 'embedding';
+  };
+  return frozenPart({ what: 'lower layers', checkpoint, has, sizes: [checkpoint.text, count], run, store });
 }
 
 /**

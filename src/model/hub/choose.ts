@@ -1,8 +1,9 @@
 // Which files of a repo are needed: those of a model, or of an adapter.
 import { join } from 'node:path';
 import { UserError } from '../../core/index.ts';
-import { readModelConfig } from '../checkpoint-config.ts';
 import { CARD_FILE } from '../card.ts';
+import { modelFamilies } from '../families/index.ts';
+import { readFamilyConfig } from '../model-config.ts';
 import { isLicence, isModelFile } from '../model-files.ts';
 import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
 import type { HubFile, HubListing } from './listing.ts';
@@ -18,7 +19,7 @@ const isOfAdapter = (name: string): boolean => name === 'adapter_config.json' ||
  * @param folder - where `get` puts files
  * @param get - gets a file
  * @returns the files, the weights last: a snapshot that has them has the rest
- * @throws UserError `not-supported` for a repo without safetensors, and for models other than Qwen2.5-VL; `bad-checkpoint` for one
+ * @throws UserError `not-supported` for a repo without safetensors, and for models of other families; `bad-checkpoint` for one
  *   that lacks files that it names itself
  */
 export async function chooseFiles(
@@ -43,13 +44,14 @@ export async function chooseFiles(
   }
   if (!hasWeights || !has('config.json')) {
     const pickled = listing.names.find((file) => /\.(?:bin|pt|pth|ckpt)$/.test(file));
+    const names = Object.values(modelFamilies).map(({ name }) => name);
     const expected = `config.json with model.safetensors or ${INDEX_FILE}, or an adapter`;
     throw new UserError('not-supported', `${repo}: expected ${expected}, got ${pickled ?? 'neither'}`, {
-      hint: 'Only Qwen2.5-VL models and LoRA adapters as safetensors are pulled. Pickle files can run code and are never read.',
+      hint: `Only ${names.join(' and ')} models and LoRA adapters as safetensors are pulled. Pickle files can run code and are never read.`,
     });
   }
   await get(smallFile(repo, find('config.json')));
-  await readModelConfig(folder);
+  await readFamilyConfig(folder);
   if (!isIndexed) return [...small(isOfModel), find('model.safetensors')];
   const index = smallFile(repo, find(INDEX_FILE));
   await get(index);

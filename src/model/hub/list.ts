@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isCode, readJson } from '../../files/index.ts';
+import { isSupported } from '../families/index.ts';
 import { isCommit, missingFiles, parseHubName, readRef, snapshotFiles } from './cache.ts';
 import { hubCacheFolder } from './settings.ts';
 
@@ -9,7 +10,7 @@ import { hubCacheFolder } from './settings.ts';
 export interface CachedModel {
   /** `ORG/NAME`. */
   repo: string;
-  /** A Qwen2.5-VL model, or a LoRA adapter of one. */
+  /** A model of a supported family, or a LoRA adapter of one. */
   kind: 'model' | 'adapter';
   /** 40 hexadecimal digits. */
   commit: string;
@@ -32,7 +33,7 @@ export interface ListOptions {
 }
 
 /**
- * Lists the Qwen2.5-VL models in the hub's cache, whoever pulled them, and the adapters of these or of iovqa.
+ * Lists the models of supported families in the hub's cache, whoever pulled them, and the adapters of these or of iovqa.
  * @param options - cache, notes
  * @returns by name, then commit; none when there is no cache
  */
@@ -92,7 +93,7 @@ async function look(folder: string): Promise<{ kind: CachedModel['kind']; base: 
     const json = await readJson(join(folder, file)).catch(() => null); // others' files need not be right
     return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : null;
   };
-  if ((await read('config.json'))?.['model_type'] === 'qwen2_5_vl') return { kind: 'model', base: null };
+  if (isSupported((await read('config.json'))?.['model_type'])) return { kind: 'model', base: null };
   const adapter = await read('adapter_config.json');
   if (adapter === null) return null;
   const isOurs = (await read('iovqa.json')) !== null;

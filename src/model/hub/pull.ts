@@ -76,7 +76,7 @@ export interface PullOptions {
  * @param model - `ORG/NAME`, or `ORG/NAME@REVISION`
  * @param options - revision, settings, callbacks
  * @throws UserError `bad-input` for a model that there is not, or that is not open to the user; `not-supported` without network,
- *   room on the disk, or weights as safetensors, and for models other than Qwen2.5-VL; `bad-checkpoint` for content that is not
+ *   room on the disk, or weights as safetensors, and for models of other families; `bad-checkpoint` for content that is not
  *   what was announced
  */
 export async function pullModel(model: string, options: PullOptions = {}): Promise<PulledModel> {

@@ -1,15 +1,15 @@
 // Sizes of randomly initialised models: small ones to train and test with, and those of the real checkpoints to measure with.
-import type { TextConfig, VisionConfig } from './qwen2-5-vl/config.ts';
+import type { QwenTextConfig, QwenVisionConfig } from './config.ts';
 
 /** Sizes of a randomly initialised model. */
 export interface ModelSize {
   /** What it is for. */
   about: string;
   /** The text model; its vocabulary is the tokenizer's where it is 0. */
-  text: Omit<TextConfig, 'headDim' | 'ropeTheta' | 'rmsNormEps'>;
+  text: Omit<QwenTextConfig, 'headDim' | 'ropeTheta' | 'rmsNormEps'>;
   /** The vision tower. */
   vision: Omit<
-    VisionConfig,
+    QwenVisionConfig,
     'outHiddenSize' | 'inChannels' | 'patchSize' | 'temporalPatchSize' | 'spatialMergeSize'
   > & {
     /** Side of a patch in pixels; default 14. */
@@ -193,21 +193,21 @@ const published: Readonly<Record<string, ModelSizeName>> = {
 };
 
 /**
- * The size that a name stands for.
+ * The name of the size that a name stands for.
  * @param name - of the hub, with or without `@REVISION`, or of {@link modelSizes}
  * @returns the size; null for other names
  */
-export function sizeNamed(name: string): ModelSize | null {
+export function presetNamed(name: string): ModelSizeName | null {
   const preset = published[name.split('@')[0]!] ?? name;
-  return Object.hasOwn(modelSizes, preset) ? modelSizes[preset as ModelSizeName] : null;
+  return Object.hasOwn(modelSizes, preset) ? (preset as ModelSizeName) : null;
 }
 
 /** Sizes as config.json gives them. */
 export interface SizeConfig {
   /** The text model. */
-  text: TextConfig;
+  text: QwenTextConfig;
   /** The vision tower. */
-  vision: VisionConfig;
+  vision: QwenVisionConfig;
 }
 
 /**
@@ -216,14 +216,14 @@ export interface SizeConfig {
  * @param vocabSize - tokens of the tokenizer, where the size leaves that open
  */
 export function configOfSize(size: ModelSize, vocabSize: number): SizeConfig {
-  const text: TextConfig = {
+  const text: QwenTextConfig = {
     ...size.text,
     vocabSize: size.text.vocabSize === 0 ? vocabSize : size.text.vocabSize,
     headDim: size.text.hiddenSize / size.text.numHeads,
     ropeTheta: 1e6,
     rmsNormEps: 1e-6,
   };
-  const vision: VisionConfig = {
+  const vision: QwenVisionConfig = {
     ...size.vision,
     outHiddenSize: text.hiddenSize,
     inChannels: 3,

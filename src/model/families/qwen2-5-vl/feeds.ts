@@ -1,19 +1,10 @@
-// What is fed to the graphs: rotary angles, windows and frames of the vision tower, and the text batch.
-import type { TensorData } from '../../graph/index.ts';
-import type { TextConfig, VisionConfig } from './config.ts';
+// What is fed to the vision tower: patches, rotary angles, windows and frames; and the rotary angles of the text model.
+import type { TensorData } from '../../../graph/index.ts';
+import type { PatchGrid, VisionPatches } from '../sizes.ts';
+import type { QwenTextConfig, QwenVisionConfig } from './config.ts';
 
 /** Added to attention scores that must not count; finite, so that no row can become undefined. */
 export const HIDDEN = -1e9;
-
-/** A grid of patches of one image or video: temporal patches, rows, columns. */
-export interface PatchGrid {
-  /** Temporal patches. */
-  t: number;
-  /** Rows of patches; a multiple of the merge size. */
-  h: number;
-  /** Columns of patches; a multiple of the merge size. */
-  w: number;
-}
 
 /** Frequencies as the reference computes them, in float32: 1 / base^(2j/dim) for j < dim/2. */
 function inverseFrequencies(base: number, dim: number): number[] {
@@ -50,7 +41,7 @@ export interface Angles {
  * @param config - the text model's sizes
  * @returns cosines and sines, [count, D]
  */
-export function textAngles(positions: Int32Array, count: number, config: TextConfig): Angles {
+export function textAngles(positions: Int32Array, count: number, config: QwenTextConfig): Angles {
   const { headDim, mropeSection } = config;
   const frequencies = inverseFrequencies(config.ropeTheta, headDim);
   const axes = mropeSection.flatMap((n, axis) => Array.from({ length: n }, () => axis));
@@ -72,7 +63,10 @@ interface Sequences {
  * Rows and columns of patches in the processor's order (those of a merged token side by side), their windows and frames.
  * The windows come in the reference's order (`get_window_index`), empty ones left out.
  */
-function layOut(grids: readonly PatchGrid[], config: VisionConfig): { row: number[]; column: number[] } & Sequences {
+function layOut(
+  grids: readonly PatchGrid[],
+  config: QwenVisionConfig,
+): { row: number[]; column: number[] } & Sequences {
   const merge = config.spatialMergeSize;
   const side = Math.floor(config.windowSize / merge / config.patchSize);
   const [row, column, windows, frames]: [number[], number[], number[][], number[][]] = [[], [], [], []];
@@ -106,7 +100,7 @@ function layOut(grids: readonly PatchGrid[], config: VisionConfig): { row: numbe
  * @param config - the tower's sizes
  * @returns merged token numbers
  */
-export function windowOrder(grids: readonly PatchGrid[], config: VisionConfig): number[] {
+export function windowOrder(grids: readonly PatchGrid[], config: QwenVisionConfig): number[] {
   const merged = config.spatialMergeSize ** 2;
   return layOut(grids, config).windows.flatMap((window) =>
     window.filter((p) => p % merged === 0).map((p) => p / merged),
@@ -151,12 +145,12 @@ function layoutFeeds(
 export function visionFeeds(
   pixels: Float32Array,
   grids: readonly PatchGrid[],
-  config: VisionConfig,
+  config: QwenVisionConfig,
 ): Record<string, TensorData> {
   const { row, column, windows, frames } = layOut(grids, config);
   const patches = row.length;
   const merged = config.spatialMergeSize ** 2;
-  const numFull = new Set(config.fullAttentionLayers.filter((layer) => layer < config.depth)).size;
+  const numFull = numFullLayers(config);
   const headDim = config.hiddenSize / config.numHeads;
   const quarter = headDim / 4;
   const frequencies = inverseFrequencies(10_000, headDim / 2);
@@ -179,4 +173,45 @@ export function visionFeeds(
     ...(numFull < config.depth ? layoutFeeds('window', windows, patches, merged) : {}),
     ...(numFull > 0 ? layoutFeeds('frame', frames, patches, merged) : {}),
   };
+}
+
+/** Layers that attend over the whole frame. */
+function numFullLayers({ fullAttentionLayers, depth }: QwenVisionConfig): number {
+  return new Set(fullAttentionLayers.filter((layer) => layer < depth)).size;
+}
+
+/**
+ * What is fed to the vision graph for several images and videos.
+ * @param visions - their patches
+ * @param vision - the tower's sizes
+ */
+export function joinedVisionFeeds(
+  visions: readonly VisionPatches[],
+  vision: QwenVisionConfig,
+): ReturnType<typeof visionFeeds> {
+  const grids = visions.map(({ grid }) => grid);
+  if (visions.length === 1) return visionFeeds(visions[0]!.pixels, grids, vision);
+  const pixels = new Float32Array(visions.reduce((total, v) => total + v.pixels.length, 0));
+  let offset = 0;
+  for (const v of visions) {
+    pixels.set(v.pixels, offset);
+    offset += v.pixels.length;
+  }
+  return visionFeeds(pixels, grids, vision);
+}
+
+/**
+ * Sizes of the vision graph: merged tokens M, windows W of L patches, frames S of F patches.
+ * @param grids - the grids of a clip
+ * @param config - the tower's sizes
+ * @param clips - how many clips of that size it computes at a time
+ */
+export function visionSizes(grids: readonly PatchGrid[], config: QwenVisionConfig, clips: number): Map<string, number> {
+  const { row, windows, frames } = layOut(grids, config);
+  const longest = (sequences: readonly number[][]): number => Math.max(...sequences.map((s) => s.length));
+  const numFull = numFullLayers(config);
+  const sizes = new Map([['M', (clips * row.length) / config.spatialMergeSize ** 2]]);
+  if (numFull < config.depth) sizes.set('W', clips * windows.length).set('L', longest(windows));
+  if (numFull > 0) sizes.set('S', clips * frames.length).set('F', longest(frames));
+  return sizes;
 }

@@ -1,6 +1,6 @@
 // The text model as a graph: embeddings with vision features in place, decoder layers, logits at the wanted rows only.
 // Legend: B clips, T tokens of the longest clip, P tokens before them that all clips share, N = B·T, M merged vision tokens, C width, D head width, R = B·Q wanted rows, V vocabulary.
-import type { Dim, Value } from '../../graph/index.ts';
+import type { Dim, Value } from '../../../graph/index.ts';
 import {
   add,
   concat,
@@ -15,10 +15,10 @@ import {
   seam,
   silu,
   where,
-} from '../../graph/index.ts';
-import type { LoraGraph, WeightSource } from './layers.ts';
-import { attention, linear, rotate } from './layers.ts';
-import type { TextConfig } from './config.ts';
+} from '../../../graph/index.ts';
+import type { LoraGraph, WeightSource } from '../shared/layers.ts';
+import { attention, linear, rotate } from '../shared/layers.ts';
+import type { QwenTextConfig } from './config.ts';
 
 /** Inputs of the decoder layers. */
 export interface LayerInputs {
@@ -45,7 +45,7 @@ export interface KeysValues {
  * @param config - the text model's sizes
  * @param options - whether P tokens that all clips share are fed as keys and values, under the names of {@link pastNames}
  */
-export function layerInputs(config: TextConfig, options: { past: boolean } = { past: false }): LayerInputs {
+export function layerInputs(config: QwenTextConfig, options: { past: boolean } = { past: false }): LayerInputs {
   const { headDim, numKvHeads } = config;
   const part = (name: string): Value => input(name, 'float32', [1, 'P', numKvHeads, headDim]);
   return {
@@ -102,7 +102,7 @@ export function lowerLayers(
   x_NC: Value,
   count: number,
   inputs: LayerInputs,
-  config: TextConfig,
+  config: QwenTextConfig,
   weights: WeightSource,
 ): Value {
   for (let i = 0; i < count; i++) x_NC = decoderLayer(x_NC, i, inputs, null, config, weights, null).out;
@@ -119,7 +119,7 @@ export function lowerLayers(
  */
 export function textKeysValues(
   inputs: LayerInputs,
-  config: TextConfig,
+  config: QwenTextConfig,
   weights: WeightSource,
   lora: LoraGraph | null,
 ): KeysValues[] {
@@ -146,7 +146,7 @@ export function textHidden(
   x_NC: Value,
   first: number,
   inputs: LayerInputs,
-  config: TextConfig,
+  config: QwenTextConfig,
   weights: WeightSource,
   lora: LoraGraph | null,
 ): Value {
@@ -164,7 +164,7 @@ function decoderLayer(
   index: number,
   inputs: LayerInputs,
   rows: Value | null,
-  config: TextConfig,
+  config: QwenTextConfig,
   weights: WeightSource,
   lora: LoraGraph | null,
 ): KeysValues & { out: Value } {
@@ -219,6 +219,6 @@ function decoderLayer(
  * @param weights - where the head comes from; a head that is not float32 is cast in pieces
  * @returns float32 [R, V]
  */
-export function headLogits(hidden_RC: Value, config: TextConfig, weights: WeightSource): Value {
+export function headLogits(hidden_RC: Value, config: QwenTextConfig, weights: WeightSource): Value {
   return weights.rowProducts(config.tieWordEmbeddings ? 'embed_tokens.weight' : 'lm_head.weight', hidden_RC);
 }

@@ -1,10 +1,10 @@
 // The vision tower as a graph: patches of any number of frames in, one feature per merged token out.
 // Legend: P patches, M = P/4 merged tokens, C width, D head width, W windows of L patches, S frames of F patches.
-import type { Value } from '../../graph/index.ts';
-import { add, gather, gelu, input, matmul, mul, reshape, rmsNorm, seam, silu, slice } from '../../graph/index.ts';
-import type { VisionConfig } from './config.ts';
-import type { WeightSource } from './layers.ts';
-import { attention, linear, rotate } from './layers.ts';
+import type { Value } from '../../../graph/index.ts';
+import { add, gather, gelu, input, matmul, mul, reshape, rmsNorm, seam, silu, slice } from '../../../graph/index.ts';
+import type { QwenVisionConfig } from './config.ts';
+import type { WeightSource } from '../shared/layers.ts';
+import { attention, linear, rotate } from '../shared/layers.ts';
 
 /** Epsilon of the tower's norms (fixed in the reference). */
 const eps = 1e-6;
@@ -37,7 +37,7 @@ export interface VisionInputs {
  * Declares the inputs of the vision graph.
  * @param config - the tower's sizes
  */
-export function visionInputs(config: VisionConfig): VisionInputs {
+export function visionInputs(config: QwenVisionConfig): VisionInputs {
   const merged = config.spatialMergeSize ** 2;
   const patch = config.inChannels * config.temporalPatchSize * config.patchSize ** 2;
   const headDim = config.hiddenSize / config.numHeads;
@@ -62,7 +62,7 @@ export function visionInputs(config: VisionConfig): VisionInputs {
  * @param weights - where its weights come from
  * @returns float32 [M, out]: features in the order of the merged tokens
  */
-export function visionFeatures(inputs: VisionInputs, config: VisionConfig, weights: WeightSource): Value {
+export function visionFeatures(inputs: VisionInputs, config: QwenVisionConfig, weights: WeightSource): Value {
   const merged = config.spatialMergeSize ** 2;
   const P = `${merged}*M`;
   const { hiddenSize, numHeads, patchSize, temporalPatchSize, inChannels } = config;

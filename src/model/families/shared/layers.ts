@@ -1,6 +1,6 @@
 // Pieces that the text model and the vision tower share: linear layers with LoRA, rotary embedding, attention.
 // Legend: N rows (tokens or patches), C width, D head width, H heads, S sequences, Q queries, K keys.
-import type { Dim, Value } from '../../graph/index.ts';
+import type { Dim, Value } from '../../../graph/index.ts';
 import {
   add,
   bitXor,
@@ -19,8 +19,8 @@ import {
   slice,
   softmax,
   transpose,
-} from '../../graph/index.ts';
-import { hashKey, mix32 } from '../../core/index.ts';
+} from '../../../graph/index.ts';
+import { hashKey, mix32 } from '../../../core/index.ts';
 
 /** Where a graph takes a model's weights from, by canonical name. */
 export interface WeightSource {

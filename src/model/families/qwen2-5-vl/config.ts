@@ -1,11 +1,8 @@
 // The sizes of a Qwen2.5-VL model, as the graph builders use them.
+import type { TextConfig, VisionConfig } from '../sizes.ts';
 
 /** Sizes of the text model. */
-export interface TextConfig {
-  /** Width C. */
-  hiddenSize: number;
-  /** Decoder layers. */
-  numLayers: number;
+export interface QwenTextConfig extends TextConfig {
   /** Query heads. */
   numHeads: number;
   /** Key-value heads; divides `numHeads`. */
@@ -14,8 +11,6 @@ export interface TextConfig {
   headDim: number;
   /** Width of the MLP. */
   intermediateSize: number;
-  /** Tokens of the vocabulary. */
-  vocabSize: number;
   /** Base of the rotary frequencies. */
   ropeTheta: number;
   /** Rotary frequencies given to time, height and width; they add up to D/2. */
@@ -27,7 +22,7 @@ export interface TextConfig {
 }
 
 /** Sizes of the vision tower. */
-export interface VisionConfig {
+export interface QwenVisionConfig extends VisionConfig {
   /** Layers. */
   depth: number;
   /** Width. */
@@ -38,18 +33,10 @@ export interface VisionConfig {
   intermediateSize: number;
   /** Width of the features it gives: the text model's. */
   outHiddenSize: number;
-  /** Side of a patch, in pixels. */
-  patchSize: number;
-  /** Frames in a patch. */
-  temporalPatchSize: number;
-  /** Patches merged along each side into one token. */
-  spatialMergeSize: number;
   /** Side of an attention window, in pixels. */
   windowSize: number;
   /** Layers that attend over the whole frame; the others within windows. */
   fullAttentionLayers: number[];
   /** Steps of the temporal position in a second. */
   tokensPerSecond: number;
-  /** Colour channels. */
-  inChannels: number;
 }

@@ -1,0 +1,49 @@
+// The frozen decoder layers below an adapter as a session: they give the same for a clip whatever is trained above them.
+import type { RunOptions, TensorData } from '../graph/index.ts';
+import { compile } from '../graph/index.ts';
+import type { Checkpoint } from './checkpoint.ts';
+
+/** Compiled lower layers. Dispose of them to free their memory. */
+export interface FrozenPrefix {
+  /**
+   * Runs them once.
+   * @param feeds - those of the text graph, and of the features; others are left out
+   * @returns float32 [B·T, width]: what goes into the layer above, as numbers
+   */
+  run: (feeds: Readonly<Record<string, TensorData>>) => Promise<Float32Array>;
+  /** Frees the memory of the session; the next run opens it again. */
+  rest: () => Promise<void>;
+  /** Frees the session. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/**
+ * Compiles the first decoder layers of a checkpoint.
+ * @param model - the model
+ * @param count - how many layers
+ * @param run - how the graph is run
+ */
+export async function compileFrozenPrefix(
+  model: Pick<Checkpoint, 'family' | 'text' | 'stored'>,
+  count: number,
+  run: RunOptions = {},
+): Promise<FrozenPrefix> {
+  const session = await compile({ hidden: model.family.graphs.prefix(model, count) }, run);
+  return {
+    run: async (feeds) => (await session.run(pickFeeds(session.inputs, feeds))).hidden.data,
+    rest: () => session.rest(),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * The feeds that a graph has inputs for.
+ * @param inputs - names of its inputs
+ * @param feeds - what there is, by name
+ */
+export function pickFeeds(
+  inputs: readonly string[],
+  feeds: Readonly<Record<string, TensorData>>,
+): Record<string, TensorData> {
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.includes(name)));
+}
