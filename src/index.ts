@@ -49,18 +49,33 @@ export type {
   Split,
   TableOptions,
 } from './dataset/index.ts';
-export { kFold, readManifest, rowsOfSplit, splitByGroup } from './dataset/index.ts';
+export { kFold, readManifest, rowsOfSplit, splitByGroup, storeTableOptions } from './dataset/index.ts';
 export type {
   DataCheck,
   DataCheckOptions,
   DuplicatePictures,
+  Finding,
+  InspectedFrames,
+  InspectedMask,
+  InspectedModel,
+  InspectFramesOptions,
   OpinionOptions,
   OpinionReport,
   OpinionRow,
   OpinionTable,
   ScoreSummary,
+  UninspectedFrames,
 } from './checks/index.ts';
-export { checkData, opinionsOfVotes, opinionTable, raterTable } from './checks/index.ts';
+export {
+  checkData,
+  doctor,
+  inspectFrames,
+  inspectMask,
+  inspectModel,
+  opinionsOfVotes,
+  opinionTable,
+  raterTable,
+} from './checks/index.ts';
 export type { FloatDtype } from './files/index.ts';
 export type { ExternalSource, MachineSpeed, Provider, RunOptions } from './graph/index.ts';
 export { providers } from './graph/index.ts';
@@ -96,7 +111,7 @@ export {
 } from './model/index.ts';
 export type { FrameOptions, FramePick, FramePlan, FrameTime } from './video/index.ts';
 export type { AnswerKind, AnswerStep } from './prompt/index.ts';
-export type { PositionRule } from './example/index.ts';
+export type { MaskEntry, PositionRule } from './example/index.ts';
 export type {
   AnswerSettings,
   Clip,

@@ -1,10 +1,19 @@
 /**
- * What can be found out of a data set without training: checks and opinion scores of raw votes, as data for any front end.
+ * What can be found out without training, as data for any front end: checks of a data set, opinion scores of raw votes, what the model
+ * gets of a clip, and what this machine has.
  * @module checks
  */
 export type { OpinionOptions, OpinionReport, OpinionRow, OpinionTable } from './opinions.ts';
 export { opinionsOfVotes, opinionTable, raterTable } from './opinions.ts';
 export type { DataCheck, DataCheckOptions, DuplicatePictures, ScoreSummary } from './data-check.ts';
 export { checkData } from './data-check.ts';
-export { reversalOf } from './reversed-scale.ts';
-export { tableTraps } from './traps.ts';
+export type { Finding } from './doctor.ts';
+export { doctor } from './doctor.ts';
+export type {
+  InspectedFrames,
+  InspectedMask,
+  InspectedModel,
+  InspectFramesOptions,
+  UninspectedFrames,
+} from './inspect.ts';
+export { inspectFrames, inspectMask, inspectModel } from './inspect.ts';

@@ -21,7 +21,7 @@ export { parseDecimal } from './number.ts';
 export type { MosScale } from './scale.ts';
 export { commonScales, fromUnit5, parseScale, scaleName, stdFromUnit5, stdToUnit5, toUnit5 } from './scale.ts';
 export type { Sidecar } from './sidecar.ts';
-export { readSidecar, sidecarNote, sidecarPath, writeSidecar } from './sidecar.ts';
+export { readSidecar, sidecarNote, sidecarPath, storeTableOptions, writeSidecar } from './sidecar.ts';
 export type { Grouped, Grouping, Leak, Split } from './split.ts';
 export { groupedBy, groupingOf, kFold, leakingGroups, rowsOfSplit, splitByGroup } from './split.ts';
 export type { Table, TableFormat, TableRecord } from './table.ts';

@@ -3,7 +3,7 @@ import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { UserError, nearest, oneLine, show } from '../core/index.ts';
 import type { SettingsProblem, Tree } from '../files/index.ts';
 import { parseYaml, readText, showValue, writeFileAtomic } from '../files/index.ts';
-import { parseDelimiter } from './options.ts';
+import { mergeTableOptions, parseDelimiter } from './options.ts';
 import type { TableOptions } from './options.ts';
 import type { ColumnRole } from './presets.ts';
 import { columnRoles, findPreset } from './presets.ts';
@@ -82,6 +82,17 @@ export async function writeSidecar(table: string, options: TableOptions): Promis
   const path = sidecarPath(table);
   await writeFileAtomic(path, formatSidecar(table, options));
   return path;
+}
+
+/**
+ * Adds to the file beside a table, so that whoever reads the table next need not be told.
+ * @param table - the table
+ * @param options - what it is to say; it keeps what it says otherwise
+ * @returns the file's path
+ */
+export async function storeTableOptions(table: string, options: TableOptions): Promise<string> {
+  const before = await readSidecar(table);
+  return writeSidecar(table, mergeTableOptions(options, before?.options ?? {}));
 }
 
 function formatSidecar(table: string, { columns = {}, scale, mediaRoot, ...rest }: TableOptions): string {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkData, reversalOf } from '../../src/checks/index.ts';
+import { checkData } from '../../src/checks/index.ts';
+import { reversalOf } from '../../src/checks/reversed-scale.ts';
 import type { DataCheck, DataCheckOptions } from '../../src/checks/index.ts';
 
 let folder = '';

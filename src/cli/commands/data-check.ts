@@ -2,7 +2,7 @@
 import type { DataCheck } from '../../checks/index.ts';
 import { checkData } from '../../checks/index.ts';
 import { commandLine, oneLine, shellWord } from '../../core/index.ts';
-import { mergeTableOptions, readSidecar, sidecarPath, writeSidecar } from '../../dataset/index.ts';
+import { sidecarPath, storeTableOptions } from '../../dataset/index.ts';
 import type { DecoderName } from '../../video/index.ts';
 import { printJson, printLines } from '../output.ts';
 import { startProgress } from '../progress.ts';
@@ -64,8 +64,7 @@ async function writeOptions(
     terminal.tell(`note: ${oneLine(sidecarPath(path))} is not written, since the table could not be read`);
     return;
   }
-  const before = await readSidecar(path);
-  const written = await writeSidecar(path, mergeTableOptions(tableOptionsOf(flags), before?.options ?? {}));
+  const written = await storeTableOptions(path, tableOptionsOf(flags));
   terminal.tell(`note: ${oneLine(written)} holds these options now; every command reads it`);
 }
 

@@ -94,7 +94,7 @@ export function addModels(root: Command, terminal: Terminal): void {
     .command('doctor')
     .description('Show what this machine has: decoder, sandbox, memory, providers.')
     .addOption(json())
-    .action(async (flags: DoctorFlags) => (await import('../commands/doctor.ts')).doctor(terminal, flags));
+    .action(async (flags: DoctorFlags) => (await import('../commands/doctor.ts')).doctorCommand(terminal, flags));
 
   root
     .command('completion')

@@ -82,7 +82,7 @@ export function addTraining(root: Command, terminal: Terminal): void {
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectMaskFlags) =>
-      (await import('../commands/inspect.ts')).inspectMask(terminal, path, flags),
+      (await import('../commands/inspect.ts')).inspectMaskCommand(terminal, path, flags),
     );
   inspect
     .command('frames')
@@ -97,7 +97,7 @@ export function addTraining(root: Command, terminal: Terminal): void {
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string | undefined, flags: InspectFramesFlags) =>
-      (await import('../commands/inspect.ts')).inspectFrames(terminal, path, flags),
+      (await import('../commands/inspect.ts')).inspectFramesCommand(terminal, path, flags),
     );
   inspect
     .command('model')
@@ -105,6 +105,6 @@ export function addTraining(root: Command, terminal: Terminal): void {
     .argument('<folder>', 'model folder, adapter or run')
     .addOption(json())
     .action(async (folder: string, flags: InspectModelFlags) =>
-      (await import('../commands/inspect.ts')).inspectModel(terminal, folder, flags),
+      (await import('../commands/inspect.ts')).inspectModelCommand(terminal, folder, flags),
     );
 }

@@ -1,6 +1,6 @@
 // A provider is tried in a process of its own: whatever that does, there is an answer.
 import { expect, it } from 'vitest';
-import { tryProvider } from '../../src/cli/commands/doctor.ts';
+import { tryProvider } from '../../src/checks/doctor.ts';
 import { forkModule } from '../../src/core/index.ts';
 
 const start = (): ReturnType<typeof forkModule> => forkModule(import.meta.url, './loud-child');
