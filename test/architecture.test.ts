@@ -90,3 +90,61 @@ describe('layers', () => {
     ).toEqual(['../x/index.ts', './b.ts', './c.ts']);
   });
 });
+
+/**
+ * What is one family's own: only its folder knows these names. Comments may name a family; code may not.
+ */
+const familyNames: readonly RegExp[] = [
+  /qwen2_5_vl|Qwen2_5/,
+  /visual\./,
+  /\blayers\.(?:N\b|\d|\$\{|\\)/,
+  /embed_tokens|lm_head|language_model|base_model\.model|self_attn|['"`.]mlp\b/,
+  /mrope_?section|numKvHeads|numHeads|headDim|intermediateSize/i,
+  /<\|(?:im_|image_pad|video_pad|vision_)/,
+];
+
+/** Files that still know such names, by their own name wherever they lie, and why. Nothing is to be added; ask `Checkpoint.family`. */
+const knowFamily: Readonly<Record<string, string>> = {
+  'model/families/index.ts': 'the table',
+  'model/old-names.ts': 'old exports for callers that do not name a family yet',
+  'clip-limits.ts': 'roughBytes; `family.memory.roughBytes` takes its place',
+  'memory-limit.ts': 'the same, moved',
+  'batch.ts': 'textFeeds; `family.feeds.text` takes its place',
+  'text-feeds.ts': 'the same, moved',
+  'settings.ts': 'the end of a turn; `family.endOfTurn` takes its place',
+  'prompt-processor.ts': 'the same, moved',
+  'setup.ts': 'lowerPart; `prefixPart` takes its place',
+  'export.ts': 'the element type of the embedding',
+  'estimate.ts': 'parts of the model; `family.weights.placeOf` and `family.memory` take their place',
+  'inspect.ts': 'parts of the model; `family.weights.placeOf` takes its place',
+};
+
+/** Code of a file, without comments. */
+const codeOf = (source: string): string => source.replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
+
+function namesOf(file: string, source: string): string[] {
+  if (file.startsWith('model/families/qwen2-5-vl/')) return [];
+  const code = codeOf(source);
+  return familyNames.flatMap((name) => {
+    const found = name.exec(code);
+    return found === null ? [] : [`${file}: ${found[0]}`];
+  });
+}
+
+describe('what is one model family’s own', () => {
+  const posixFiles = files.map((file) => file.split('\\').join('/'));
+
+  it('is named in its folder alone', () => {
+    const named = posixFiles
+      .filter((file) => !Object.keys(knowFamily).some((known) => file === known || file.endsWith(`/${known}`)))
+      .flatMap((file) => namesOf(file, readFileSync(join(root, file), 'utf8')));
+    expect(named).toEqual([]);
+  });
+
+  it('would be found in code, and not in comments', () => {
+    expect(namesOf('train/x.ts', "const a = names.filter((name) => name.startsWith('visual.'));")).toHaveLength(1);
+    expect(namesOf('train/x.ts', 'const module = `layers.${i}.self_attn`;')).toHaveLength(2);
+    expect(namesOf('train/x.ts', '// as lm_head\n/** `visual.*` */\nconst layers = lora.layers;')).toEqual([]);
+    expect(namesOf('model/families/qwen2-5-vl/x.ts', "'lm_head.weight'")).toEqual([]);
+  });
+});

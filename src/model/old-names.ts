@@ -21,6 +21,7 @@ import type { StoredTensor } from './weights.ts';
 export * from './families/qwen2-5-vl/config.ts';
 export type { QwenTextConfig as TextConfig, QwenVisionConfig as VisionConfig } from './families/qwen2-5-vl/config.ts';
 export * from './families/qwen2-5-vl/feeds.ts';
+export { mergedTokens } from './families/qwen2-5-vl/prompt.ts';
 export { noPast } from './families/qwen2-5-vl/text-feeds.ts';
 export * from './families/qwen2-5-vl/text.ts';
 export * from './families/qwen2-5-vl/vision.ts';
