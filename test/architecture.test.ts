@@ -116,7 +116,6 @@ const knowFamily: Readonly<Record<string, string>> = {
   'setup.ts': 'lowerPart; `prefixPart` takes its place',
   'export.ts': 'the element type of the embedding',
   'estimate.ts': 'parts of the model; `family.weights.placeOf` and `family.memory` take their place',
-  'inspect.ts': 'parts of the model; `family.weights.placeOf` takes its place',
 };
 
 /** Code of a file, without comments. */

@@ -143,12 +143,13 @@ export async function* inspectFrames(
  */
 export async function inspectModel(folder: string): Promise<InspectedModel> {
   const checkpoint = await openCheckpoint(folder);
-  const { text, vision, processor, names, stored } = checkpoint;
+  const { family, text, vision, processor, names, stored } = checkpoint;
   const count = (filter: (name: string) => boolean): number =>
     names.filter(filter).reduce((total, name) => total + stored(name).shape.reduce((a, b) => a * b, 1), 0);
+  const isOfTower = (name: string): boolean => family.weights.placeOf(name).part === 'vision';
   const parameters = {
-    vision: count((name) => name.startsWith('visual.')),
-    text: count((name) => !name.startsWith('visual.')),
+    vision: count(isOfTower),
+    text: count((name) => !isOfTower(name)),
   };
   const dtypes = [...new Set(names.map((name) => stored(name).dtype))];
   return { folder, hash: await checkpoint.hash(), parameters, dtypes, text, vision, processor };

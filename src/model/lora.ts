@@ -55,6 +55,7 @@ export function loraScale(lora: Pick<LoraOptions, 'alpha' | 'rank' | 'rslora'>):
  * @param numLayers - decoder layers of the model
  * @param shapeOf - shape [out, in] of a weight by canonical name
  * @returns `MODULE.lora_A.weight` [R, in] and `MODULE.lora_B.weight` [out, R]
+ * @throws UserError `bad-recipe` for targets that the family has not, and as {@link firstLoraLayer}
  */
 export function adapterShapes(
   family: Pick<FamilyLora, 'targets' | 'moduleOf'>,
@@ -62,6 +63,13 @@ export function adapterShapes(
   numLayers: number,
   shapeOf: (name: string) => readonly number[],
 ): Map<string, [number, number]> {
+  const foreign = lora.targets.filter((target) => !family.targets.includes(target));
+  if (foreign.length > 0) {
+    const expected = family.targets.join(', ');
+    throw new UserError('bad-recipe', `lora.targets: expected some of ${expected}, got ${foreign.join(', ')}`, {
+      hint: 'The model has no linear layers of these names.',
+    });
+  }
   const shapes = new Map<string, [number, number]>();
   for (let i = firstLoraLayer(lora, numLayers); i < numLayers; i++) {
     for (const target of family.targets.filter((t) => lora.targets.includes(t))) {

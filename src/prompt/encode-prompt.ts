@@ -46,6 +46,7 @@ export type EncodePromptInput = Question &
         model: Pick<Checkpoint, 'family' | 'tokens' | 'vision'>;
       }
     | {
+        /** None: pads and merge size are said apart. */
         model?: never;
         /** Ids of the pad tokens, for callers that do not name a model. */
         padTokens: PadTokenIds;

@@ -220,6 +220,13 @@ describe('a family of a toy model', () => {
     expect(adapter.lora).toMatchObject({ rank: 2, targets: ['o_proj'], layers: 'all' });
   });
 
+  it('refuses LoRA on layers that it has not', () => {
+    const other: LoraOptions = { ...lora, targets: ['o_proj', 'q_proj'] };
+    expect(() => adapterShapes(toy.family.lora, other, 1, shapeOf)).toThrow(
+      'lora.targets: expected some of o_proj, got q_proj',
+    );
+  });
+
   it('is written as a model folder with its own names', async () => {
     const place = join(folder, 'copy');
     const weights = await Promise.all(toy.names.map(async (name) => [name, await toy.read(name)] as const));

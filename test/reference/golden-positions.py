@@ -1,4 +1,4 @@
-"""Writes the golden positions of test/example with transformers as the reference.
+"""Writes the golden positions of test/model with transformers as the reference.
 
 Run from the repository's root: python test/reference/golden-positions.py
 They come from whichever transformers is importable (golden/positions-VERSION.json: 5.17 and 5.18 are kept).
@@ -12,7 +12,7 @@ import torch
 import transformers
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
-GOLDEN = Path(__file__).parents[1] / "example" / "golden"
+GOLDEN = Path(__file__).parents[1] / "model" / "golden"
 
 IMAGE, VIDEO = 1, 2
 CASES = [  # text lengths around and between the visions; (kind, (t, h, w), seconds per grid)

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { ropePositions, type PositionRule } from '../../src/example/index.ts';
-import { mergedTokens, type VisionInput, type VisionSpan } from '../../src/prompt/index.ts';
+import { mergedTokens } from '../../src/model/families/qwen2-5-vl/prompt.ts';
+import { ropePositions } from '../../src/model/families/qwen2-5-vl/positions.ts';
+import type { PositionRule, VisionInput, VisionSpan } from '../../src/model/index.ts';
+
+/** As all published checkpoints have it. */
+const vision = { spatialMergeSize: 2, tokensPerSecond: 2 };
 
 interface PositionGolden {
   /** Lengths of the stretches of text around and between the visions. */
@@ -17,13 +21,13 @@ function goldens(version: string): PositionGolden[] {
 
 function positionsOf({ texts, visions }: PositionGolden, rule: PositionRule): number[][] {
   let length = texts[0]!;
-  const spans = visions.map((vision, i): VisionSpan => {
-    const { secondsPerGrid, ...rest } = vision;
-    const span = { ...rest, start: length, length: mergedTokens(vision.grid) };
+  const spans = visions.map((given, i): VisionSpan => {
+    const { secondsPerGrid, ...rest } = given;
+    const span = { ...rest, start: length, length: mergedTokens(rest.grid, 2) };
     length += span.length + texts[i + 1]!;
     return secondsPerGrid === null ? span : { ...span, secondsPerGrid };
   });
-  const positions = ropePositions({ length, visions: spans, rule });
+  const positions = ropePositions({ length, visions: spans, rule }, vision);
   return [0, 1, 2].map((axis) => [...positions.subarray(axis * length, (axis + 1) * length)]);
 }
 
