@@ -13,7 +13,7 @@ import { evaluate } from '../src/metrics/index.ts';
 import { embeddedAdapter, embeddedModel, embeddedPictures } from '../src/model/index.ts';
 import type { Clip } from '../src/score/index.ts';
 import { loadScorer } from '../src/score/index.ts';
-import { makeClips } from '../src/study/quickstart/clips.ts';
+import { makeClips } from '../src/quickstart/clips.ts';
 import type { RecipeInput, TrainEvent } from '../src/train/index.ts';
 import { resolveRecipe, train } from '../src/train/index.ts';
 

@@ -1,6 +1,6 @@
 // What is known of each part of a picture that becomes one token: what the first stage of pretraining teaches the tower to show.
 import { invariant } from '../src/core/index.ts';
-import type { PictureDistortionKind } from '../src/video/synthesis/index.ts';
+import type { PictureDistortionKind } from '../src/synthesis/index.ts';
 import type { RgbFrame } from '../src/video/index.ts';
 import { fineStatistics, measureFine, planesOf } from './fine-statistics.ts';
 import type { Applied } from './samples.ts';

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { readManifest, rowsOfSplit } from '../src/dataset/index.ts';
 import type { RgbFrame } from '../src/video/index.ts';
-import { openPhoto } from '../src/video/synthesis/index.ts';
+import { openPhoto } from '../src/synthesis/index.ts';
 
 /** Where pictures come from. */
 export interface ContentOptions {

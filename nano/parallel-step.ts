@@ -1,6 +1,6 @@
 // An update's gradient, computed by threads that take a share each. One op rarely keeps two cores busy in a model as small as this.
 import { Worker } from 'node:worker_threads';
-import { encoderLock } from '../src/video/synthesis/index.ts';
+import { encoderLock } from '../src/synthesis/index.ts';
 import type { Shapes } from './shared-numbers.ts';
 import { allocate, copyInto, viewsOf } from './shared-numbers.ts';
 import type { WorkerAnswer, WorkerSetup } from './step-worker.ts';

@@ -7,7 +7,7 @@ import { UserError, randomStream, show } from '../src/core/index.ts';
 import { readJson, writeFileAtomic, writeFolderAtomic } from '../src/files/index.ts';
 import type { Checkpoint } from '../src/model/index.ts';
 import { createRandomCheckpoint, openCheckpoint, writeCheckpoint } from '../src/model/index.ts';
-import { silenceEncoders } from '../src/video/synthesis/index.ts';
+import { silenceEncoders } from '../src/synthesis/index.ts';
 import { createPhotos, listPictures } from './content.ts';
 import { questionText } from './questions.ts';
 import { sayMistakes } from './mistakes.ts';

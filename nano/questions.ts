@@ -1,6 +1,6 @@
 // What pretraining asks about a sample, and the right answers: numbers as integers, decimals and words.
 import type { RandomStream } from '../src/core/index.ts';
-import type { PictureDistortionKind } from '../src/video/synthesis/index.ts';
+import type { PictureDistortionKind } from '../src/synthesis/index.ts';
 import type { Facts, Sample, StatisticOf } from './samples.ts';
 import type { Statistic } from './statistics.ts';
 import { onFive, statistics } from './statistics.ts';

@@ -4,9 +4,9 @@ import { randomStream } from '../src/core/index.ts';
 import { psnr, ssim } from '../src/metrics/full-reference/index.ts';
 import type { RgbFrame } from '../src/video/index.ts';
 import { resizeBicubic } from '../src/video/index.ts';
-import type { MotionDistortionKind, PictureDistortionKind } from '../src/video/synthesis/index.ts';
-import { cameraMotion, generatedScene, motionDistortions, pictureDistortions } from '../src/video/synthesis/index.ts';
-import { heldOutStrengths } from '../src/study/quickstart/index.ts';
+import type { MotionDistortionKind, PictureDistortionKind } from '../src/synthesis/index.ts';
+import { cameraMotion, generatedScene, motionDistortions, pictureDistortions } from '../src/synthesis/index.ts';
+import { heldOutStrengths } from '../src/quickstart/index.ts';
 import type { Statistics } from './statistics.ts';
 import { pictureStatistics } from './statistics.ts';
 

@@ -5,7 +5,7 @@ import { UserError } from '../src/core/index.ts';
 import type { TensorData } from '../src/graph/index.ts';
 import { compile } from '../src/graph/index.ts';
 import { joinedVisionFeeds, openCheckpoint } from '../src/model/index.ts';
-import { silenceEncoders } from '../src/video/synthesis/index.ts';
+import { silenceEncoders } from '../src/synthesis/index.ts';
 import { cutPatches } from '../src/video/index.ts';
 import { cellTargets, targetsOf } from './cells.ts';
 import { createPhotos, listPictures } from './content.ts';

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../src/core/index.ts';
 import { openCheckpoint } from '../src/model/index.ts';
-import { shareEncoderLock } from '../src/video/synthesis/index.ts';
+import { shareEncoderLock } from '../src/synthesis/index.ts';
 import { createPhotos } from './content.ts';
 import { openLearner } from './learners.ts';
 import type { Stage } from './samples.ts';

@@ -1,4 +1,4 @@
-// The layers of the project import only from those below them, and from each other only through an index.
+// The layers of the project import only from those below them, and from each other only through an index, which names what others use.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,9 @@ const layers = [
   'cli',
   'checks',
   'report',
+  'quickstart',
   'study',
+  'synthesis',
   'train',
   'score',
   'example',
@@ -27,13 +29,10 @@ const layers = [
 ];
 
 /** Parts of layers that load much, with an index of their own. */
-const apart = [
-  'files/faults.ts',
-  'files/output.ts',
-  'video/synthesis/index.ts',
-  'metrics/full-reference/index.ts',
-  'study/quickstart/index.ts',
-];
+const apart = ['files/faults.ts', 'files/output.ts', 'metrics/full-reference/index.ts'];
+
+/** Layers whose index does not name its exports yet. */
+const unnamed = ['example', 'graph', 'model', 'score', 'train'];
 
 interface Import {
   from: string;
@@ -69,6 +68,58 @@ const imports = files.flatMap((file) => {
       const to = relative(root, resolve(root, dirname(file), path));
       return { from: file.split('\\').join('/'), to: to.split('\\').join(posix.sep) };
     });
+});
+
+/** Names between the braces of `import {…} from` and `export {…} from`, with what they come from. */
+function namesIn(source: string): { names: string[]; path: string }[] {
+  const pattern =
+    /(?:\b(?:import|export)\s+(?:type\s+)?\{([^{}]*)\}\s*from|\{([^{}]*)\} = await import\()\s*'([^']+)'/g;
+  const one = /import\('([^']+)'\)\)?\.(\w+)/g; // (await import('…')).name, import('…').Type
+  const list = (text: string): string[] =>
+    text
+      .split(',')
+      .map((name) =>
+        name
+          .trim()
+          .replace(/^type /, '')
+          .split(/ as |:/)[0]!
+          .trim(),
+      )
+      .filter((name) => name !== '');
+  return [
+    ...[...source.matchAll(pattern)].map(([, a, b, path]) => ({ names: list(a ?? b ?? ''), path: path! })),
+    ...[...source.matchAll(one)].map(([, path, name]) => ({ names: [name!], path: path! })),
+  ];
+}
+
+/** Names that files outside of a layer, which are not tests, import from its index. */
+function usedFrom(layer: string): Set<string> {
+  const folders = ['src', 'nano', 'bench'].map((folder) => join(root, '..', folder));
+  const index = join(root, layer, 'index.ts');
+  const found = folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .map((file) => join(folder, file))
+      .filter((file) => file.endsWith('.ts') && !file.startsWith(join(root, layer, '/')))
+      .flatMap((file) =>
+        namesIn(readFileSync(file, 'utf8'))
+          .filter(({ path }) => resolve(dirname(file), path) === index)
+          .flatMap(({ names }) => names),
+      ),
+  );
+  return new Set(found);
+}
+
+describe('the index of a layer', () => {
+  it.each(layers.filter((layer) => layer !== 'cli' && !unnamed.includes(layer)))(
+    '%s exports by name what others use',
+    (layer) => {
+      const source = readFileSync(join(root, layer, 'index.ts'), 'utf8');
+      expect(source).not.toContain('export *');
+      const used = usedFrom(layer);
+      const exported = namesIn(source).flatMap(({ names }) => names);
+      expect(exported.filter((name) => !used.has(name))).toEqual([]);
+    },
+  );
 });
 
 describe('layers', () => {

@@ -3,8 +3,6 @@
  * gets of a clip, and what this machine has.
  * @module checks
  */
-export type { OpinionOptions, OpinionReport, OpinionRow, OpinionTable } from './opinions.ts';
-export { opinionsOfVotes, opinionTable, raterTable } from './opinions.ts';
 export type { DataCheck, DataCheckOptions, DuplicatePictures, ScoreSummary } from './data-check.ts';
 export { checkData } from './data-check.ts';
 export type { Finding } from './doctor.ts';
@@ -17,3 +15,5 @@ export type {
   UninspectedFrames,
 } from './inspect.ts';
 export { inspectFrames, inspectMask, inspectModel } from './inspect.ts';
+export type { OpinionOptions, OpinionReport, OpinionRow, OpinionTable } from './opinions.ts';
+export { opinionsOfVotes, opinionTable, raterTable } from './opinions.ts';

@@ -3,9 +3,15 @@
  * (MOS to text and back), and the trie of legal answers over tokens.
  * @module prompt
  */
-export * from './answer.ts';
-export * from './chat.ts';
-export * from './encode-prompt.ts';
-export * from './templates.ts';
-export * from './tokenizer.ts';
-export * from './trie.ts';
+export type { AnswerCodec, AnswerKind, AnswerStep } from './answer.ts';
+export { createAnswerCodec } from './answer.ts';
+export type { ChatTemplate } from './chat.ts';
+export { loadChatTemplate } from './chat.ts';
+export type { EncodedPrompt, VisionSpan } from './encode-prompt.ts';
+export { encodePrompt } from './encode-prompt.ts';
+export type { PromptTemplate, VisionKind } from './templates.ts';
+export { builtInTemplate, parseTemplate, resolveTemplate } from './templates.ts';
+export type { TextTokenizer } from './tokenizer.ts';
+export { loadTokenizer } from './tokenizer.ts';
+export type { AnswerTrie, TrieAnswer } from './trie.ts';
+export { buildAnswerTrie, tokenizeAnswer } from './trie.ts';

@@ -141,9 +141,9 @@ const FRAMES = '{frames}';
 const MAX_TEMPLATE = 20_000;
 
 /**
- * A user's own template. `{prompt}` stands for the clip's text prompt, `{answer_format}` for {@link answerFormat}. The frames stand
- * before the text, or behind it with `{frames}` at its end: what all clips are asked is then computed once for all when scoring. Any
- * other name in braces is an error. Braces around anything but a bare name are left as they are.
+ * A user's own template. `{prompt}` stands for the clip's text prompt, `{answer_format}` for what to answer with, in a sentence. The
+ * frames stand before the text, or behind it with `{frames}` at its end: what all clips are asked is then computed once for all when
+ * scoring. Any other name in braces is an error. Braces around anything but a bare name are left as they are.
  * @param source - the template's text; white space around it is dropped
  * @param name - what to call it in messages, such as its file name
  * @returns the template
@@ -194,7 +194,7 @@ export async function loadTemplate(path: string): Promise<PromptTemplate> {
  * The template that a recipe names: a built-in one, or a file where the name has a dot or a slash in it.
  * @param name - `four-dimensions`, `single-dimension:NAME`, or the path of a text file
  * @returns the template
- * @throws UserError `bad-recipe` as {@link builtInTemplate} and {@link loadTemplate}
+ * @throws UserError `bad-recipe` as {@link builtInTemplate}; for a file that is no template
  */
 export async function resolveTemplate(name: string): Promise<PromptTemplate> {
   return /[./\\]/.test(name) ? loadTemplate(name) : builtInTemplate(name);

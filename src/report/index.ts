@@ -2,6 +2,11 @@
  * Reports: pages that need nothing but a browser.
  * @module report
  */
-export * from './html.ts';
-export * from './quickstart.ts';
-export * from './scatter.ts';
+export {
+  gainSentence,
+  nextCommands,
+  quickstartCaution,
+  quickstartColumns,
+  quickstartReport,
+  quickstartRows,
+} from './quickstart.ts';

@@ -1,7 +1,7 @@
 // What the quick start found, as a page.
 import { commandLine } from '../core/index.ts';
 import type { Interval, Stat } from '../metrics/index.ts';
-import type { QuickstartResult, QuickstartScores } from '../study/quickstart/index.ts';
+import type { QuickstartResult, QuickstartScores } from '../quickstart/index.ts';
 import type { Html, ReportCell } from './html.ts';
 import { commands, page, paragraph, table, text } from './html.ts';
 import { scatter } from './scatter.ts';

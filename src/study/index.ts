@@ -2,6 +2,8 @@
  * Several models together: ensembles.
  * @module study
  */
-export * from './ensemble-file.ts';
-export * from './ensemble-weights.ts';
-export * from './ensemble.ts';
+export type { StoredMember } from './ensemble-file.ts';
+export { isEnsemble } from './ensemble-file.ts';
+export { paperWeights, parseWeights } from './ensemble-weights.ts';
+export type { Ensemble, EnsembleMember, EnsembleScore } from './ensemble.ts';
+export { createEnsemble, loadEnsemble } from './ensemble.ts';

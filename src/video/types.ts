@@ -195,7 +195,7 @@ export interface DecodeLimits {
   maxMemory: number;
 }
 
-/** The {@link DecodeLimits} that hold where nothing else is said. */
+/** The limits that hold where nothing else is said. */
 export const defaultLimits: Readonly<DecodeLimits> = {
   maxBytes: 2 ** 31,
   maxPixels: 2 ** 27,

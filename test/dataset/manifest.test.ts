@@ -4,14 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
 import type { Manifest, ManifestOptions, Problem } from '../../src/dataset/index.ts';
-import {
-  columnValue,
-  formatCsv,
-  formatProblem,
-  listProblems,
-  loadManifest,
-  readManifest,
-} from '../../src/dataset/index.ts';
+import { columnValue, formatCsv, formatProblem, loadManifest, readManifest } from '../../src/dataset/index.ts';
+import { listProblems } from '../../src/dataset/problem.ts';
 
 let folder = '';
 beforeAll(() => {

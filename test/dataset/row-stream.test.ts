@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ClipRow, Problem, StreamOptions } from '../../src/dataset/index.ts';
+import type { ClipRow, Problem } from '../../src/dataset/index.ts';
+import type { StreamOptions } from '../../src/dataset/row-stream.ts';
 import { formatCsv, loadManifest, streamRows } from '../../src/dataset/index.ts';
 
 let folder = '';

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { randomStream } from '../../src/core/index.ts';
-import { cameraMotion, openPhoto, pictureDistortions, writeClip } from '../../src/video/synthesis/index.ts';
+import { cameraMotion, openPhoto, pictureDistortions, writeClip } from '../../src/synthesis/index.ts';
 import { root } from './markdown.ts';
 
 const photographs = [

@@ -16,8 +16,8 @@ import {
   type AnswerCodec,
   type EncodedPrompt,
   type PromptTemplate,
-  type VisionInput,
 } from '../../src/prompt/index.ts';
+import { type VisionInput } from '../../src/prompt/encode-prompt.ts';
 import { hostilePrompts, setups, type Setup } from '../prompt/fixtures.ts';
 
 const image: VisionInput = { kind: 'image', grid: { t: 1, h: 4, w: 6 } };

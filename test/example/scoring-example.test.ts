@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { attentionBias, buildScoringExample, hiddenBias, promptRows } from '../../src/example/index.ts';
-import { buildAnswerTrie, createAnswerCodec, encodePrompt, type VisionInput } from '../../src/prompt/index.ts';
+import { buildAnswerTrie, createAnswerCodec, encodePrompt } from '../../src/prompt/index.ts';
+import { type VisionInput } from '../../src/prompt/encode-prompt.ts';
 import { setups } from '../prompt/fixtures.ts';
 
 const video: VisionInput = { kind: 'video', grid: { t: 2, h: 2, w: 4 }, secondsPerGrid: 0.5 };

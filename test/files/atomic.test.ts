@@ -18,7 +18,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import {
-  appendJsonLines,
   pointTo,
   readJsonLines,
   readPointer,
@@ -29,6 +28,7 @@ import {
   writeFileAtomic,
   writeFolderAtomic,
 } from '../../src/files/index.ts';
+import { appendJsonLines } from '../../src/files/json-lines.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const child = fileURLToPath(new URL('write-loop.ts', import.meta.url));

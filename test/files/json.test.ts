@@ -2,7 +2,8 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { appendJsonLines, openJsonLines, readJson, readJsonLines, truncateJsonLines } from '../../src/files/index.ts';
+import { openJsonLines, readJson, readJsonLines, truncateJsonLines } from '../../src/files/index.ts';
+import { appendJsonLines } from '../../src/files/json-lines.ts';
 import { temporaryFolder } from './temporary.ts';
 
 describe('JSON lines', () => {

@@ -6,7 +6,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { acquireLock, lockBeside, thisProcess } from '../../src/files/index.ts';
+import { acquireLock, lockBeside } from '../../src/files/index.ts';
+import { thisProcess } from '../../src/files/process.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const script = fileURLToPath(new URL('lock-child.ts', import.meta.url));

@@ -5,14 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import {
-  openJsonLines,
-  openOutput,
-  readJsonLines,
-  truncateJsonLines,
-  writeAll,
-  writeNewFile,
-} from '../../src/files/index.ts';
+import { openJsonLines, openOutput, readJsonLines, truncateJsonLines, writeNewFile } from '../../src/files/index.ts';
+import { writeAll } from '../../src/files/output.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const run = promisify(execFile);

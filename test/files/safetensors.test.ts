@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
 import type { FloatDtype } from '../../src/files/index.ts';
-import { narrow, readSafetensorsHeader, readTensor, widen, writeSafetensors } from '../../src/files/index.ts';
+import { readSafetensorsHeader, readTensor, writeSafetensors } from '../../src/files/index.ts';
+import { narrow, widen } from '../../src/files/half.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const sha256 = (bytes: NodeJS.ArrayBufferView): string => createHash('sha256').update(bytes).digest('hex');

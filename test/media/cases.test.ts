@@ -7,7 +7,8 @@ import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
 import type { ClipFrames, FrameOptions } from '../../src/video/index.ts';
-import { openFrameReader, shownPixels, storedPixels } from '../../src/video/index.ts';
+import { openFrameReader, storedPixels } from '../../src/video/index.ts';
+import { shownPixels } from '../../src/video/types.ts';
 import { options } from '../video/fixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-cases-'));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ScoreLine } from '../../src/score/index.ts';
-import { kindOfNote } from '../../src/media/index.ts';
+import { kindOfNote } from '../../src/media/notes.ts';
 import { embeddedModel } from '../../src/model/index.ts';
 import { runCli } from '../cli/run-cli.ts';
 

@@ -1,7 +1,8 @@
 // Kinds of notes: one list, that the docs have; counted by kind, a clip once.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { kindOfNote, NoteCounter, noteKinds, noteKindsTable, noteOf } from '../../src/media/index.ts';
+import { NoteCounter, noteOf } from '../../src/media/index.ts';
+import { kindOfNote, noteKinds, noteKindsTable } from '../../src/media/notes.ts';
 import { recipeKeys } from '../../src/train/recipe/keys.ts';
 
 it('the list stands in the docs, and its options are keys and values of a recipe', () => {

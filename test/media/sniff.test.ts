@@ -8,16 +8,11 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import type { Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FormatName, MediaFile } from '../../src/media/index.ts';
-import {
-  expectedMedia,
-  formats,
-  formatsTable,
-  inspectFile,
-  mediaEndings,
-  readingOf,
-  sniff,
-} from '../../src/media/index.ts';
+import type { MediaFile } from '../../src/media/index.ts';
+import type { FormatName } from '../../src/media/formats.ts';
+import { expectedMedia, formats, inspectFile, readingOf } from '../../src/media/index.ts';
+import { formatsTable, mediaEndings } from '../../src/media/formats.ts';
+import { sniff } from '../../src/media/sniff.ts';
 import { UserError } from '../../src/core/index.ts';
 import { openFrameReader } from '../../src/video/index.ts';
 import { options } from '../video/fixtures.ts';

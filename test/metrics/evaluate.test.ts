@@ -5,17 +5,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import type { Stat } from '../../src/metrics/index.ts';
-import {
-  challenge,
-  comparePaired,
-  evaluate,
-  evaluateBy,
-  fitLogistic4,
-  fitLogistic5,
-  intervals,
-  plcc,
-  srcc,
-} from '../../src/metrics/index.ts';
+import { challenge, comparePaired, evaluate, evaluateBy, plcc, srcc } from '../../src/metrics/index.ts';
+import { fitLogistic4, fitLogistic5 } from '../../src/metrics/logistic.ts';
+import { intervals } from '../../src/metrics/bootstrap.ts';
 
 const dover = fileURLToPath(new URL('../../../shared/data/metrics/dover-konvid-1k.csv', import.meta.url));
 

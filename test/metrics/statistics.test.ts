@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import type { Stat } from '../../src/metrics/index.ts';
-import { krcc, mae, orderOf, plcc, ranks, rmse, srcc } from '../../src/metrics/index.ts';
+import { krcc, mae, plcc, rmse, srcc } from '../../src/metrics/index.ts';
+import { orderOf, ranks } from '../../src/metrics/order.ts';
 
 const valueOf = (stat: Stat): number => {
   if (!stat.defined) throw new Error(stat.reason);

@@ -1,6 +1,6 @@
 // Copies of model folders with some numbers of their weights written over.
 import { closeSync, cpSync, openSync, writeSync } from 'node:fs';
-import { narrow } from '../../src/files/index.ts';
+import { narrow } from '../../src/files/half.ts';
 import type { FloatDtype } from '../../src/files/index.ts';
 import { openCheckpoint } from '../../src/model/index.ts';
 

@@ -4,7 +4,7 @@ import { randomStream } from '../../src/core/index.ts';
 import type { VisionConfig } from '../../src/model/index.ts';
 import type { RgbFrame } from '../../src/video/index.ts';
 import { cutPatches } from '../../src/video/index.ts';
-import { generatedScene, pictureDistortions } from '../../src/video/synthesis/index.ts';
+import { generatedScene, pictureDistortions } from '../../src/synthesis/index.ts';
 import { cellTargets, targetsOf } from '../../nano/cells.ts';
 import { fineStatistics } from '../../nano/fine-statistics.ts';
 import { firstFilters } from '../../nano/first-filters.ts';

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import { createRandomCheckpoint, openCheckpoint } from '../../src/model/index.ts';
-import { generatedScene } from '../../src/video/synthesis/index.ts';
+import { generatedScene } from '../../src/synthesis/index.ts';
 import { createPhotos } from '../../nano/content.ts';
 import { openLearner } from '../../nano/learners.ts';
 import { openParallelStep } from '../../nano/parallel-step.ts';

@@ -8,7 +8,7 @@ import type { Checkpoint } from '../../src/model/index.ts';
 import { compileVisionEncoder, createRandomCheckpoint, openCheckpoint } from '../../src/model/index.ts';
 import { compileStepGraph } from '../../src/train/index.ts';
 import { cutPatches } from '../../src/video/index.ts';
-import { generatedScene } from '../../src/video/synthesis/index.ts';
+import { generatedScene } from '../../src/synthesis/index.ts';
 import { cellTargets } from '../../nano/cells.ts';
 import type { ParallelStep } from '../../nano/parallel-step.ts';
 import { runStage } from '../../nano/run-stage.ts';

@@ -2,13 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  createChatTemplate,
-  encodePrompt,
-  loadChatTemplate,
-  mergedTokens,
-  type VisionInput,
-} from '../../src/prompt/index.ts';
+import { encodePrompt, loadChatTemplate } from '../../src/prompt/index.ts';
+import { createChatTemplate } from '../../src/prompt/chat.ts';
+import { mergedTokens, type VisionInput } from '../../src/prompt/encode-prompt.ts';
 import { chatSource, hostilePrompts, qwenFile, setups } from './fixtures.ts';
 
 const image: VisionInput = { kind: 'image', grid: { t: 1, h: 4, w: 6 } };

@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { createChatTemplate, createTokenizer, type ChatTemplate, type PadTokenIds } from '../../src/prompt/index.ts';
+import { type ChatTemplate } from '../../src/prompt/index.ts';
+import { createChatTemplate } from '../../src/prompt/chat.ts';
+import { createTokenizer } from '../../src/prompt/tokenizer.ts';
+import { type PadTokenIds } from '../../src/prompt/encode-prompt.ts';
 import type { TextTokenizer } from '../../src/prompt/index.ts';
 
 /** The model folder that holds Qwen's `tokenizer.json` (151,643 tokens and the special ones). */

@@ -2,16 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { builtInTemplate, createAnswerCodec, parseTemplate } from '../../src/prompt/index.ts';
 import {
   answerFormat,
-  builtInTemplate,
-  createAnswerCodec,
   fourDimensions,
   loadTemplate,
-  parseTemplate,
   qualityDimensions,
   singleDimension,
-} from '../../src/prompt/index.ts';
+} from '../../src/prompt/templates.ts';
 
 const codec = createAnswerCodec();
 

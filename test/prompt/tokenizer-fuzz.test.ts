@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { createChatTemplate, createTokenizer, loadChatTemplate, loadTokenizer } from '../../src/prompt/index.ts';
+import { loadChatTemplate, loadTokenizer } from '../../src/prompt/index.ts';
+import { createChatTemplate } from '../../src/prompt/chat.ts';
+import { createTokenizer } from '../../src/prompt/tokenizer.ts';
 import type { TextTokenizer } from '../../src/prompt/index.ts';
 import {
   byteChanges,

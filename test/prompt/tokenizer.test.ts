@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createTokenizer, loadTokenizer } from '../../src/prompt/index.ts';
+import { loadTokenizer } from '../../src/prompt/index.ts';
+import { createTokenizer } from '../../src/prompt/tokenizer.ts';
 import { hostilePrompts, qwenFile, setups, tinyTokenizerJson } from './fixtures.ts';
 
 const qwen = setups[0]!.tokenizer;

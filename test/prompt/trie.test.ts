@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  buildAnswerTrie,
-  createAnswerCodec,
-  createTokenizer,
-  tokenizeAnswer,
-  type AnswerTrie,
-} from '../../src/prompt/index.ts';
+import { buildAnswerTrie, createAnswerCodec, tokenizeAnswer, type AnswerTrie } from '../../src/prompt/index.ts';
+import { createTokenizer } from '../../src/prompt/tokenizer.ts';
 import { setups, tinyTokenizerJson } from './fixtures.ts';
 
 const context = 'assistant\n';

@@ -7,17 +7,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { byteTokenizer, chatTemplate } from '../../src/model/families/qwen2-5-vl/tokenizer.ts';
-import type { TextTokenizer, VisionInput, VisionKind } from '../../src/prompt/index.ts';
-import {
-  createAnswerCodec,
-  createChatTemplate,
-  createTokenizer,
-  encodePrompt,
-  fourDimensions,
-  parseTemplate,
-  qualityDimensions,
-  singleDimension,
-} from '../../src/prompt/index.ts';
+import type { TextTokenizer, VisionKind } from '../../src/prompt/index.ts';
+import type { VisionInput } from '../../src/prompt/encode-prompt.ts';
+import { createAnswerCodec, encodePrompt, parseTemplate } from '../../src/prompt/index.ts';
+import { createChatTemplate } from '../../src/prompt/chat.ts';
+import { createTokenizer } from '../../src/prompt/tokenizer.ts';
+import { fourDimensions, qualityDimensions, singleDimension } from '../../src/prompt/templates.ts';
 import { chatSource, qwenFile, qwenJson } from '../prompt/fixtures.ts';
 import { makePrompts } from './prompts.ts';
 import { needsPython, python, runPython } from './python.ts';

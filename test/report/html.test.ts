@@ -1,6 +1,7 @@
 // Pieces of reports: text stays text, figures stand where their numbers say.
 import { describe, expect, test } from 'vitest';
-import { commands, page, paragraph, scatter, table, text } from '../../src/report/index.ts';
+import { commands, page, paragraph, table, text } from '../../src/report/html.ts';
+import { scatter } from '../../src/report/scatter.ts';
 
 const hostile = `<script>alert("1")</script> & 'more'`;
 

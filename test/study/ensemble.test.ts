@@ -9,15 +9,9 @@ import { createRandomCheckpoint, loraTargets } from '../../src/model/index.ts';
 import type { Clip, ClipReading, ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
 import { loadScorer } from '../../src/score/index.ts';
 import type { EnsembleMember, EnsembleScore } from '../../src/study/index.ts';
-import {
-  combine,
-  createEnsemble,
-  isEnsemble,
-  loadEnsemble,
-  normaliseWeights,
-  paperWeights,
-  parseWeights,
-} from '../../src/study/index.ts';
+import { createEnsemble, isEnsemble, loadEnsemble, paperWeights, parseWeights } from '../../src/study/index.ts';
+import { combine } from '../../src/study/ensemble.ts';
+import { normaliseWeights } from '../../src/study/ensemble-weights.ts';
 import { saveAdapter } from '../score/save-adapter.ts';
 import { writePicture } from '../train/run-fixtures.ts';
 import { makeClip } from '../video/make-clip.ts';

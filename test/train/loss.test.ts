@@ -5,7 +5,8 @@ import { buildExample, promptRows, textFeeds, trimToTargets } from '../../src/ex
 import { hashKey } from '../../src/core/index.ts';
 import type { LoraOptions } from '../../src/model/index.ts';
 import { modelGraph } from '../../src/model/index.ts';
-import type { AnswerCodec, PromptTemplate, VisionInput } from '../../src/prompt/index.ts';
+import type { AnswerCodec, PromptTemplate } from '../../src/prompt/index.ts';
+import type { VisionInput } from '../../src/prompt/encode-prompt.ts';
 import { builtInTemplate, createAnswerCodec, encodePrompt, parseTemplate } from '../../src/prompt/index.ts';
 import type { TokenItem } from '../../src/train/feeds.ts';
 import { tokenFeeds, totalWeight } from '../../src/train/feeds.ts';

@@ -7,7 +7,8 @@ import type { Card } from '../../src/model/index.ts';
 import { embeddedAdapter, readCard } from '../../src/model/index.ts';
 import { settingsOf } from '../../src/score/index.ts';
 import { formatRecipe, keepPixels, readRunRecipe, resolveRecipe } from '../../src/train/index.ts';
-import { shownPixels, storedPixels } from '../../src/video/index.ts';
+import { storedPixels } from '../../src/video/index.ts';
+import { shownPixels } from '../../src/video/types.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-pixels-'));
 afterAll(() => rmSync(folder, { recursive: true }));

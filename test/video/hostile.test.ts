@@ -9,7 +9,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
 import { expectedMedia } from '../../src/media/index.ts';
-import type { DecodeLimits } from '../../src/video/index.ts';
+import type { DecodeLimits } from '../../src/video/types.ts';
 import { openFrameReader } from '../../src/video/index.ts';
 import { options } from './fixtures.ts';
 import { makeClip, makeSound } from './make-clip.ts';

@@ -1,7 +1,8 @@
 // Sizes, resizing and patches against transformers, Pillow and torchvision, bit for bit.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cutPatches, resizeBicubic, smartResize } from '../../src/video/index.ts';
+import { cutPatches, resizeBicubic } from '../../src/video/index.ts';
+import { smartResize } from '../../src/video/resize.ts';
 import { golden, options, picture, sha256 } from './fixtures.ts';
 
 interface ResizeGolden {

@@ -10,8 +10,8 @@ import {
   quickstartReport,
   quickstartRows,
 } from '../../report/index.ts';
-import type { QuickstartStage } from '../../study/quickstart/index.ts';
-import { quickstart } from '../../study/quickstart/index.ts';
+import type { QuickstartStage } from '../../quickstart/index.ts';
+import { quickstart } from '../../quickstart/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Progress } from '../progress.ts';

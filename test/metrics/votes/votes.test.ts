@@ -3,15 +3,11 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Opinions, VoteMethod, Votes } from '../../../src/metrics/index.ts';
-import {
-  distinctVotes,
-  fitP910,
-  numParts,
-  opinionScores,
-  screenBt500,
-  studentT975,
-  voteMethods,
-} from '../../../src/metrics/index.ts';
+import { opinionScores, voteMethods } from '../../../src/metrics/index.ts';
+import { distinctVotes } from '../../../src/metrics/votes/votes.ts';
+import { fitP910, numParts } from '../../../src/metrics/votes/p910.ts';
+import { screenBt500 } from '../../../src/metrics/votes/bt500.ts';
+import { studentT975 } from '../../../src/metrics/votes/student-t.ts';
 
 interface Example {
   name: string;

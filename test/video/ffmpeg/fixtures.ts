@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { inspectFile } from '../../../src/media/index.ts';
 import { systemFfmpeg } from '../../../src/video/index.ts';
-import type { SystemFfmpeg } from '../../../src/video/index.ts';
+import type { SystemFfmpeg } from '../../../src/video/ffmpeg/programs.ts';
 import type { FfmpegJob } from '../../../src/video/ffmpeg/run.ts';
 import { takeFilm as takeWithFfmpeg } from '../../../src/video/ffmpeg/take-film.ts';
 import type { ReadOptions } from '../../../src/video/picks.ts';
