@@ -165,7 +165,7 @@ const knowFamily: Readonly<Record<string, string>> = {
   'settings.ts': 'the end of a turn; `family.endOfTurn` takes its place',
   'prompt-processor.ts': 'the same, moved',
   'setup.ts': 'lowerPart; `prefixPart` takes its place',
-  'export.ts': 'the element type of the embedding',
+  'export.ts': 'the element type of the embedding; `modelDtype` takes its place',
   'estimate.ts': 'parts of the model; `family.weights.placeOf` and `family.memory` take their place',
 };
 

@@ -10,6 +10,18 @@ import { isModelFile } from './model-files.ts';
 /** Names of element types in config.json. */
 export const torchDtype: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
+const fileDtype = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
+
+/**
+ * The element type of a model, as files name it: that of its embedding, since some keep small weights in another.
+ * @param checkpoint - the model
+ */
+export function modelDtype({ names, family, stored }: Pick<Checkpoint, 'names' | 'family' | 'stored'>): FloatDtype {
+  const embedding = names.find((name) => family.weights.placeOf(name).part === 'embedding');
+  invariant(embedding !== undefined, `${family.name}: a model without an embedding`);
+  return fileDtype[stored(embedding).dtype];
+}
+
 /**
  * Writes a model folder.
  * @param folder - an empty folder, or a new one; the caller sees to it that it becomes whole or nothing

@@ -13,6 +13,7 @@ import {
   compileTower,
   embeddedModel,
   initLora,
+  modelDtype,
   modelFamilies,
   openCheckpoint,
   pickFeeds,
@@ -229,6 +230,7 @@ describe('a family of a toy model', () => {
 
   it('is written as a model folder with its own names', async () => {
     const place = join(folder, 'copy');
+    expect(modelDtype(toy)).toBe('F32');
     const weights = await Promise.all(toy.names.map(async (name) => [name, await toy.read(name)] as const));
     await writeCheckpoint(place, toy, new Map(weights));
     const copy = await openCheckpoint(place, { families: toyFamilies });
