@@ -1,14 +1,35 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
+/** Folders of tests that load nothing native and start no command: pure functions, tables, files. */
+const unit = ['core', 'dataset', 'docs', 'files', 'metrics', 'prompt', 'report'];
+/** Folders of tests that go through whole commands, programs or packages. */
+const e2e = ['cli', 'examples', 'package', 'quickstart', 'story'];
+
+const inside = (folders: readonly string[]): string[] => folders.map((folder) => `test/${folder}/**/*.test.ts`);
+
+// Whatever is in no list is native: it runs graphs or decodes clips. `npm test` leaves out test/long, and tests tagged `long`.
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks', // onnxruntime and node-av are native: one process a file, no shared realm
     maxWorkers: 2,
     globalSetup: './test/temporary-folder.ts',
-    testTimeout: 300_000, // last resorts: machines are shared
-    hookTimeout: 300_000,
+    testTimeout: 600_000, // last resorts: machines are shared, and how long a test takes is no fault
+    hookTimeout: 600_000,
     env: { IOVQA_CACHE: 'off' }, // tests of the cache have folders of their own
     reporters: ['default', './test/count-reporter.ts'],
+    tags: [{ name: 'long', description: 'takes long, such as dozens of kills: `npm run test:all` runs it' }],
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/*.test.ts', ...inside(unit)] } },
+      {
+        extends: true,
+        test: {
+          name: 'native',
+          include: ['test/*/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...inside([...unit, ...e2e, 'long'])],
+        },
+      },
+      { extends: true, test: { name: 'e2e', include: inside(e2e) } },
+      { extends: true, test: { name: 'long', include: inside(['long']) } },
+    ],
   },
 });

@@ -26,11 +26,25 @@ async function seconds(call: () => Promise<unknown>): Promise<number> {
   return Math.min(...times);
 }
 
+/** What was measured in this process, by provider and threads. */
+const measured = new Map<string, Promise<MachineSpeed>>();
+
 /**
- * Measures the machine, in about two seconds: a product of the size of a decoder's, ops like those of the dropout, fresh memory.
+ * Measures the machine, in about two seconds: a product of the size of a decoder's, ops like those of the dropout, fresh memory. A
+ * process does so once for each provider and number of threads.
  * @param run - provider and threads
  */
 export async function measureSpeed(run: RunOptions = {}): Promise<MachineSpeed> {
+  const key = `${run.provider} ${run.threads}`;
+  const known = measured.get(key) ?? measure(run);
+  measured.set(key, known);
+  return known.catch((error: unknown) => {
+    measured.delete(key);
+    throw error;
+  });
+}
+
+async function measure(run: RunOptions): Promise<MachineSpeed> {
   const [M, K, N] = [384, 2048, 4096];
   const product = matmul(input('x', 'float32', [M, K]), input('w', 'float32', [N, K]), { transB: true });
   await using products = await compile({ y: sum(product, [0]) }, run);

@@ -99,7 +99,7 @@ describe('a scale that is upside down', () => {
   const absent = existsSync(data) ? false : 'the folder of real data is not on this machine';
   it.skipIf(absent)(
     `is found in real photographs by the adapter that ships${absent ? ` (skipped: ${absent})` : ''}`,
-    { timeout: 300_000 },
+    { tags: ['long'] },
     async () => {
       const path = join(folder, 'real.csv');
       const { readManifest } = await import('../../src/dataset/index.ts');

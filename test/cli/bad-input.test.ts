@@ -34,7 +34,7 @@ beforeAll(async () => {
     join(folder, 'all.jsonl'),
     clips.map(({ name }) => `${JSON.stringify({ video: name, mos: 3 })}\n`).join(''),
   );
-}, 300_000);
+});
 
 const media = ['--media-root', 'clips'];
 const training = [
@@ -72,7 +72,7 @@ describe('bad clips', () => {
   let alone: ScoreLine[];
   beforeAll(async () => {
     alone = JSON.parse((await run('score', 'good.csv', ...media, '--with', 'model', '--json')).stdout) as ScoreLine[];
-  }, 300_000);
+  });
 
   test.each(['all.csv', 'all.jsonl'])(
     'score %s: good ones as without the bad ones, the exit status is 1',

@@ -19,7 +19,7 @@ beforeAll(async () => {
   for (let i = 0; i < 4; i++) await writePicture(at(`${i}.png`), i);
   writeFileSync(at('clips.csv'), ['image,mos', ...[0, 1, 2, 3].map((i) => `${i}.png,${1 + i}`), ''].join('\n'));
   await run('models new model --preset tiny');
-}, 300_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('is filled by training, used by scoring, limited and cleared', async () => {
@@ -47,7 +47,7 @@ test('is filled by training, used by scoring, limited and cleared', async () => 
   const cleared = JSON.parse((await run('cache clear --json')).stdout) as object;
   expect(cleared).toEqual({ folder: at('cache'), numEntries: 3, sizeBytes: 12_288 });
   expect(await info()).toMatchObject({ numFeatures: 0, numFacts: 0, limitBytes: 12_300 });
-}, 600_000); // twelve processes: a last resort for a busy machine, not what is tested
+});
 
 test('scores all the same where it cannot be written, and says so once', async () => {
   const { code, stderr } = await run('score clips.csv --with model', at('clips.csv'));

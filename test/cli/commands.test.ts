@@ -44,7 +44,7 @@ beforeAll(async () => {
   await writeFile(at('recipe.yaml'), recipe);
   await run('models new model --preset tiny');
   await run('train recipe.yaml');
-}, 300_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 interface ScoreLine {
@@ -89,7 +89,7 @@ describe('mistakes', () => {
     expect(code).toBe(command.startsWith('data check') ? 1 : 2);
   });
 
-  test('a reader that stops early is told in one line', async () => {
+  test('a reader that stops early is told in one line', { tags: ['long'] }, async () => {
     const { code, stderr } = await spawned('doctor', {
       onStart: (child) => child.stdout?.destroy(),
     });

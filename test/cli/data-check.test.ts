@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const check = (...args: string[]): ReturnType<typeof runCli> =>
   runCli(['data', 'check', 'my clips.csv', '--no-decode', ...args], { cwd: folder });
 
-it('a sound table', { timeout: 60_000 }, async () => {
+it('a sound table', async () => {
   writeFileSync(join(folder, 'my clips.csv'), 'file,MOS,split\na.png,20,train\nb.png,80,test\n');
   const { code, stdout } = await check('--image', 'file', '--target', 'MOS', '--scale', '0-100');
   expect(code).toBe(0);
@@ -30,7 +30,7 @@ it('a sound table', { timeout: 60_000 }, async () => {
   ]);
 });
 
-it('a wrong one: problems first, with what to do; no scores in words, and no JSON', { timeout: 60_000 }, async () => {
+it('a wrong one: problems first, with what to do; no scores in words, and no JSON', async () => {
   writeFileSync(join(folder, 'my clips.csv'), 'image,mos\na.png,20\nmissing.png,3\n');
   const { code, stdout } = await check();
   expect(code).toBe(1);

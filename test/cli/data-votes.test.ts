@@ -25,7 +25,7 @@ const table = (): string =>
     .map((row) => `${row.join(';')}\n`)
     .join('');
 
-describe('data votes', { timeout: 120_000 }, () => {
+describe('data votes', () => {
   it('writes clips and raters, says what it took for what, and names the next command', async () => {
     writeFileSync(join(folder, 'votes.csv'), table());
     const args = ['--delimiter', ';', '--scale', '0-100', '--raters', 'r*', '--method', 'bt500'];

@@ -56,7 +56,7 @@ beforeAll(async () => {
     rows.push(`${i}.png,${1 + i / 2}`);
   }
   await writeFile(at('clips.csv'), `${rows.join('\n')}\n`);
-}, 300_000);
+});
 afterAll(async () => {
   await hub.close();
   rmSync(folder, { recursive: true });
@@ -104,7 +104,7 @@ describe('a model of the hub', () => {
     expect(
       readFileSync(join(snapshot, 'model.safetensors')).equals(readFileSync(at('model', 'model.safetensors'))),
     ).toBe(true);
-  }, 300_000);
+  });
 
   test('is listed', async () => {
     const [model, ...others] = await json<Record<string, unknown>[]>('models list --json');
@@ -155,7 +155,7 @@ describe('a model of the hub', () => {
     const { files } = await json<{ files: string[] }>('models pull Org/Adapter --json');
     expect(files.toSorted()).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'iovqa.json']);
     expect(await scored('--with Org/Adapter')).toEqual(byRun);
-  }, 300_000);
+  });
 
   test('stays what a run began with, also when its branch is another', async () => {
     const [old] = [hub.repos.get('Org/Tiny')!];
@@ -177,7 +177,7 @@ describe('a model of the hub', () => {
     hub.repos.set('Org/Tiny', old);
     await run('models pull Org/Tiny');
     expect((await run('train recipe.yaml --resume')).code).toBe(0);
-  }, 300_000);
+  });
 
   test('is there without network, by name and commit', async () => {
     const offline = { env: { HF_HUB_OFFLINE: '1' } };

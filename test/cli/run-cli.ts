@@ -76,7 +76,7 @@ const collect = (take: (text: string) => void): Writable =>
 export interface ProcessOptions extends Omit<CliOptions, 'onStderr'> {
   /** Most KiB that it may write to one file. */
   maxFileKib?: number;
-  /** Milliseconds after which it hangs; default five minutes, a last resort. */
+  /** Milliseconds after which it hangs; default ten minutes, a last resort. */
   timeout?: number;
   /** Sees the process before it has done anything. */
   onStart?: (child: ChildProcess) => void;
@@ -91,7 +91,7 @@ export interface ProcessOptions extends Omit<CliOptions, 'onStderr'> {
  */
 export async function spawnCli(
   args: readonly string[],
-  { cwd, env, maxFileKib, timeout = 300_000, onStart, onStderr }: ProcessOptions = {},
+  { cwd, env, maxFileKib, timeout = 600_000, onStart, onStderr }: ProcessOptions = {},
 ): Promise<CliResult> {
   const node = [process.execPath, '--import', tsx, bin, ...args];
   const limited = ['bash', '-c', `ulimit -f ${maxFileKib} && exec "$@"`, 'bash', ...node];

@@ -88,7 +88,7 @@ describe.skipIf(process.platform !== 'linux')('programs that limit a process and
     ]);
   });
 
-  it('are missing for doctor', async () => {
+  it('are missing for doctor', { tags: ['long'] }, async () => {
     const { stdout } = await spawnCli(['doctor', '--json'], { env: { PATH: refusing } });
     const findings = JSON.parse(stdout) as { what: string; state: string; detail: string }[];
     expect(findings.filter(({ what }) => /limits|privileges/.test(what))).toEqual([
@@ -98,7 +98,7 @@ describe.skipIf(process.platform !== 'linux')('programs that limit a process and
   });
 });
 
-describe.skipIf(noDisks !== null)('a checkout that cannot be written', () => {
+describe.skipIf(noDisks !== null)('a checkout that cannot be written', { tags: ['long'] }, () => {
   it.each(['auto', 'off'])('decodes all the same (--sandbox %s)', async (mode) => {
     const bundles = fileURLToPath(new URL('../../node_modules/.iovqa', import.meta.url));
     mkdirSync(bundles, { recursive: true });
@@ -112,7 +112,7 @@ describe.skipIf(noDisks !== null)('a checkout that cannot be written', () => {
 });
 
 describe('doctor', () => {
-  it('says what is in force', async () => {
+  it('says what is in force', { tags: ['long'] }, async () => {
     const { stdout } = await spawnCli(['doctor', '--json'], { env: withoutTools });
     const findings = JSON.parse(stdout) as { what: string; state: string; detail: string }[];
     expect(findings.filter(({ what }) => /sandbox|filter|limits|privileges/.test(what))).toMatchObject([

@@ -37,11 +37,12 @@ beforeAll(async () => {
   await createRandomCheckpoint(at('two'), { preset: 'tiny', seed: 2 });
   for (const [i, name] of names.entries()) await writePicture(at(name), i);
   await writeFile(at('list.csv'), `image\n${names.join('\n')}\n`);
-}, 300_000);
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.each(['jsonl', 'csv'])(
   'a file in %s ends with the same bytes, however often the work is killed',
+  { tags: ['long'] },
   async (form) => {
     const args = ['list.csv', '--with', 'one'];
     const out = `killed.${form}`;
@@ -61,7 +62,6 @@ test.each(['jsonl', 'csv'])(
     ]);
     expect(clips).toEqual(names.map((name, i) => [i + 1, name]));
   },
-  300_000,
 );
 
 test('rows of other models, prompts and lists are not mixed into a file, nor those of another process', async () => {
@@ -98,7 +98,7 @@ test('rows of other models, prompts and lists are not mixed into a file, nor tho
   );
   expect(after.split('\n').slice(0, 3)).toEqual(before.split('\n').slice(0, 3));
   expect(after).not.toContain('expected');
-}, 300_000);
+});
 
 test('of two that write one file, the second is told so', async () => {
   let second: Promise<CliResult> | undefined;
@@ -122,7 +122,7 @@ test('of two that write one file, the second is told so', async () => {
   });
   expect(first.code).toBe(0);
   expect(lines(await readFile(at('shared.jsonl'), 'utf8'))).toHaveLength(40);
-}, 300_000);
+});
 
 test('a file goes into a folder that is made for it, where there may be one', async () => {
   expect((await run('score 0.png --with one --out other/scores.csv')).code).toBe(0);
@@ -145,7 +145,7 @@ test('an ensemble made on the command line gives its members’ scores beside th
   expect(one[0]!.score).not.toBe(two[0]!.score);
   const csv = (await run('score 0.png --with both --csv')).stdout;
   expect(csv).toMatch(/^row,clip,score,integer,std,legalMass,member1,member2,notes,error,key\n1,0\.png,/);
-}, 300_000);
+});
 
 test('without --with, the adapter that ships scores, and says what it is', async () => {
   const { code, stdout, stderr } = await run('score 0.png 1.png --json');

@@ -27,7 +27,7 @@ beforeAll(async () => {
   writeFileSync(at('flags.csv'), `${rows.join('\n')}\n`);
   writeFileSync(at('beside.csv'), `${rows.join('\n')}\n`);
   await run('models new model --preset tiny');
-}, 300_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 interface Checked {
@@ -84,7 +84,7 @@ describe.each([
     expect(existsSync(at(`${name}-frames`))).toBe(true);
     const estimate = await run(`estimate --manifest ${table} --model model ${options}`.trim());
     expect([estimate.stderr, estimate.code]).toEqual(['', 0]);
-  }, 300_000);
+  });
 });
 
 test('flags go before the recipe: another medium and another target, whatever key the recipe has them in', async () => {
@@ -110,4 +110,4 @@ test('every command that reads a table has the same flags', async () => {
     ),
   );
   for (const help of helps) expect(help).toBe(helps[0]);
-}, 300_000);
+});

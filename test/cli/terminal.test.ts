@@ -31,7 +31,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'clips.csv'), `${rows.join('\n')}\n`);
   await writeFile(join(folder, 'bad.csv'), `${rows.slice(0, 9).join('\n')}\nnot-there.png,3,train\n`);
   await writeFile(join(folder, '3.bin'), 'no picture');
-}, 300_000);
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 interface Screen {
@@ -65,7 +65,7 @@ async function screenAfter(args: string[], onText?: (text: string, interrupt: ()
 
 const train = ['train', '--manifest', 'clips.csv', '--model', 'model', '--set', 'epochs=2', '--set', 'run.threads=1'];
 
-describe.skipIf(!hasScript)('the screen (needs script of util-linux)', { timeout: 180_000 }, () => {
+describe.skipIf(!hasScript)('the screen (needs script of util-linux)', () => {
   const isBar = (line: string): boolean => /[█░]/.test(line);
 
   test('after a run: the bar is gone, results are below, the prompt is on a line of its own', async () => {

@@ -13,6 +13,9 @@ import { readmeCommands, readmeForms } from './readme.ts';
 
 const pages = [
   'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
   'models/nano/README.md',
   ...['docs', 'docs/log'].flatMap((folder) =>
     readdirSync(`${root}/${folder}`)

@@ -74,7 +74,7 @@ async function killWriters(kills: number): Promise<{ numSteps: number; numLeftov
 }
 
 describe('a writer that is killed', () => {
-  it('leaves whole folders, files, pointers and lines, and recognisable leftovers', { timeout: 120_000 }, async () => {
+  it('leaves whole folders, files, pointers and lines, and recognisable leftovers', { tags: ['long'] }, async () => {
     const results = await Promise.all([killWriters(10), killWriters(10)]);
     for (const { numSteps } of results) expect(numSteps).toBeGreaterThanOrEqual(10);
     // The kills do hit writes: were it never so, this test would show nothing.

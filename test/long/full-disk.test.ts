@@ -23,8 +23,7 @@ import type { SmallDisk } from '../small-disk.ts';
 import { noDisks, openSmallDisk } from '../small-disk.ts';
 import { writePicture } from '../train/run-fixtures.ts';
 
-const skipped = process.env['IOVQA_LONG_TESTS'] === '1' ? noDisks : 'IOVQA_LONG_TESTS=1 runs the long tests';
-if (skipped !== null) process.stderr.write(`test/long/full-disk: skipped: ${skipped}\n`);
+if (noDisks !== null) process.stderr.write(`test/long/full-disk: skipped: ${noDisks}\n`);
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-full-'));
 const at = (...names: string[]): string => join(folder, ...names);
@@ -33,7 +32,7 @@ const run = (command: string, env: NodeJS.ProcessEnv = {}): Promise<CliResult> =
 const LIMIT = 3_600_000;
 
 beforeAll(async () => {
-  if (skipped !== null) return;
+  if (noDisks !== null) return;
   const rows = ['image,mos'];
   for (let i = 0; i < 8; i++) {
     await writePicture(at(`${i}.png`), i);
@@ -119,7 +118,7 @@ const say = (what: string, full: number): void => {
   expect(full).toBeGreaterThan(2);
 };
 
-describe.skipIf(skipped !== null)('a disk that is full at every write of', { timeout: LIMIT }, () => {
+describe.skipIf(noDisks !== null)('a disk that is full at every write of', { timeout: LIMIT }, () => {
   test.each(['jsonl', 'csv'])('score to .%s: a finished row is never lost', async (form) => {
     expect((await run(`score many.csv --with model --out whole.${form}`)).code).toBe(1); // one clip is missing
     const expected = readFileSync(at(`whole.${form}`), 'utf8');

@@ -8,13 +8,9 @@ import { killScore } from '../cli/kill-score.ts';
 import { spawnCli } from '../cli/run-cli.ts';
 import { writePicture } from '../train/run-fixtures.ts';
 
-const isLong = process.env['IOVQA_LONG_TESTS'] === '1';
-if (!isLong)
-  process.stderr.write('test/long/kill-score: skipped, as it takes ten minutes; IOVQA_LONG_TESTS=1 runs it\n');
-
 const NUM_ROWS = 260;
 
-describe.skipIf(!isLong)('fifty kills', () => {
+describe('fifty kills', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'iovqa-long-kill-'));
@@ -27,7 +23,7 @@ describe.skipIf(!isLong)('fifty kills', () => {
       return `"${i % 40}, ""so"".png","prompt ${i}\nof two lines"`;
     });
     await writeFile(join(folder, 'list.csv'), `image,prompt\n${rows.join('\n')}\n`);
-  }, 300_000);
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test.each([

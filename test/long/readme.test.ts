@@ -11,19 +11,11 @@ import { root } from '../docs/markdown.ts';
 import type { Place } from '../docs/readme.ts';
 import { readmeCommands, readmeForms } from '../docs/readme.ts';
 
-const isLong = process.env['IOVQA_LONG_TESTS'] === '1';
-if (!isLong)
-  process.stderr.write(
-    'test/long/readme: skipped, as it installs packages and runs the quick start, for 10 to 30 minutes; IOVQA_LONG_TESTS=1 runs it\n',
-  );
-
 /** It takes longer than all others together, and nothing needs what it makes: it is run at the end. */
 const QUICKSTART = 'npm run quickstart';
 
 /** Host of the registry that npm is set to. */
-const REGISTRY = isLong
-  ? new URL(execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' })).hostname
-  : '';
+const REGISTRY = new URL(execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' })).hostname;
 
 /** Loaded by every Node.js process below: writes down each host that is asked for, and lets none through but the registry. */
 const guard = `
@@ -100,7 +92,7 @@ async function works(line: string, cwd: string): Promise<Result> {
   return result;
 }
 
-describe.skipIf(!isLong)('the commands of the README', () => {
+describe('the commands of the README', () => {
   const commands = readmeCommands();
   const forms = readmeForms();
   const inClone = commands.filter((command) => command.place === 'clone');
@@ -115,7 +107,7 @@ describe.skipIf(!isLong)('the commands of the README', () => {
       await mkdir(place(name), { recursive: true });
       await writeReadmeClips(place(name));
     }
-  }, 600_000);
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test('work in a clone, in their order', { timeout: 3_600_000 }, async () => {
@@ -140,7 +132,7 @@ describe.skipIf(!isLong)('the commands of the README', () => {
   describe.each(['clone', 'global', 'dependency'] as const)('the form of %s', (name) => {
     const form = forms[name];
 
-    test('gives JSON alone on stdout', { timeout: 600_000 }, async () => {
+    test('gives JSON alone on stdout', async () => {
       for (const args of [
         'score clip.mp4 --json',
         'evaluate scores.jsonl --manifest new-clips.csv --json',
@@ -152,7 +144,7 @@ describe.skipIf(!isLong)('the commands of the README', () => {
       }
     });
 
-    test('is that of messages, whose commands work', { timeout: 600_000 }, async () => {
+    test('is that of messages, whose commands work', async () => {
       const { stdout } = await works(`${form}data check clips.csv`, place(name));
       const next = /^next: (.*)$/m.exec(stdout)?.[1] ?? '';
       expect(next.startsWith(`${form}train `)).toBe(true);

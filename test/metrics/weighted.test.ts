@@ -70,7 +70,7 @@ test('clips that differ by less than can be squared leave nothing undefined behi
   expect(form(new Uint32Array([0, 1, 1, 0]))).toBeNull();
 });
 
-test('four thousand clips drawn two thousand times take seconds', () => {
+test('four thousand clips drawn two thousand times take seconds', { tags: ['long'] }, () => {
   const stream = randomStream(3);
   const x = Float64Array.from({ length: 4000 }, () => stream.normal());
   const y = x.map((v) => Math.round(10 * (v + stream.normal())) / 10);

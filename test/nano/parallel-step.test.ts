@@ -1,4 +1,5 @@
 // The threads of pretraining together compute what one process computes, and write it where the run reads it.
+// @module-tag long
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,5 +58,4 @@ test.each(['cells', 'questions'] as const)(
     });
     expect(far.map(([name]) => name)).toEqual([]);
   },
-  120_000,
 );

@@ -1,4 +1,5 @@
 // Tokenizers and chat templates that were spoilt or mean harm: used, or refused by name and reason, within bounds of work and memory.
+// @module-tag long
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -165,7 +166,7 @@ describe('tokenizer.json', () => {
       clock.mockRestore();
       date.mockRestore();
     }
-  }, 300_000);
+  });
 
   const many = (count: number, of: (i: number) => string): string[] => Array.from({ length: count }, (_, i) => of(i));
   /** The file's text with more in front of what one of its lists or records holds. */
@@ -304,7 +305,7 @@ describe('chat templates', () => {
       { numRuns: 40, seed: SEED }, // each in a process of its own
     );
     expect(rendered).toBeGreaterThan(2);
-  }, 300_000);
+  });
 
   it.each(['tokenizer_config.json', 'chat_template.json'])(
     'in %s with parts changed: loaded or refused',

@@ -37,9 +37,7 @@ const ways: Record<string, (path: string) => void> = {
 };
 
 describe('a folder that is gone while its quick start goes on', () => {
-  const cases = Object.keys(ways).map((how): [string, QuickstartStage] => [how, 'clips']);
-  // The trainings are processes of their own, which notice it by themselves.
-  test.each([...cases, ['moved', 'training'] as [string, QuickstartStage]])('%s, in the part %s', async (how, part) => {
+  const check = async (how: string, part: QuickstartStage): Promise<void> => {
     const out = at(`${part} ${how}`);
     let isGone = false;
     const onProgress = (stage: QuickstartStage, done: number): void => {
@@ -58,7 +56,12 @@ describe('a folder that is gone while its quick start goes on', () => {
     expect(existsSync(out)).toBe(how.includes('another'));
     expect(entries(out)).toEqual([]);
     expect(entries(`${out}-away`)).not.toContain('quickstart.json');
-  });
+  };
+
+  test.each(Object.keys(ways))('%s, in the part clips', (how) => check(how, 'clips'));
+
+  // The trainings are processes of their own, which notice it by themselves.
+  test('moved, in the part training', { tags: ['long'] }, () => check('moved', 'training'));
 
   test('the command says so in a line, with exit status 2', async () => {
     let isGone = false;

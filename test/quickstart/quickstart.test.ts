@@ -50,7 +50,7 @@ test('the members have the weights, ranks and frames of the paper', () => {
   expect(new Set(quickstartMembers.map(({ frames }) => frames))).toEqual(new Set([1, 2]));
 });
 
-test('the quick start trains, scores, reports, and goes on where it was', { timeout: 240_000 }, async () => {
+test('the quick start trains, scores, reports, and goes on where it was', { tags: ['long'] }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'quickstart-'));
   const [model, pictures, out] = ['model', 'pictures', 'out'].map((name) => join(folder, name)) as [
     string,

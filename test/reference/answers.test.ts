@@ -61,7 +61,7 @@ describe.skipIf(python === undefined)(`answers of transformers (${needsPython})`
     };
     await writeFile(shop.at('request.json'), JSON.stringify(request));
     theirs = (await runPython('answers.py', join(shop.folder, 'request.json'))) as typeof theirs;
-  }, 300_000);
+  });
   afterAll(() => shop.remove());
 
   it.each(names)('%s: the 41 probabilities, and what they add up to', (name) => {

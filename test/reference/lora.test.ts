@@ -33,7 +33,7 @@ describe.skipIf(python === undefined)(`against PEFT (${needsPython})`, () => {
   beforeAll(async () => {
     told = (await runPython('lora.py', folder)) as typeof told;
     checkpoint = await openCheckpoint(join(folder, 'base'));
-  }, 300_000);
+  });
 
   it('has the adapters of the script', () => {
     expect([told.cases, told.refused]).toEqual([names, refused]);

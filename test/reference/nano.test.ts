@@ -12,7 +12,6 @@ import { needsPython, python, runPython } from './python.ts';
 
 test.skipIf(python === undefined)(
   `the adapter that ships: ten scores of transformers and PEFT (${needsPython})`,
-  { timeout: 300_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'iovqa-nano-'));
     const names = (await readdir(embeddedPictures())).filter((name) => name.endsWith('.webp')).sort();

@@ -22,7 +22,7 @@ const options: ScorerOptions = { cache: false, workers: 1, run: { threads: 1 } }
 beforeAll(async () => {
   await createRandomCheckpoint(at('model'), { preset: 'tiny' });
   await writePicture(at('a.png'), 1);
-}, 300_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function scores(scorer: Pick<Scorer, 'score'>, prompts: readonly string[]): Promise<(ClipScore | FailedClip)[]> {

@@ -65,7 +65,7 @@ describe('a card', () => {
     const path = adapterWith((card) => ({ ...card, about, writtenBy: 'iovqa \u001B[2J' }));
     expect(await open(path)).toBe('Trained on clips ]0;owned[31m2Jleft');
     expect((await readCard(path))!.writtenBy).toBe('iovqa [2J');
-  }, 300_000);
+  });
 });
 
 it('an ensemble whose weights lie is refused', async () => {

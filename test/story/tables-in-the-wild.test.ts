@@ -28,7 +28,7 @@ beforeAll(async () => {
       .toFile(at('clips', name));
   }
   await createRandomCheckpoint(at('model'), { preset: 'tiny' });
-}, 300_000);
+});
 
 /** A command as the command line runs it, in this process. */
 async function run(...args: string[]): Promise<CliResult> {
@@ -185,6 +185,6 @@ describe.each(tables)(
       expect(judged.overall.rmse.value).toBeLessThan((high! - low!) * 0.8);
       expect(judged.notes.join('\n')).toContain(`${names.length} scores are matched`);
       expect(judged.notes.join('\n')).not.toContain('mapped linearly'); // both are on the table's scale
-    }, 300_000);
+    });
   },
 );

@@ -21,7 +21,7 @@ test('one at a time, and after a failure the next', async () => {
   expect(log).toEqual(names.flatMap((name) => [`${name} begins`, `${name} ends`]));
 });
 
-test('a process whose threads encode AV1 survives it', async () => {
+test('a process whose threads encode AV1 survives it', { tags: ['long'] }, async () => {
   const script = fileURLToPath(new URL('threads-child.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', script]);
   let [out, error] = ['', ''];
@@ -29,4 +29,4 @@ test('a process whose threads encode AV1 survives it', async () => {
   child.stderr.on('data', (data) => (error += data));
   const [status] = await once(child, 'close');
   expect({ status, out, error }).toEqual({ status: 0, out: '0 0 0 0\n', error: '' });
-}, 300_000);
+});

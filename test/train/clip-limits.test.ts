@@ -12,7 +12,7 @@ beforeAll(async () => {
     (_, i) => `${i}.png,${1 + (i % 5)},${i === 3 ? 'cat '.repeat(2000) : 'a cat'}`,
   );
   await writeFile(shop.at('long.csv'), `image,mos,prompt\n${rows.join('\n')}\n`);
-}, 300_000);
+});
 afterAll(() => shop.remove());
 
 const data = (maxBadFraction: number): { manifest: string; validation: null; maxBadFraction: number } => ({
@@ -28,7 +28,7 @@ it('a clip with too much text is as bad as one that cannot be read', async () =>
   const events = await runAll(shop.recipe('lenient', { data: data(0.1), epochs: 1 }));
   expect(only(events, 'bad-clip').map(({ id }) => id)).toEqual(['3.png']);
   expect(only(events, 'end')).toHaveLength(1);
-}, 300_000);
+});
 
 it('a clip that needs too much memory is so too, and names the forecast', async () => {
   const run = { workers: 1, threads: 1, maxMemory: '60MB' };
@@ -36,7 +36,7 @@ it('a clip that needs too much memory is so too, and names the forecast', async 
   await expect(runAll(recipe)).rejects.toThrow(
     /got 1:\ntraining on a clip of [\d,]+ tokens: expected at most 60 MB of memory, got a forecast of [\d.]+ [MG]B$/,
   );
-}, 300_000);
+});
 
 it('a micro-batch that needs too much memory is cut, and the update stays the same', async () => {
   const losses = async (name: string, maxMemory: string | null): Promise<number[]> => {
@@ -47,4 +47,4 @@ it('a micro-batch that needs too much memory is cut, and the update stays the sa
   const [whole, cut] = [await losses('whole', null), await losses('cut', '5MB')];
   expect(whole.length).toBeGreaterThan(1);
   cut.forEach((loss, i) => expect(loss).toBeCloseTo(whole[i]!, 4));
-}, 300_000);
+});

@@ -1,5 +1,6 @@
 // A run that is killed with SIGKILL at random moments and resumed ends with the bits of a run that was left alone.
 // IOVQA_KILLS sets how many kills each kind of run takes; the default keeps the suite short.
+// @module-tag long
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -98,5 +99,5 @@ describe.each(['lora', 'full'] as const)('%s', (method) => {
       expect(names.filter((name) => name.includes('.tmp-') || name.includes('.removed'))).toEqual([]);
       await rm(out, { recursive: true });
     }
-  }, 600_000);
+  });
 });

@@ -46,22 +46,26 @@ describe('resizeBicubic', () => {
     expect(sha256(resizeBicubic(picture(h, w), W, H, kind).data)).toBe(sha);
   });
 
-  it.each(['image', 'video'] as const)('gives the same with vector instructions and without: %s', (kind) => {
-    const side = fc.integer({ min: 1, max: 90 });
-    const bytes = fc.constantFrom(0, 255, undefined); // undefined: noise
-    fc.assert(
-      fc.property(side, side, side, side, bytes, fc.integer(), (h, w, H, W, value, seed) => {
-        const noise = (i: number): number => (Math.imul(i + seed, 2654435761) >>> 13) & 255;
-        const source = {
-          width: w,
-          height: h,
-          data: Uint8Array.from({ length: h * w * 3 }, (_, i) => value ?? noise(i)),
-        };
-        expect(resizeBicubic(source, W, H, kind)).toEqual(resizeBicubic(source, W, H, kind, true));
-      }),
-      { numRuns: 200 },
-    );
-  });
+  it.each(['image', 'video'] as const)(
+    'gives the same with vector instructions and without: %s',
+    { tags: ['long'] },
+    (kind) => {
+      const side = fc.integer({ min: 1, max: 90 });
+      const bytes = fc.constantFrom(0, 255, undefined); // undefined: noise
+      fc.assert(
+        fc.property(side, side, side, side, bytes, fc.integer(), (h, w, H, W, value, seed) => {
+          const noise = (i: number): number => (Math.imul(i + seed, 2654435761) >>> 13) & 255;
+          const source = {
+            width: w,
+            height: h,
+            data: Uint8Array.from({ length: h * w * 3 }, (_, i) => value ?? noise(i)),
+          };
+          expect(resizeBicubic(source, W, H, kind)).toEqual(resizeBicubic(source, W, H, kind, true));
+        }),
+        { numRuns: 200 },
+      );
+    },
+  );
 
   it.each(['image', 'video'] as const)('keeps a flat picture flat: %s', (kind) => {
     const grey = fc.integer({ min: 0, max: 255 });

@@ -7,7 +7,6 @@ import {
   openCheckpoint,
   pullModel,
 } from '../../model/index.ts';
-import type { RandomCheckpointOptions } from '../../model/index.ts';
 import { untilStopped } from '../stop.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
@@ -37,7 +36,7 @@ export async function modelsNew(terminal: Terminal, folder: string, flags: Model
     let progress: Progress | undefined;
     try {
       await createRandomCheckpoint(folder, {
-        preset: flags.preset as RandomCheckpointOptions['preset'],
+        preset: flags.preset,
         seed: flags.seed,
         dtype: flags.dtype === 'bf16' ? 'BF16' : 'F32',
         onProgress: (done, total) => {

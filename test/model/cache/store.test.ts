@@ -222,49 +222,53 @@ test('clearing removes entries and nothing else', async () => {
   for (const name of mine) expect(readFileSync(join(folder, name), 'utf8')).toBe('mine');
 });
 
-test('processes that write into one small store, and are killed, leave whole entries within the limit', async () => {
-  const folder = temporaryFolder();
-  const limit = 256 * 1024;
-  await setCacheLimit(folder, limit);
-  const child = fileURLToPath(new URL('hammer.ts', import.meta.url));
-  let numReads = 0;
-  let most = 0;
-  for (let round = 0; round < 4; round++) {
-    const children = [0, 1].map((seed) =>
-      spawn(process.execPath, ['--import', 'tsx', child, folder, `${2 * round + seed}`], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      }),
-    );
-    const ended = children.map((process) => once(process, 'exit'));
-    const said = children.map(() => '');
-    children.forEach((process, i) => process.stdout.on('data', (text) => (said[i] += String(text))));
-    while (!said.every((text) => text.includes('going'))) await sleep(5);
-    for (let i = 0; i < 10; i++) {
-      await sleep(20 + Math.random() * 20);
-      most = Math.max(most, (await cacheInfo(folder)).sizeBytes);
+test(
+  'processes that write into one small store, and are killed, leave whole entries within the limit',
+  { tags: ['long'] },
+  async () => {
+    const folder = temporaryFolder();
+    const limit = 256 * 1024;
+    await setCacheLimit(folder, limit);
+    const child = fileURLToPath(new URL('hammer.ts', import.meta.url));
+    let numReads = 0;
+    let most = 0;
+    for (let round = 0; round < 4; round++) {
+      const children = [0, 1].map((seed) =>
+        spawn(process.execPath, ['--import', 'tsx', child, folder, `${2 * round + seed}`], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        }),
+      );
+      const ended = children.map((process) => once(process, 'exit'));
+      const said = children.map(() => '');
+      children.forEach((process, i) => process.stdout.on('data', (text) => (said[i] += String(text))));
+      while (!said.every((text) => text.includes('going'))) await sleep(5);
+      for (let i = 0; i < 10; i++) {
+        await sleep(20 + Math.random() * 20);
+        most = Math.max(most, (await cacheInfo(folder)).sizeBytes);
+      }
+      for (const process of children) process.kill('SIGKILL');
+      await Promise.all(ended);
+      expect(said.join('')).not.toContain('wrong');
+      const notes: string[] = [];
+      const store = open(folder, notes);
+      for (let i = 0; i < 100; i++) {
+        const kept = await store.read(keyOf(i), 'f32');
+        expect([null, contentOf(i)]).toContainEqual(kept);
+        if (kept !== null) numReads++;
+      }
+      expect(notes).toEqual([]);
     }
-    for (const process of children) process.kill('SIGKILL');
-    await Promise.all(ended);
-    expect(said.join('')).not.toContain('wrong');
-    const notes: string[] = [];
-    const store = open(folder, notes);
-    for (let i = 0; i < 100; i++) {
-      const kept = await store.read(keyOf(i), 'f32');
-      expect([null, contentOf(i)]).toContainEqual(kept);
-      if (kept !== null) numReads++;
-    }
-    expect(notes).toEqual([]);
-  }
-  expect(numReads).toBeGreaterThan(20);
-  // Two processes may each be one entry (of at most 20 KiB) ahead of what the other has seen.
-  expect(most).toBeLessThanOrEqual(limit + 2 * 20 * 1024);
-  // The next writer removes what the killed ones left half-written.
-  const store = open(folder);
-  await store.write(keyOf(0), 'f32', contentOf(0));
-  expect(readdirSync(join(folder, 'store-1', 'tmp'))).toEqual([]);
-  expect((await cacheInfo(folder)).sizeBytes).toBeLessThanOrEqual(limit);
-  expect(statSync(join(folder, 'store-1')).isDirectory()).toBe(true);
-});
+    expect(numReads).toBeGreaterThan(20);
+    // Two processes may each be one entry (of at most 20 KiB) ahead of what the other has seen.
+    expect(most).toBeLessThanOrEqual(limit + 2 * 20 * 1024);
+    // The next writer removes what the killed ones left half-written.
+    const store = open(folder);
+    await store.write(keyOf(0), 'f32', contentOf(0));
+    expect(readdirSync(join(folder, 'store-1', 'tmp'))).toEqual([]);
+    expect((await cacheInfo(folder)).sizeBytes).toBeLessThanOrEqual(limit);
+    expect(statSync(join(folder, 'store-1')).isDirectory()).toBe(true);
+  },
+);
 
 test('lies where the environment says', () => {
   expect(cacheFolder({ IOVQA_CACHE: '/a/b', XDG_CACHE_HOME: '/x' })).toBe('/a/b');

@@ -1,5 +1,6 @@
 // The system's `ffmpeg` gives what node-av gives: the same frames with the same numbers and times, native planes to the bit, RGB to within
 // one level, for every codec and container of the corpus.
+// @module-tag long
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

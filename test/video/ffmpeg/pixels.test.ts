@@ -57,7 +57,7 @@ const clips: (Partial<ClipRecipe> & { name: string })[] = [
 describe('pixels as a player shows them, by both decoders (skipped without ffmpeg)', () => {
   beforeEach((context) => context.skip(ffmpeg === undefined, why));
 
-  it.each(clips)('$name', async ({ name, ...recipe }) => {
+  it.each(clips)('$name', { tags: ['long'] }, async ({ name, ...recipe }) => {
     const path = join(folder, `${name.replaceAll(/\W/g, '-')}.${recipe.format ?? base.format}`);
     await makeClip({ codec: 'libx264', ...base, ...recipe, path });
     const every = Array.from({ length: recipe.numFrames ?? base.numFrames }, (_, i) => i);
@@ -109,12 +109,16 @@ describe('pixels as a player shows them, by both decoders (skipped without ffmpe
   });
 
   const cases = fileURLToPath(new URL('../../media/cases/', import.meta.url));
-  it.each(['alpha_vp9.webm', 'hdr_pq.mp4', 'inter.mp4', 'offset.mkv', 'sar_container.mkv'])('%s', async (name) => {
-    expect(existsSync(join(cases, name))).toBe(true);
-    for (const pixels of [shownPixels, storedPixels]) {
-      expectSame(await takeBoth(join(cases, name), { ...pixels, pick: 'uniform', count: 3 }, ffmpeg!), 2);
-      // In inter.mp4 the upper field is the earlier.
-      expectSame(await takeBoth(join(cases, name), { ...pixels, pick: 'first', count: 1 }, ffmpeg!), 2);
-    }
-  });
+  it.each(['alpha_vp9.webm', 'hdr_pq.mp4', 'inter.mp4', 'offset.mkv', 'sar_container.mkv'])(
+    '%s',
+    { tags: ['long'] },
+    async (name) => {
+      expect(existsSync(join(cases, name))).toBe(true);
+      for (const pixels of [shownPixels, storedPixels]) {
+        expectSame(await takeBoth(join(cases, name), { ...pixels, pick: 'uniform', count: 3 }, ffmpeg!), 2);
+        // In inter.mp4 the upper field is the earlier.
+        expectSame(await takeBoth(join(cases, name), { ...pixels, pick: 'first', count: 1 }, ffmpeg!), 2);
+      }
+    },
+  );
 });

@@ -1,4 +1,5 @@
 // A copy of the project in which node-av is not installed: what needs no encoder works by the system's ffmpeg, the rest says what is missing.
+// @module-tag long
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
