@@ -293,10 +293,10 @@ describe('signals', () => {
     ...['epochs=3', 'batchSize=10', 'lora.rank=1', 'data.validation=null'].flatMap((set) => ['--set', set]),
   ];
 
-  test.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)('%s while training: a checkpoint, and an exit status that stops a script', async (signal, status) => {
+  test('SIGINT while training: a checkpoint, and an exit status that stops a script', () => stopped('SIGINT', 130));
+  test('SIGTERM while training: the same', { tags: ['long'] }, () => stopped('SIGTERM', 143));
+
+  async function stopped(signal: NodeJS.Signals, status: number): Promise<void> {
     let sent = false;
     const { code, stdout, stderr } = await spawnCli(long(signal), {
       cwd: folder,
@@ -313,7 +313,7 @@ describe('signals', () => {
     const resumed = await run('train', '--out', signal, '--resume', '--json');
     expect(JSON.parse(resumed.stdout)).toMatchObject({ step: 18, reason: 'finished' });
     expect(resumed.code).toBe(0);
-  });
+  }
 
   test('SIGINT while clips are read is no bug, and the run can be gone on with', async () => {
     let watch: NodeJS.Timeout | undefined;

@@ -1,4 +1,5 @@
 // Nano's first fifty updates, 25 of each stage: as before the redesign, to the bit.
+// @module-tag long
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

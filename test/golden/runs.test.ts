@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/index.ts';
+import type { GoldenCase } from './cases.ts';
 import { finishedCase, goldenCases, interruptedCase } from './cases.ts';
 import { allowedInRun, allowedInScores, differences, readGoldens } from './compare.ts';
 import type { CaseGolden } from './make.ts';
@@ -38,16 +39,22 @@ test('every golden belongs to a case', () => {
   expect(Object.keys(runs.values)).toEqual(cases.map(({ name }) => name));
 });
 
-// In order: some start from others' adapters, and the ensemble has five of them.
+/** Cases that the quick tests compute, too. */
+const quick = ['integer-only, lora, 2 at once', 'expected-score, full, 4 at once', 'raw', 'two frames as a video'];
+const isQuick = ({ name }: GoldenCase): boolean => quick.includes(name);
+
 describe(`a run and its scores, ${runs.how}`, () => {
-  test.each(cases)('$name', async (golden) => {
+  const compare = async (golden: GoldenCase): Promise<void> => {
     const { scores: got, ...run } = await makeCase(root, golden);
     const { scores: want, ...known } = runs.values[golden.name]!;
     expect(differences(run, known, runs.isExact ? null : allowedInRun)).toEqual([]);
     expect(differences(got ?? [], want ?? [], runs.isExact ? null : allowedInScores(4))).toEqual([]);
-  });
+  };
+  test.each(cases.filter(isQuick))('$name', compare);
+  // In order: some start from others' adapters, and the ensemble has five of them.
+  test.each(cases.filter((golden) => !isQuick(golden)))('$name', { tags: ['long'] }, compare);
 
-  test('an ensemble of five', async () => {
+  test('an ensemble of five', { tags: ['long'] }, async () => {
     const got = await makeEnsemble(root);
     expect(differences(got, scores.values['ensemble'], scores.isExact ? null : allowedInScores(4))).toEqual([]);
   });

@@ -1,4 +1,5 @@
 // Model and adapter folders that were spoilt: opened with every weight in its file, or refused by name and reason in time.
+// @module-tag long
 import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';

@@ -36,7 +36,8 @@ describe.each(setups.slice(1))('$name', (setup) => {
     prompt: encodePrompt({ ...setup, question: `Rate this${' clip'.repeat(i * 3)}.`, visions }),
   }));
 
-  describe.each([{}, { kind: 'decimal' }, { kind: 'level' }] as const)('answers %j', (options) => {
+  const tags = setup.name === 'tiny' ? [] : ['long'];
+  describe.each([{}, { kind: 'decimal' }, { kind: 'level' }] as const)('answers %j', { tags }, (options) => {
     const legal = createAnswerCodec(options).legalAnswers()!;
     const trie = buildAnswerTrie(setup.tokenizer, clips[0]!.prompt.tail, legal);
     const items = clips.map(({ prompt, vision: seen }) => ({

@@ -140,12 +140,15 @@ const tables: Wild[] = [
   },
 ];
 
+/** One of each kind. */
+const quick = new Set(['spreadsheet.csv', 'dmos.csv', 'unit.jsonl', 'wide.csv', 'accents.csv']);
+
 test('there are twelve', () => expect(tables).toHaveLength(12));
 
 describe.each(tables)(
   '$file: $about',
   ({ file, content, options = [], votes: votesOptions, scale = '1-5', isBeside }) => {
-    test('is checked, trained on, scored and evaluated', async () => {
+    test('is checked, trained on, scored and evaluated', { tags: quick.has(file) ? [] : ['long'] }, async () => {
       writeFileSync(at(file), content());
       let table = at(file);
       let same = options;

@@ -183,7 +183,7 @@ describe('writeClip', () => {
     expect((await readdir(await folder)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  it('gives the same bytes however often it is run', async () => {
+  it('gives the same bytes however often it is run', { tags: ['long'] }, async () => {
     const stream = randomStream(8);
     const photo = generatedScene({ width: 320, height: 320, stream });
     const moved = cameraMotion(photo, { width: 224, height: 224, numFrames: 8, stream });

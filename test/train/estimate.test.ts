@@ -59,27 +59,31 @@ describe('estimateRun', () => {
     expect(full.parts.every(({ mappedBytes }) => mappedBytes === 0)).toBe(true);
   });
 
-  test('needs no weights: config.json is enough, and published sizes are known by name', async () => {
-    const { recipe } = shop.recipe('whole');
-    const whole = await estimate();
-    expect(whole.notes).toEqual([]);
-    const bare = shop.at('bare-model');
-    await cp(recipe.model, bare, { recursive: true, filter: (path) => !path.endsWith('.safetensors') });
-    const config = await estimate({ model: bare });
-    const work = ({ parts }: RunEstimate) =>
-      parts.map(({ name, runs, flops, ownBytes, mappedBytes }) => ({ name, runs, flops, ownBytes, mappedBytes }));
-    expect(work(config)).toEqual(work(whole));
-    expect(config.notes).toEqual([expect.stringContaining('the weights of') as string]);
+  test(
+    'needs no weights: config.json is enough, and published sizes are known by name',
+    { tags: ['long'] },
+    async () => {
+      const { recipe } = shop.recipe('whole');
+      const whole = await estimate();
+      expect(whole.notes).toEqual([]);
+      const bare = shop.at('bare-model');
+      await cp(recipe.model, bare, { recursive: true, filter: (path) => !path.endsWith('.safetensors') });
+      const config = await estimate({ model: bare });
+      const work = ({ parts }: RunEstimate) =>
+        parts.map(({ name, runs, flops, ownBytes, mappedBytes }) => ({ name, runs, flops, ownBytes, mappedBytes }));
+      expect(work(config)).toEqual(work(whole));
+      expect(config.notes).toEqual([expect.stringContaining('the weights of') as string]);
 
-    const large = await estimate({ model: 'Qwen/Qwen2.5-VL-72B-Instruct', epochs: 1 });
-    expect(large.notes).toEqual([expect.stringContaining('sizes are those that are published') as string]);
-    expect(large.residentBytes).toBeGreaterThan(100e9);
-    await expect(estimate({ model: 'Qwen/Qwen2.5-VL-4B-Instruct' })).rejects.toMatchObject({
-      code: 'bad-checkpoint',
-    });
-    await writeFile(join(bare, 'model-00001-of-00009.safetensors'), 'no tensors');
-    await expect(estimate({ model: bare })).rejects.toMatchObject({ code: 'bad-checkpoint' });
-  });
+      const large = await estimate({ model: 'Qwen/Qwen2.5-VL-72B-Instruct', epochs: 1 });
+      expect(large.notes).toEqual([expect.stringContaining('sizes are those that are published') as string]);
+      expect(large.residentBytes).toBeGreaterThan(100e9);
+      await expect(estimate({ model: 'Qwen/Qwen2.5-VL-4B-Instruct' })).rejects.toMatchObject({
+        code: 'bad-checkpoint',
+      });
+      await writeFile(join(bare, 'model-00001-of-00009.safetensors'), 'no tensors');
+      await expect(estimate({ model: bare })).rejects.toMatchObject({ code: 'bad-checkpoint' });
+    },
+  );
 
   test('is about another machine where one is named', async () => {
     const there = await estimateRun(shop.recipe('elsewhere'), { memoryBytes: 5e9, threads: 6400 });

@@ -385,7 +385,7 @@ const anyRecipe: fc.Arbitrary<Recipe> = fc
   });
 
 describe('a recipe that is written', () => {
-  it('gives the same recipe when it is read', () => {
+  it('gives the same recipe when it is read', { tags: ['long'] }, () => {
     fc.assert(
       fc.property(anyRecipe, fc.string(), (recipe, origin) => {
         const text = formatRecipe(recipe, new Map([...recipeKeys.keys()].map((key) => [key, `${origin}:3`])));
@@ -445,7 +445,7 @@ describe('any text', () => {
     fc.string({ unit: 'binary', maxLength: 4 }),
   );
 
-  it('is a recipe or a mistake, never a bug', () => {
+  it('is a recipe or a mistake, never a bug', { tags: ['long'] }, () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.array(word, { maxLength: 40 }).map((words) => words.join('')),

@@ -80,7 +80,7 @@ describe('after a mistake', () => {
 });
 
 describe('a second run in the folder', () => {
-  test('is refused while the first goes on, and leaves it alone', async () => {
+  test('is refused while the first goes on, and leaves it alone', { tags: ['long'] }, async () => {
     await runAll(shop.recipe('alone'));
     const recipe = shop.recipe('two');
     let refusals = 0;
