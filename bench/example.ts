@@ -1,7 +1,7 @@
 // The example that speed is measured with: 20 text tokens, one picture between its markers, 100 text tokens, a two-digit answer, the end
 // of the turn in two tokens: 382.
-import type { Example } from '../src/example/index.ts';
-import { ropePositions, trimToTargets } from '../src/example/index.ts';
+import type { PreparedExample } from '../src/inputs/index.ts';
+import { positionsOf, trimToTargets } from '../src/inputs/index.ts';
 import type { Checkpoint } from '../src/model/index.ts';
 
 /** Sizes of the example. */
@@ -41,20 +41,27 @@ export function plainExample({ tokens }: Pick<Checkpoint, 'tokens'>, size: Examp
  * The same as our step takes it.
  * @param plain - the example
  * @param checkpoint - the model
+ * @param seen - what it sees, and the key of its dropout
  */
-export function ourExample({ ids, targets, side }: PlainExample, { tokens }: Pick<Checkpoint, 'tokens'>): Example {
+export function ourExample(
+  { ids, targets, side }: PlainExample,
+  checkpoint: Pick<Checkpoint, 'family' | 'tokens' | 'vision'>,
+  seen: Pick<PreparedExample, 'vision' | 'dropoutKey'>,
+): PreparedExample {
   const length = ids.length;
-  const start = ids.indexOf(tokens.image);
+  const start = ids.indexOf(checkpoint.tokens.image);
   const count = (side / 2) ** 2;
   const grid = { t: 1, h: side, w: side };
   const visionSlots = Int32Array.from(ids, (_, i) => (i >= start && i < start + count ? i - start : -1));
-  return trimToTargets({
+  const trimmed = trimToTargets({
     tokenIds: Int32Array.from(ids),
-    positions: ropePositions({ length, visions: [{ kind: 'image', start, length: count, grid }] }),
+    positions: positionsOf(checkpoint)(length, [{ kind: 'image', start, length: count, grid }]),
     visionSlots,
     branchParent: new Int32Array(length).fill(-1),
     promptLength: targets[0]! + 1,
     answer: '',
     targets: targets.map((row) => ({ row, token: ids[row + 1]!, weight: 1 / targets.length })),
   });
+  const { targets: trained, answer: _, ...rows } = trimmed;
+  return { rows, wanted: { kind: 'tokens', targets: trained }, ...seen };
 }

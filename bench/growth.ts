@@ -40,7 +40,11 @@ async function measure(x: number, size: ExampleSize, options: object): Promise<P
 
 const axes: [string, readonly number[], (x: number) => [ExampleSize, object]][] = [
   ['tokens', [128, 256, 512, 1024, 2048, 4096], (x) => [ofTokens(x), {}]],
-  ['tokens, layers computed again', [128, 256, 512, 1024, 2048, 4096], (x) => [ofTokens(x), { recompute: true }]],
+  [
+    'tokens, layers computed again',
+    [128, 256, 512, 1024, 2048, 4096],
+    (x) => [ofTokens(x), { gradientCheckpointing: true }],
+  ],
   ['clips a run', [1, 2, 4, 8], (x) => [{}, { batch: x }]],
   ['layers', [1, 2, 4, 8], (x) => [{}, { layers: x }]],
   ['rank', [8, 32, 128, 512], (x) => [{}, { rank: x }]],

@@ -1,5 +1,5 @@
-// The arithmetic that a LoRA step cannot do without: products of the layers, attention and LoRA that the objective needs, each once.
-import type { TextConfig } from '../src/model/index.ts';
+// The arithmetic that a LoRA step of a Qwen2.5-VL model cannot do without: products of the layers, attention and LoRA that the objective needs, each once.
+import type { QwenTextConfig } from '../src/model/families/qwen2-5-vl/config.ts';
 
 /** Sizes of a step over one clip. */
 export interface StepSize {
@@ -20,7 +20,7 @@ export interface StepSize {
  * and the head 2·Q·V·C forward and again backward. The first layer's q, k and v need no gradient of their input. Norms, softmax,
  * rotary embedding, dropout, loss and optimizer count nothing, nor does anything that is computed twice.
  */
-export function necessaryFlops(text: TextConfig, { tokens: T, targets: Q, rank: R }: StepSize): number {
+export function necessaryFlops(text: QwenTextConfig, { tokens: T, targets: Q, rank: R }: StepSize): number {
   const { hiddenSize: C, numLayers, numHeads, numKvHeads, headDim, intermediateSize: M, vocabSize: V } = text;
   const [q, kv] = [numHeads * headDim, numKvHeads * headDim];
   let flops = 0;

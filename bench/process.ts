@@ -43,9 +43,8 @@ function tree(root: number): { resident: number; anonymous: number }[] {
 /**
  * Runs a command to its end.
  * @param command - program and arguments
- * @param onTick - called ten times a second
  */
-export async function watch(command: readonly string[], onTick: () => void = () => {}): Promise<Taken> {
+export async function watch(command: readonly string[]): Promise<Taken> {
   const started = performance.now();
   const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
   const peaks = { residentBytes: 0, anonymousBytes: 0, allAnonymousBytes: 0 };
@@ -58,7 +57,6 @@ export async function watch(command: readonly string[], onTick: () => void = () 
     peaks.anonymousBytes = most([peaks.anonymousBytes, ...processes.map(({ anonymous }) => anonymous)]);
     const together = processes.reduce((total, { anonymous }) => total + anonymous, 0);
     peaks.allAnonymousBytes = most([peaks.allAnonymousBytes, together]);
-    onTick();
   }, 100);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);

@@ -4,20 +4,23 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
+import { collate } from '../src/engine/onnx/index.ts';
+import { stepGraph } from '../src/engine/onnx/step.ts';
 import type { Value } from '../src/graph/index.ts';
 import { gradients } from '../src/graph/index.ts';
 import { writeOnnx } from '../src/graph/onnx.ts';
-import { initLora, loraShapes, loraTargets, openCheckpoint } from '../src/model/index.ts';
-import { stepGraph, tokenFeeds } from '../src/train/index.ts';
+import { adapterShapes, initLora, loraTargets, openCheckpoint, pickFeeds } from '../src/model/index.ts';
+import { objectives } from '../src/objectives/index.ts';
 import { ourExample, plainExample } from './example.ts';
 
 const [folder, threads = '2'] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: npx tsx bench/profile.ts MODEL [THREADS]');
 const RANK = 32;
 const checkpoint = await openCheckpoint(folder);
-const { text, vision, stored } = checkpoint;
+const { family, text, stored } = checkpoint;
 const lora = { rank: RANK, alpha: 32, dropout: 0.1, targets: [...loraTargets], rslora: false };
-const graph = stepGraph({ text, vision, stored, lora, loss: 'integer-only', numColumns: 0 });
+const { form } = objectives['integer-only'];
+const graph = stepGraph({ model: checkpoint, lora, form, numColumns: 0 });
 const names = [...graph.parameters.keys()];
 const outputs: Record<string, Value> = { loss: graph.loss };
 gradients(graph.loss, [...graph.parameters.values()]).forEach((g, i) => (outputs[`gradient:${names[i]!}`] = g));
@@ -35,16 +38,17 @@ const session = await ort.InferenceSession.create(model.bytes, {
     optimization: { disable_specified_optimizers: 'ConstantFolding' },
   },
 });
-const example = ourExample(plainExample(checkpoint), checkpoint);
 const features = new Float32Array(256 * text.hiddenSize).map((_, i) => Math.sin(i));
-const item = { example, vision: { kind: 'features' as const, features }, dropoutKey: 1 };
+const seen = { vision: { kind: 'features', features }, dropoutKey: 1 } as const;
+const example = ourExample(plainExample(checkpoint), checkpoint, seen);
 const parameters = initLora(
-  loraShapes(lora, text.numLayers, (name) => stored(name).shape),
+  adapterShapes(family.lora, lora, text.numLayers, (name) => stored(name).shape),
   0,
 );
 const feeds: Record<string, ort.Tensor> = {};
 const typeOf = { float32: 'float32', int64: 'int64', uint32: 'uint32', bool: 'bool' } as const;
-for (const [name, { data, shape }] of Object.entries(tokenFeeds([item], 1, checkpoint, true))) {
+const all = collate([example], { form, batchWeight: 1, model: checkpoint, dropout: true });
+for (const [name, { data, shape }] of Object.entries(pickFeeds([...model.inputs.keys()], all))) {
   const { dtype } = model.inputs.get(name)!;
   feeds[name] = new ort.Tensor(typeOf[dtype as keyof typeof typeOf], data as Float32Array, shape);
 }

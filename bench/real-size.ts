@@ -15,8 +15,8 @@ const model = process.argv[2];
 if (model === undefined) throw new Error('usage: npx tsx bench/real-size.ts MODEL');
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-real-size-'));
 const iovqa = ['--import', 'tsx', 'src/cli/bin.ts'];
-const run = async (args: readonly string[], onTick?: () => void): Promise<Taken> => {
-  const taken = await watch([process.execPath, ...iovqa, ...args], onTick);
+const run = async (args: readonly string[]): Promise<Taken> => {
+  const taken = await watch([process.execPath, ...iovqa, ...args]);
   if (taken.code !== 0) throw new Error(`iovqa ${args.join(' ')}: exit status ${taken.code}`);
   return taken;
 };
@@ -50,17 +50,11 @@ try {
   };
   // The tower works some clips ahead while the text model is still being read: only later clips show what one takes.
   const [one, some, many] = [await score(1), await score(4), await score(8)];
-  const steps: number[] = [];
-  const trained = await run(['train', ...recipe, '--out', out, '--json'], () => {
-    let text = '';
-    try {
-      text = readFileSync(join(out, 'events.jsonl'), 'utf8');
-    } catch {
-      return; // not begun
-    }
-    const done = text.split('\n').filter((line) => line.startsWith('{"type":"step"')).length;
-    while (steps.length < done) steps.push(performance.now() / 1000);
-  });
+  const trained = await run(['train', ...recipe, '--out', out, '--json']);
+  const steps = readFileSync(join(out, 'events.jsonl'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"type":"step"'))
+    .map((line) => Date.parse((JSON.parse(line) as { time: string }).time) / 1000);
   const between = steps.slice(1).map((at, i) => at - steps[i]!);
   const step = [...between].sort((a, b) => a - b)[between.length >> 1]!;
   const part = (name: string): number => forecast.parts.find((candidate) => candidate.name === name)!.seconds;

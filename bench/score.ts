@@ -8,10 +8,10 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { randomStream } from '../src/core/index.ts';
+import { loadPromptProcessor } from '../src/inputs/index.ts';
 import type { LoraOptions } from '../src/model/index.ts';
-import { initLora, loraShapes, loraTargets, openCheckpoint, writeAdapter } from '../src/model/index.ts';
+import { adapterShapes, initLora, loraTargets, openCheckpoint, writeAdapter } from '../src/model/index.ts';
 import { encodePrompt } from '../src/prompt/index.ts';
-import { loadQuestioner } from '../src/score/index.ts';
 import type { Turn } from './contestant.ts';
 import { spread, startContestant } from './contestant.ts';
 
@@ -48,26 +48,25 @@ const checkpoint = await openCheckpoint(model);
 const adapters: string[] = [];
 for (const [i, rank] of [32, 128, 32, 128, 32].entries()) {
   const lora: LoraOptions = { rank, alpha: 32, dropout: 0.1, rslora: false, targets: loraTargets };
-  const shapes = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+  const { family, text, stored } = checkpoint;
+  const shapes = adapterShapes(family.lora, lora, text.numLayers, (name) => stored(name).shape);
   const tensors = initLora(shapes, i);
   const stream = randomStream(i, 1);
   for (const [name, values] of tensors) {
     if (name.endsWith('lora_B.weight')) for (let j = 0; j < values.length; j++) values[j] = 0.02 * stream.normal();
   }
   const place = join(folder, `adapter-${i}`);
-  await writeAdapter(place, { lora, tensors, card: null, baseModel: resolve(model) });
+  await writeAdapter(place, { lora, tensors, card: null, baseModel: resolve(model) }, family);
   adapters.push(place);
 }
 const settings = { prompt: { template: 'bench', source: question }, answer: { kind: 'integer', step: null } } as const;
-const questioner = await loadQuestioner(checkpoint, settings);
-const { tokenizer, chat, template, codec } = questioner;
+const { tokenizer, chat, template, codec } = await loadPromptProcessor(checkpoint, settings);
 const { tokenIds } = encodePrompt({
   tokenizer,
   chat,
   question: template.render({ kind: 'image', codec }),
   visions: [{ kind: 'image', grid: { t: 1, h: 32, w: 32 } }],
-  padTokens: checkpoint.tokens,
-  mergeSize: checkpoint.vision.spatialMergeSize,
+  model: checkpoint,
 });
 const ours = await startContestant('iovqa', [
   process.execPath,

@@ -10,8 +10,8 @@ import type { ClipRow } from '../src/dataset/index.ts';
 import { formatCsv, readManifest, rowsOfSplit, splitByGroup } from '../src/dataset/index.ts';
 import { writeFileAtomic } from '../src/files/index.ts';
 import { evaluate } from '../src/metrics/index.ts';
+import type { Clip } from '../src/inputs/index.ts';
 import { embeddedAdapter, embeddedModel, embeddedPictures } from '../src/model/index.ts';
-import type { Clip } from '../src/score/index.ts';
 import { loadScorer } from '../src/score/index.ts';
 import { makeClips } from '../src/quickstart/clips.ts';
 import type { RecipeInput, TrainEvent } from '../src/train/index.ts';
@@ -23,7 +23,7 @@ if ((mode !== 'choose' && mode !== 'judge') || folder === undefined) {
 }
 const out = resolve(folder);
 const data = resolve(process.env['IOVQA_DATA'] ?? '../shared/data');
-const run = { threads: 1, workers: 1 };
+const runtime = { threads: 1, workers: 1 };
 /** Clips that a training gets, validation included. */
 const CLIPS = 100;
 
@@ -153,7 +153,7 @@ async function scoresOf(draw: Draw, source: string | undefined): Promise<Scored[
       : {};
   const wanted = draw.others.filter(({ path }) => known[path] === undefined);
   if (wanted.length > 0) {
-    await using scorer = await loadScorer(source ?? embeddedAdapter(), { run });
+    await using scorer = await loadScorer(source ?? embeddedAdapter(), { runtime });
     const clips = wanted.map(({ path, prompt }): Clip => ({ path, kind: draw.kind, ...(prompt && { prompt }) }));
     for await (const result of scorer.score(clips)) {
       if ('error' in result) throw result.error;
@@ -209,7 +209,7 @@ async function trainArm(draw: Draw, arm: RecipeInput, place: string): Promise<Re
       ...(mode === 'choose' ? { evaluation: { every: 2 * Math.ceil(draw.train.length / 8) } } : {}),
       ...arm,
       data: { manifest, scale: draw.scale, ...(mode === 'choose' ? chosen : {}) },
-      run,
+      runtime,
     },
   });
   const curve: Record_[] = [];

@@ -82,8 +82,11 @@ const parts: [string, RegExp][] = [
   ['running sessions', /onnxruntime-node.*backend\.js/],
   ['rendering the chat template in a process of its own', /^runApart /],
   ['writing graphs as ONNX', /graph\/onnx\.js/],
-  ['building graphs', /(graph|qwen2-5-vl)\/\w+\.js|^modelGraph /],
-  ['opening the model (config, headers, tokenizer)', /^(openModel|loadQuestioner|readModelConfig|loadTokenizer) /],
+  ['building graphs', /\/graph\/\w+\.js|families\/[\w-]+\/(graphs|text|vision|layers)\.js/],
+  [
+    'opening the model (config, headers, tokenizer)',
+    /^(openModel|loadPromptProcessor|readFamilyConfig|loadTokenizer) /,
+  ],
   ['cutting patches', /^cutPatches /],
   ['loading modules', /node:internal\/modules|cjs-module-lexer|evaluate|^\(anonymous\).*(node_modules|dist)\//],
 ];

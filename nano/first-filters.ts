@@ -1,6 +1,6 @@
 // The filters that the tower begins with: cosines of the 8×8 blocks that codecs work in, each as loud as the others.
 import { invariant } from '../src/core/index.ts';
-import type { VisionConfig } from '../src/model/index.ts';
+import type { QwenVisionConfig } from './family.ts';
 import { bt601 } from './fine-statistics.ts';
 
 /** Side of a block. */
@@ -29,7 +29,7 @@ const DEVIATION = 0.5;
  * @param std - of the processor, by which pixels from 0 to 1 are divided
  * @returns [filters, 3, frames, side, side]
  */
-export function firstFilters(vision: VisionConfig, std: readonly number[]): Float32Array {
+export function firstFilters(vision: QwenVisionConfig, std: readonly number[]): Float32Array {
   const { hiddenSize, patchSize: side, temporalPatchSize: frames } = vision;
   const blocks = (side / BLOCK) ** 2;
   const each = hiddenSize / blocks;

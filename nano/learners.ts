@@ -1,10 +1,12 @@
 // What a thread of pretraining learns from, by stage: the tower from cells of pictures, the whole model from questions.
 import type { Checkpoint } from '../src/model/index.ts';
-import { loadQuestioner } from '../src/score/index.ts';
-import type { StepResult, TrainStep } from '../src/train/index.ts';
-import { compileStep, compileStepGraph, tokenFeeds } from '../src/train/index.ts';
+import type { StepResult, TrainStep } from '../src/engine/onnx/index.ts';
+import { collate, compileStep, compileStepGraph } from '../src/engine/onnx/index.ts';
+import { loadPromptProcessor } from '../src/inputs/index.ts';
+import { objectives } from '../src/objectives/index.ts';
 import { cutPatches } from '../src/video/index.ts';
 import { targetsOf } from './cells.ts';
+import { towerOf } from './family.ts';
 import { lessonOf } from './learn.ts';
 import type { Content, Sample, SampleGroup, Stage } from './samples.ts';
 import { makePictures, makeSample } from './samples.ts';
@@ -48,7 +50,8 @@ export async function openLearner(stage: Stage, checkpoint: Checkpoint): Promise
 }
 
 async function openCells(checkpoint: Checkpoint): Promise<Learner> {
-  const { vision, stored, processor } = checkpoint;
+  const { stored, processor } = checkpoint;
+  const vision = towerOf(checkpoint);
   const side = vision.patchSize * vision.spatialMergeSize;
   const graph = towerGraph(vision, (name) => stored(name).shape);
   const step = await compileStepGraph(graph, { run });
@@ -72,13 +75,12 @@ async function openCells(checkpoint: Checkpoint): Promise<Learner> {
 }
 
 async function openQuestions(checkpoint: Checkpoint): Promise<Learner> {
-  const questioner = await loadQuestioner(checkpoint, {
+  const processor = await loadPromptProcessor(checkpoint, {
     prompt: { template: 'four-dimensions', source: null },
     answer: { kind: 'integer', step: null },
   });
-  const { text, vision, stored } = checkpoint;
-  const model = { text, vision, stored, lora: null, numColumns: 0, firstLayer: 0 };
-  const step = await compileStep({ ...model, loss: 'response', run });
+  const { form } = objectives.response;
+  const step = await compileStep({ model: checkpoint, lora: null, form, numColumns: 0, run });
   return {
     parameters: step.parameters,
     make: async (content, group, ...key) => {
@@ -86,8 +88,9 @@ async function openQuestions(checkpoint: Checkpoint): Promise<Learner> {
       for (let i = 0; i < group.count; i++) samples.push(await makeSample(content, group, ...key, i));
       return (parameters, all, ...asked) => {
         const clips = all.reduce((total, { count }) => total + count, 0);
-        const items = samples.map((sample, i) => lessonOf(sample, { checkpoint, questioner }, ...asked, i).item);
-        return step.run(parameters, tokenFeeds(items, clips, checkpoint, false));
+        const examples = samples.map((sample, i) => lessonOf(sample, { checkpoint, processor }, ...asked, i).example);
+        // The weights of an example's answers add up to 1.
+        return step.run(parameters, collate(examples, { form, batchWeight: clips, model: checkpoint, dropout: false }));
       };
     },
     [Symbol.asyncDispose]: () => step[Symbol.asyncDispose](),

@@ -1,8 +1,9 @@
 // Muon for the matrices of a model, AdamW for the rest: from random weights it needs fewer updates than AdamW alone (docs/nano.md).
 import type { Session, Value } from '../src/graph/index.ts';
 import { add, compile, input, matmul, mul, scalar } from '../src/graph/index.ts';
-import type { AdamWOptions, AdamWState } from '../src/train/index.ts';
-import { adamWUpdate } from '../src/train/index.ts';
+import type { AdamWOptions } from '../src/engine/index.ts';
+import type { AdamWState } from '../src/engine/onnx/index.ts';
+import { adamWUpdate } from '../src/engine/onnx/index.ts';
 import type { Shapes } from './shared-numbers.ts';
 
 /** Settings of Muon, with AdamW's for what is no matrix. */

@@ -1,18 +1,22 @@
-// A stage of pretraining: updates from where its last checkpoint stands to its end, logged and checkpointed.
+// A stage of pretraining: the training loop with an optimizer and a source of samples of its own.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { StateTensor } from '../src/engine/index.ts';
+import type { AdamWState } from '../src/engine/onnx/index.ts';
+import { gradientNorm, initAdamW } from '../src/engine/onnx/index.ts';
 import { openJsonLines, truncateJsonLines } from '../src/files/index.ts';
+import type { Learner } from '../src/train/index.ts';
 import {
   checkpointFolder,
-  gradientNorm,
-  initAdamW,
   learningRateFactor,
-  loadLatestState,
-  saveState,
+  readOptimizer,
+  resumeLoop,
+  runLoop,
+  writeOptimizer,
 } from '../src/train/index.ts';
-import type { MuonOptions } from './muon.ts';
+import type { Muon, MuonOptions } from './muon.ts';
 import { openMuon } from './muon.ts';
-import type { ParallelStep } from './parallel-step.ts';
+import type { ParallelResult, ParallelStep } from './parallel-step.ts';
 import type { Stage } from './samples.ts';
 import type { Shapes } from './shared-numbers.ts';
 
@@ -55,46 +59,124 @@ export interface StageOptions {
  * @returns the folder that holds the parameters after its last update; null where it was stopped before
  */
 export async function runStage(options: StageOptions): Promise<string | null> {
-  const { stage, out, shapes, steps, saveEvery, signal } = options;
-  const saved = await loadLatestState(out, shapes);
-  let done = saved?.position.step ?? 0;
-  if (saved !== null && done === steps) return saved.folder;
-  const current = saved === null ? copied(options.parameters) : await options.read(saved.folder);
-  const optimizer = saved?.optimizer ?? initAdamW(current);
-  if (saved !== null) process.stderr.write(`${stage}: goes on behind step ${done}\n`);
+  const { stage, out, steps, signal, saveEvery } = options;
+  const state = openState(options);
+  const position = await resumeLoop(out, state, 1);
+  if (position.step === steps) return checkpointFolder(out, steps);
+  if (position.step > 0) process.stderr.write(`${stage}: goes on behind step ${position.step}\n`);
   await mkdir(out, { recursive: true });
   const logFile = join(out, 'events.jsonl');
-  await truncateJsonLines(logFile, (event) => (event as { step: number }).step <= done);
+  await truncateJsonLines(logFile, (event) => (event as { step: number }).step <= position.step);
   await using log = await openLog(logFile);
-  await using muon = await openMuon(shapes, options.muon);
+  await using muon = await openMuon(options.shapes, options.muon);
   await using step = options.openStep();
-  let smooth = NaN;
-  const [started, first] = [performance.now(), done];
-  while (done < steps && !signal.aborted) {
-    const { loss, gradients, seconds: times } = await step.run(done, current);
-    const norm = gradientNorm(gradients);
-    if (!Number.isFinite(loss + norm)) throw new Error(`step ${done + 1}: loss ${loss}, gradients of norm ${norm}`);
-    const rate = options.learningRate * Math.max(0.01, learningRateFactor('cosine', done, WARMUP, steps));
-    await muon.update(current, gradients, optimizer, rate, Math.min(1, CLIP / (norm + 1e-6)));
-    done++;
-    smooth = Number.isNaN(smooth) ? loss : 0.98 * smooth + 0.02 * loss;
+  const learner = { ...state, ...learn(state, step, muon) };
+  const print = printer(options, position.step);
+  const started = performance.now();
+  const events = runLoop({
+    out,
+    position,
+    totalSteps: steps,
+    stepsPerEpoch: steps,
+    batchSize: 1,
+    sizeOf: () => 1,
+    batchOf: (done) => Promise.resolve(done),
+    learner,
+    learningRateOf: (done) => options.learningRate * Math.max(0.01, learningRateFactor('cosine', done, WARMUP, steps)),
+    evaluation: null,
+    isCheckpointDue: (done) => done % saveEvery === 0,
+    keep: 1,
+    beforeCheckpoint: () => log.sync(),
+    signal,
+  });
+  for await (const event of events) {
+    if (event.type !== 'step') continue;
     const seconds = (performance.now() - started) / 1000;
-    await log.append({ step: done, loss, gradientNorm: norm, seconds });
-    if (done % 10 === 0) {
-      const left = ((steps - done) * seconds) / (done - first) / 60;
-      process.stderr.write(
-        `${stage} ${done}/${steps}  loss ${smooth.toFixed(4)}  norm ${norm.toFixed(2)}  ` +
-          `samples ${times.samples.toFixed(2)} s, step ${times.step.toFixed(2)} s  ` +
-          `${(seconds / (done - first)).toFixed(2)} s a step, ${left.toFixed(0)} min left\n`,
-      );
-    }
-    if (done % saveEvery === 0 || done === steps || signal.aborted) {
-      await log.sync();
-      const position = { step: done, best: null, stale: 0, ended: done === steps };
-      await saveState(out, position, optimizer, shapes, (folder) => options.write(folder, current), 1);
-    }
+    await log.append({ step: event.step, loss: event.loss, gradientNorm: event.gradientNorm, seconds });
+    print(event, seconds, learner.seconds());
   }
-  return done === steps ? checkpointFolder(out, done) : null;
+  return state.done() === steps ? checkpointFolder(out, steps) : null;
+}
+
+/** Parameters and optimizer, and their checkpoints. */
+interface StageState extends Pick<Learner<number>, 'read' | 'write'> {
+  parameters: () => Map<string, Float32Array>;
+  optimizer: () => AdamWState;
+  /** Updates done. */
+  done: () => number;
+}
+
+function openState({ shapes, parameters: first, read, write }: StageOptions): StageState {
+  let parameters = copied(first);
+  let optimizer = initAdamW(parameters);
+  const moments = (): StateTensor[] =>
+    [...shapes].flatMap(([name, shape]) =>
+      (['m', 'v'] as const).map((moment) => ({
+        name: `${moment}.${name}`,
+        shape,
+        read: () => optimizer[moment].get(name)!,
+      })),
+    );
+  return {
+    parameters: () => parameters,
+    optimizer: () => optimizer,
+    done: () => optimizer.step,
+    read: async (folder, step) => {
+      parameters = await read(folder);
+      const saved = initAdamW(parameters);
+      for await (const [name, values] of readOptimizer(folder, moments())) {
+        saved[name.startsWith('m.') ? 'm' : 'v'].set(name.slice(2), values);
+      }
+      optimizer = { ...saved, step };
+    },
+    write: async (folder) => {
+      await write(folder, parameters);
+      await writeOptimizer(folder, moments());
+    },
+  };
+}
+
+/** Updates by Muon, from gradients that threads compute of samples of their own. */
+function learn(
+  state: StageState,
+  step: ParallelStep,
+  muon: Muon,
+): Pick<Learner<number>, 'update'> & { seconds: () => ParallelResult['seconds'] } {
+  let seconds: ParallelResult['seconds'] = { samples: 0, step: 0 };
+  return {
+    seconds: () => seconds,
+    update: async (done, learningRate) => {
+      const { loss, gradients, seconds: times } = await step.run(done, state.parameters());
+      seconds = times;
+      const norm = gradientNorm(gradients);
+      if (!Number.isFinite(loss + norm)) throw new Error(`step ${done + 1}: loss ${loss}, gradients of norm ${norm}`);
+      const scale = Math.min(1, CLIP / (norm + 1e-6));
+      await muon.update(state.parameters(), gradients, state.optimizer(), learningRate, scale);
+      return { loss, gradientNorm: norm };
+    },
+  };
+}
+
+/** Prints a line every ten updates. */
+function printer(
+  { stage, steps }: StageOptions,
+  first: number,
+): (
+  event: { step: number; loss: number; gradientNorm: number },
+  seconds: number,
+  times: ParallelResult['seconds'],
+) => void {
+  let smooth = NaN;
+  return ({ step, loss, gradientNorm: norm }, seconds, times) => {
+    smooth = Number.isNaN(smooth) ? loss : 0.98 * smooth + 0.02 * loss;
+    if (step % 10 !== 0) return;
+    const left = ((steps - step) * seconds) / (step - first) / 60;
+    process.stderr.write(
+      `${stage} ${step}/${steps}  loss ${smooth.toFixed(4)}  norm ${norm.toFixed(2)}  ` +
+        `samples ${times.samples.toFixed(2)} s, step ${times.step.toFixed(2)} s  ` +
+        `${(seconds / (step - first)).toFixed(2)} s a step, ${left.toFixed(0)} min left\n`,
+    );
+  };
 }
 
 type Log = Awaited<ReturnType<typeof openJsonLines>>;

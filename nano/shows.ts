@@ -4,11 +4,12 @@
 import { UserError } from '../src/core/index.ts';
 import type { TensorData } from '../src/graph/index.ts';
 import { compile } from '../src/graph/index.ts';
-import { joinedVisionFeeds, openCheckpoint } from '../src/model/index.ts';
+import { openCheckpoint } from '../src/model/index.ts';
 import { silenceEncoders } from '../src/synthesis/index.ts';
 import { cutPatches } from '../src/video/index.ts';
 import { cellTargets, targetsOf } from './cells.ts';
 import { createPhotos, listPictures } from './content.ts';
+import { joinedVisionFeeds, towerOf } from './family.ts';
 import { sayMistakes } from './mistakes.ts';
 import { makePictures } from './samples.ts';
 import { towerGraph } from './tower.ts';
@@ -23,7 +24,8 @@ if (folder === undefined || path === undefined) {
 /** Of the samples; no run of pretraining draws these. */
 const SEED = 99;
 const checkpoint = await openCheckpoint(folder);
-const { vision, stored, processor } = checkpoint;
+const { stored, processor } = checkpoint;
+const vision = towerOf(checkpoint);
 const side = vision.patchSize * vision.spatialMergeSize;
 const { predicted } = towerGraph(vision, (name) => stored(name).shape);
 await using tower = await compile({ predicted }, { prepack: false });

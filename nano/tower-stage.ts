@@ -4,6 +4,7 @@ import { invariant } from '../src/core/index.ts';
 import { readSafetensorsHeader, readTensor, writeSafetensors } from '../src/files/index.ts';
 import type { Checkpoint } from '../src/model/index.ts';
 import { openCheckpoint, writeCheckpoint } from '../src/model/index.ts';
+import { towerOf } from './family.ts';
 import { firstFilters } from './first-filters.ts';
 import type { Shapes } from './shared-numbers.ts';
 import { headShapes } from './tower.ts';
@@ -27,7 +28,8 @@ export interface TowerStage {
 
 /** The stage of a model. */
 export function openTowerStage(checkpoint: Checkpoint): TowerStage {
-  const { vision, processor, stored } = checkpoint;
+  const { processor, stored } = checkpoint;
+  const vision = towerOf(checkpoint);
   const names = checkpoint.names.filter((name) => name.startsWith('visual.'));
   const head = headShapes(vision);
   return {

@@ -1,10 +1,12 @@
 // The step of pretraining's first stage: the vision tower alone, with a linear head on its features that is dropped afterwards.
 import type { TensorData, Value } from '../src/graph/index.ts';
 import { add, input, matmul, mul, scalar, sum } from '../src/graph/index.ts';
-import type { VisionConfig, VisionPatches } from '../src/model/index.ts';
-import { fedWeights, joinedVisionFeeds, visionFeatures, visionInputs } from '../src/model/index.ts';
-import type { StepGraph } from '../src/train/index.ts';
+import type { VisionPatches } from '../src/model/index.ts';
+import { fedWeights } from '../src/model/index.ts';
+import type { StepGraph } from '../src/engine/onnx/index.ts';
 import { cellTargets } from './cells.ts';
+import type { QwenVisionConfig } from './family.ts';
+import { joinedVisionFeeds, visionFeatures, visionInputs } from './family.ts';
 import type { Shapes } from './shared-numbers.ts';
 
 /** A picture with its targets. */
@@ -22,7 +24,7 @@ export interface TowerGraph extends StepGraph {
 }
 
 /** Names and shapes of the head's parameters, which begin as zeros. */
-export function headShapes({ outHiddenSize }: VisionConfig): Shapes {
+export function headShapes({ outHiddenSize }: QwenVisionConfig): Shapes {
   return new Map([
     ['cells.weight', [cellTargets.length, outHiddenSize]],
     ['cells.bias', [cellTargets.length]],
@@ -35,7 +37,7 @@ export function headShapes({ outHiddenSize }: VisionConfig): Shapes {
  * @param vision - sizes of the tower
  * @param shapeOf - shape of a weight of the model by canonical name
  */
-export function towerGraph(vision: VisionConfig, shapeOf: (name: string) => readonly number[]): TowerGraph {
+export function towerGraph(vision: QwenVisionConfig, shapeOf: (name: string) => readonly number[]): TowerGraph {
   const head = headShapes(vision);
   const weights = fedWeights((name) => head.get(name) ?? shapeOf(name));
   const features = visionFeatures(visionInputs(vision), vision, weights);
@@ -55,7 +57,7 @@ export function towerGraph(vision: VisionConfig, shapeOf: (name: string) => read
 export function towerFeeds(
   items: readonly TowerItem[],
   cells: number,
-  vision: VisionConfig,
+  vision: QwenVisionConfig,
 ): Record<string, TensorData> {
   const count = cellTargets.length;
   const targets = new Float32Array(items.reduce((total, item) => total + item.targets.length, 0));

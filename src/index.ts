@@ -77,16 +77,15 @@ export {
   raterTable,
 } from './checks/index.ts';
 export type { FloatDtype } from './files/index.ts';
-export type { ExternalSource, MachineSpeed, Provider, RunOptions } from './graph/index.ts';
-export { providers } from './graph/index.ts';
+export type { ExternalSource } from './graph/index.ts';
 export type {
   CachedModel,
   CacheInfo,
   Checkpoint,
   ListOptions,
   ClearedCache,
-  ModelSize,
   ProcessorConfig,
+  PositionRule,
   PulledModel,
   PullOptions,
   PullPlan,
@@ -102,43 +101,64 @@ export {
   clearCache,
   createRandomCheckpoint,
   listCachedModels,
-  modelSizes,
   openCheckpoint,
   pullModel,
+  randomSizes,
   setCacheLimit,
   embeddedAdapter,
   embeddedModel,
 } from './model/index.ts';
 export type { FrameOptions, FramePick, FramePlan, FrameTime } from './video/index.ts';
 export type { AnswerKind, AnswerStep } from './prompt/index.ts';
-export type { MaskEntry, PositionRule } from './example/index.ts';
+export type {
+  AnswerDistribution,
+  AttachedModel,
+  AttachOptions,
+  Engine,
+  EngineOptions,
+  MachineSpeed,
+  OpenEngine,
+  PredictOptions,
+  RuntimeOptions,
+  StateTensor,
+  TrainingOptions,
+  UpdateResult,
+} from './engine/index.ts';
+export type { AnswerTerm, Objective, ObjectiveForm } from './objectives/index.ts';
+export { providers } from './engine/index.ts';
 export type {
   AnswerSettings,
   Clip,
   ClipData,
+  FrameSettings,
+  MaskEntry,
+  PreparedExample,
+  PromptSettings,
+  ScorerSettings,
+  TextLimits,
+} from './inputs/index.ts';
+export { readPreparedExample, writePreparedExample } from './inputs/index.ts';
+export type {
   ClipLimits,
-  ClipReading,
+  ClipPrediction,
   ClipScore,
   Exported,
   ExportFormat,
   ExportOptions,
   FailedClip,
-  FrameSettings,
-  MemberOptions,
-  MemberScore,
-  PromptSettings,
-  Reading,
   ListedClip,
-  ScoreListOptions,
   ListRow,
   ListScorer,
+  MemberScore,
+  Prediction,
+  PredictorOptions,
   RejectedClip,
   ScoredClip,
   ScoredRow,
-  Scorer,
   ScoreLine,
+  ScoreListOptions,
+  Scorer,
   ScorerOptions,
-  ScorerSettings,
   ScoresAnswer,
   ScoresFile,
   ScoresFileOptions,
@@ -149,8 +169,8 @@ export type {
   ScoresTemplate,
   ScoreStream,
   ScoringListener,
-  UnusableRow,
   SharedPartsOptions,
+  UnusableRow,
 } from './score/index.ts';
 export { exportAdapter, loadScorer, openScoresFile, readScoresMeta } from './score/index.ts';
 export type {

@@ -16,7 +16,9 @@ const layers = [
   'synthesis',
   'train',
   'score',
-  'example',
+  'engine',
+  'objectives',
+  'inputs',
   'prompt',
   'video',
   'dataset',
@@ -31,8 +33,8 @@ const layers = [
 /** Parts of layers that load much, with an index of their own. */
 const apart = ['files/faults.ts', 'files/output.ts', 'metrics/full-reference/index.ts'];
 
-/** Layers whose index does not name its exports yet. */
-const unnamed = ['example', 'graph', 'model', 'score', 'train'];
+/** The engine on ONNX Runtime: pretraining, benches and tests reach into it; in src, only what opens engines does. */
+const ONNX = 'engine/onnx';
 
 interface Import {
   from: string;
@@ -92,6 +94,13 @@ function namesIn(source: string): { names: string[]; path: string }[] {
   ];
 }
 
+/** Names that an index exports: of other files, and its own. */
+function exportsOf(source: string): string[] {
+  const own = [...source.matchAll(/^export (?:async )?(?:const|function|class) (\w+)/gm)];
+  const others = namesIn(source.replaceAll(/^import\b[^;]*;|import\([^)]*\)/gm, ''));
+  return [...others.flatMap(({ names }) => names), ...own.map((match) => match[1]!)];
+}
+
 /** Names that files outside of a layer, which are not tests, import from its index. */
 function usedFrom(layer: string): Set<string> {
   const folders = ['src', 'nano', 'bench'].map((folder) => join(root, '..', folder));
@@ -110,16 +119,84 @@ function usedFrom(layer: string): Set<string> {
 }
 
 describe('the index of a layer', () => {
-  it.each(layers.filter((layer) => layer !== 'cli' && !unnamed.includes(layer)))(
-    '%s exports by name what others use',
-    (layer) => {
-      const source = readFileSync(join(root, layer, 'index.ts'), 'utf8');
-      expect(source).not.toContain('export *');
-      const used = usedFrom(layer);
-      const exported = namesIn(source).flatMap(({ names }) => names);
-      expect(exported.filter((name) => !used.has(name))).toEqual([]);
-    },
-  );
+  it.each([...layers.filter((layer) => layer !== 'cli'), ONNX])('%s exports by name what others use', (layer) => {
+    const source = readFileSync(join(root, layer, 'index.ts'), 'utf8');
+    const used = usedFrom(layer);
+    const exported = exportsOf(source);
+    expect(exported.length).toBeGreaterThan(0);
+    expect(exported.filter((name) => !used.has(name))).toEqual([]);
+  });
+
+  it('never exports all of another file', () => {
+    const indices = files.filter((file) => /(?:^|[/\\])index\.ts$/.test(file));
+    expect(indices.length).toBeGreaterThan(layers.length);
+    expect(indices.filter((file) => codeOf(readFileSync(join(root, file), 'utf8')).includes('export *'))).toEqual([]);
+  });
+});
+
+/** Layers that know of an engine its interface alone. */
+const engineless = ['train', 'score', 'inputs', 'objectives'];
+
+/** Imports that would tie these layers to one engine, and those that reach past what opens it. */
+function ties(all: readonly Import[]): string[] {
+  return all.flatMap(({ from, to }) => {
+    const computes = to.startsWith('graph/') || to.startsWith(`${ONNX}/`);
+    if (computes && engineless.includes(from.split('/')[0]!)) return [`${from} imports ${to}`];
+    const isInside = from.startsWith(`${ONNX}/`) || !to.startsWith(`${ONNX}/`);
+    return isInside || (from === 'engine/index.ts' && to === `${ONNX}/index.ts`) ? [] : [`${from} imports ${to}`];
+  });
+}
+
+/** Files that import each other in a circle, as groups of all that are in it; imports of types count. */
+function circles(all: readonly Import[]): string[][] {
+  const next = new Map<string, string[]>();
+  for (const { from, to } of all) next.set(from, [...(next.get(from) ?? []), to]);
+  const reach = new Map<string, Set<string>>();
+  for (const file of next.keys()) {
+    const found = new Set<string>();
+    const open = [file];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      for (const to of next.get(at) ?? []) {
+        if (found.has(to)) continue;
+        found.add(to);
+        open.push(to);
+      }
+    }
+    reach.set(file, found);
+  }
+  const groups = new Map<string, string[]>();
+  for (const [file, found] of reach) {
+    if (!found.has(file)) continue;
+    const group = [...found].filter((other) => reach.get(other)?.has(file) === true).sort();
+    groups.set(group[0]!, group);
+  }
+  return [...groups.values()];
+}
+
+describe('the import graph', () => {
+  it('has no circle', () => {
+    expect(circles(imports)).toEqual([]);
+  });
+
+  it('leads from training, scoring, inputs and objectives to no engine', () => {
+    expect(ties(imports)).toEqual([]);
+  });
+
+  it('would be refused with a circle, or with a tie', () => {
+    const [a, b, c] = ['model/a.ts', 'model/b.ts', 'model/c.ts'] as const;
+    const line = [
+      { from: a, to: b },
+      { from: b, to: c },
+    ];
+    expect(circles(line)).toEqual([]);
+    expect(circles([...line, { from: c, to: b }])).toEqual([[b, c]]);
+    expect(circles([{ from: a, to: a }])).toEqual([[a]]);
+    expect(ties([{ from: 'inputs/x.ts', to: 'graph/index.ts' }])).toHaveLength(1);
+    expect(ties([{ from: 'train/x.ts', to: 'engine/onnx/index.ts' }])).toHaveLength(1);
+    expect(ties([{ from: 'engine/x.ts', to: 'engine/onnx/index.ts' }])).toHaveLength(1);
+    expect(ties([{ from: 'engine/index.ts', to: 'engine/onnx/step.ts' }])).toHaveLength(1);
+    expect(ties([{ from: 'train/x.ts', to: 'engine/index.ts' }])).toEqual([]);
+  });
 });
 
 describe('layers', () => {
@@ -154,20 +231,8 @@ const familyNames: readonly RegExp[] = [
   /<\|(?:im_|image_pad|video_pad|vision_)/,
 ];
 
-/** Files that still know such names, by their own name wherever they lie, and why. Nothing is to be added; ask `Checkpoint.family`. */
-const knowFamily: Readonly<Record<string, string>> = {
-  'model/families/index.ts': 'the table',
-  'model/old-names.ts': 'old exports for callers that do not name a family yet',
-  'clip-limits.ts': 'roughBytes; `family.memory.roughBytes` takes its place',
-  'memory-limit.ts': 'the same, moved',
-  'batch.ts': 'textFeeds; `family.feeds.text` takes its place',
-  'text-feeds.ts': 'the same, moved',
-  'settings.ts': 'the end of a turn; `family.endOfTurn` takes its place',
-  'prompt-processor.ts': 'the same, moved',
-  'setup.ts': 'lowerPart; `prefixPart` takes its place',
-  'export.ts': 'the element type of the embedding; `modelDtype` takes its place',
-  'estimate.ts': 'parts of the model; `family.weights.placeOf` and `family.memory` take their place',
-};
+/** Files outside of its folder that know such names, and why. */
+const knowFamily: Readonly<Record<string, string>> = { 'model/families/index.ts': 'the table' };
 
 /** Code of a file, without comments. */
 const codeOf = (source: string): string => source.replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
@@ -186,9 +251,15 @@ describe('what is one model family’s own', () => {
 
   it('is named in its folder alone', () => {
     const named = posixFiles
-      .filter((file) => !Object.keys(knowFamily).some((known) => file === known || file.endsWith(`/${known}`)))
+      .filter((file) => !Object.hasOwn(knowFamily, file))
       .flatMap((file) => namesOf(file, readFileSync(join(root, file), 'utf8')));
     expect(named).toEqual([]);
+  });
+
+  it('is imported by the table alone', () => {
+    const own = 'model/families/qwen2-5-vl/';
+    const found = imports.filter(({ from, to }) => to.startsWith(own) && !from.startsWith(own));
+    expect(found).toEqual([{ from: 'model/families/index.ts', to: `${own}index.ts` }]);
   });
 
   it('would be found in code, and not in comments', () => {

@@ -2,20 +2,22 @@
 // weight, and the distribution over the answers.
 //   npx tsx bench/gpu/agreement.ts runs/small webgpu
 import { hashKey, randomStream } from '../../src/core/index.ts';
+import { compileAnswerScorer } from '../../src/engine/onnx/answer-graph.ts';
+import { compileStep } from '../../src/engine/onnx/index.ts';
+import { patchesOf } from '../../src/engine/onnx/model.ts';
 import type { RunOptions } from '../../src/graph/index.ts';
 import { compile, constant, input } from '../../src/graph/index.ts';
-import { compileVisionEncoder, drop } from '../../src/model/index.ts';
-import { buildScoringExample } from '../../src/example/index.ts';
+import { buildScoringExample, positionsOf } from '../../src/inputs/index.ts';
+import type { PreparedExample } from '../../src/inputs/index.ts';
+import { compileTower, drop } from '../../src/model/index.ts';
 import { buildAnswerTrie, createAnswerCodec, loadTokenizer } from '../../src/prompt/index.ts';
-import { compileAnswerScorer } from '../../src/score/answer-graph.ts';
-import { compileStep } from '../../src/train/step.ts';
-import { allParameters, lora, loraParameters, openModel, picture, relative, stepFeeds } from './common.ts';
+import { allParameters, form, lora, loraParameters, openModel, picture, relative, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu'] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: npx tsx bench/gpu/agreement.ts MODEL [PROVIDER]');
 const runs: RunOptions[] = [{ provider: 'cpu' }, { provider: provider as 'webgpu' }];
 const checkpoint = await openModel(folder);
-const { text, vision, stored, tokens } = checkpoint;
+const { text, tokens } = checkpoint;
 const lines: [string, string][] = [];
 const say = (what: string, value: string): void => {
   lines.push([what, value]);
@@ -39,10 +41,10 @@ for (const run of runs) {
 }
 say('dropout mask, values that differ', `${masks[0]!.filter((x, i) => x !== masks[1]![i]).length} of ${N * C}`);
 
-const pictures = [picture(16, 0), picture(12, 1)];
+const pictures = patchesOf([picture(checkpoint, 16, 0), picture(checkpoint, 12, 1)]);
 const features: Float32Array[] = [];
 for (const run of runs) {
-  await using tower = await compileVisionEncoder(vision, stored, run);
+  await using tower = await compileTower(checkpoint, run);
   features.push(await tower.encode(pictures));
 }
 say('vision features', relative(features[1]!, features[0]!).toExponential(1));
@@ -54,11 +56,9 @@ for (const isFull of [false, true]) {
   const results: { loss: number; gradients: Map<string, Float32Array> }[] = [];
   for (const run of runs) {
     await using step = await compileStep({
-      text,
-      vision,
-      stored,
+      model: checkpoint,
       lora: isFull ? null : lora,
-      loss: 'integer-only',
+      form,
       numColumns: 0,
       run: { ...run, prepack: false },
     });
@@ -88,20 +88,23 @@ const prompt = {
   visions: [{ kind: 'image' as const, grid: { t: 1, h: side, w: side }, start, length }],
   tail,
 };
-const example = buildScoringExample(prompt, trie);
+const { nodeRows, columns, answers: legal, ...rows } = buildScoringExample(prompt, trie, positionsOf(checkpoint));
+const example: PreparedExample = {
+  rows,
+  vision: { kind: 'features', features: features[0]!.subarray(0, length * text.hiddenSize) },
+  wanted: { kind: 'answers', tree: { nodeRows, columns, answers: legal }, target: null },
+  dropoutKey: 0,
+};
 const answers: Float64Array[] = [];
 for (const run of runs) {
   await using scorer = await compileAnswerScorer({
-    text,
-    vision,
-    stored,
+    model: checkpoint,
     lora,
     frozen: true,
     numColumns: trie.columns.length,
     run,
   });
-  const seen = { kind: 'features' as const, features: features[0]!.subarray(0, length * text.hiddenSize) };
-  const [distribution] = await scorer.score(loraParameters(checkpoint), [{ example, vision: seen }]);
+  const [distribution] = await scorer.score(loraParameters(checkpoint), [example]);
   answers.push(distribution!.probabilities);
 }
 const most = answers[0]!.reduce((x, p, i) => Math.max(x, Math.abs(p - answers[1]![i]!)), 0);

@@ -1,17 +1,13 @@
 // What the GPU benches share: a random model, clips as feeds of a step, and how a step is made on a provider.
 import { existsSync } from 'node:fs';
 import { hashKey, randomStream } from '../../src/core/index.ts';
+import { collate, weightOf } from '../../src/engine/onnx/index.ts';
 import type { TensorData } from '../../src/graph/index.ts';
-import type { Checkpoint, LoraOptions, VisionPatches } from '../../src/model/index.ts';
-import {
-  createRandomCheckpoint,
-  initLora,
-  loraShapes,
-  loraTargets,
-  modelSizes,
-  openCheckpoint,
-} from '../../src/model/index.ts';
-import { tokenFeeds } from '../../src/train/feeds.ts';
+import type { PreparedPicture, PreparedVision } from '../../src/inputs/index.ts';
+import type { Checkpoint, LoraOptions } from '../../src/model/index.ts';
+import { adapterShapes, createRandomCheckpoint, initLora, loraTargets, openCheckpoint } from '../../src/model/index.ts';
+import { objectives } from '../../src/objectives/index.ts';
+import type { ObjectiveForm } from '../../src/objectives/index.ts';
 import { ourExample, plainExample } from '../example.ts';
 
 /**
@@ -20,11 +16,14 @@ import { ourExample, plainExample } from '../example.ts';
  */
 export async function openModel(folder: string): Promise<Checkpoint> {
   if (!existsSync(folder)) {
-    const preset = folder.split('/').at(-1) as keyof typeof modelSizes;
+    const preset = folder.split('/').at(-1)!;
     await createRandomCheckpoint(folder, { preset });
   }
   return openCheckpoint(folder);
 }
+
+/** The loss of every bench. */
+export const form: ObjectiveForm = objectives['integer-only'].form;
 
 /** The adapter of every bench: rank 32 on all seven linear layers. */
 export const lora: LoraOptions = { rank: 32, alpha: 32, dropout: 0.1, targets: [...loraTargets], rslora: false };
@@ -33,8 +32,8 @@ export const lora: LoraOptions = { rank: 32, alpha: 32, dropout: 0.1, targets: [
  * Factors of the adapter, B too filled with numbers: at B = 0 the gradients of A are zero.
  * @param checkpoint - the model
  */
-export function loraParameters({ text, stored }: Checkpoint): Map<string, Float32Array> {
-  const shapes = loraShapes(lora, text.numLayers, (name) => stored(name).shape);
+export function loraParameters({ family, text, stored }: Checkpoint): Map<string, Float32Array> {
+  const shapes = adapterShapes(family.lora, lora, text.numLayers, (name) => stored(name).shape);
   const parameters = initLora(shapes, 0);
   for (const [name, values] of parameters) {
     const random = randomStream(1, ...new TextEncoder().encode(name));
@@ -54,14 +53,22 @@ export async function allParameters(checkpoint: Checkpoint): Promise<Map<string,
 }
 
 /**
- * Pixels of a picture.
+ * A picture of noise.
+ * @param checkpoint - says how it is cut into patches
  * @param side - patches along a side
  * @param key - which picture
  */
-export function picture(side: number, key: number): VisionPatches {
+export function picture({ processor }: Pick<Checkpoint, 'processor'>, side: number, key: number): PreparedPicture {
   const random = randomStream(2, key);
-  const pixels = Float32Array.from({ length: side * side * 1176 }, () => random.below(2001) / 1000 - 1);
-  return { grid: { t: 1, h: side, w: side }, pixels };
+  const { patchSize, mergeSize, temporalPatchSize, mean, std } = processor;
+  const length = side * patchSize;
+  const data = Uint8Array.from({ length: length * length * 3 }, () => random.below(256));
+  return {
+    kind: 'image',
+    frames: [{ width: length, height: length, data }],
+    grid: { t: 1, h: side, w: side },
+    patches: { patchSize, mergeSize, temporalPatchSize, mean, std },
+  };
 }
 
 /** Which clips a batch holds. */
@@ -84,17 +91,17 @@ export function stepFeeds(
   isFull: boolean,
 ): Record<string, TensorData> {
   const random = randomStream(3);
-  const items = sides.map((side, i) => ({
-    example: ourExample(plainExample(checkpoint, { side, text }), checkpoint),
-    vision: isFull
-      ? { kind: 'patches' as const, cut: () => [picture(side, i)] }
+  const examples = sides.map((side, i) => {
+    const vision: PreparedVision = isFull
+      ? { kind: 'pictures', pictures: [picture(checkpoint, side, i)] }
       : {
-          kind: 'features' as const,
+          kind: 'features',
           features: Float32Array.from({ length: (side / 2) ** 2 * checkpoint.text.hiddenSize }, () => random.normal()),
-        },
-    dropoutKey: hashKey(5, 0, i),
-  }));
-  return tokenFeeds(items, sides.length, checkpoint, !isFull);
+        };
+    return ourExample(plainExample(checkpoint, { side, text }), checkpoint, { vision, dropoutKey: hashKey(5, 0, i) });
+  });
+  const batchWeight = examples.reduce((total, example) => total + weightOf(example), 0);
+  return collate(examples, { form, batchWeight, model: checkpoint, dropout: !isFull });
 }
 
 /** ‖a − b‖ / ‖b‖. */

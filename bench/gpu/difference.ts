@@ -1,16 +1,16 @@
 // Where a provider's gradients of a step of every weight differ from the CPU's: a step each, the provider's three times.
 //   npx tsx bench/gpu/difference.ts runs/bench-304m webgpu
+import { compileStep } from '../../src/engine/onnx/index.ts';
 import type { Provider } from '../../src/graph/index.ts';
-import { compileStep } from '../../src/train/step.ts';
-import { allParameters, openModel, relative, stepFeeds } from './common.ts';
+import { allParameters, form, openModel, relative, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu', runs = '3'] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: npx tsx bench/gpu/difference.ts MODEL [PROVIDER] [RUNS]');
 const checkpoint = await openModel(folder);
-const { text, vision, stored } = checkpoint;
+const { stored } = checkpoint;
 const parameters = await allParameters(checkpoint);
 const feeds = stepFeeds(checkpoint, { sides: [16, 8] }, true);
-const options = { text, vision, stored, lora: null, loss: 'integer-only' as const, numColumns: 0 };
+const options = { model: checkpoint, lora: null, form, numColumns: 0 };
 const cpu = await compileStep({ ...options, run: { prepack: false } });
 const { gradients } = await cpu.run(parameters, feeds);
 const want = new Map([...gradients].map(([name, values]) => [name, values.slice()]));

@@ -4,18 +4,18 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
+import { stepGraph } from '../../src/engine/onnx/step.ts';
 import type { Value } from '../../src/graph/index.ts';
 import { gradients } from '../../src/graph/index.ts';
 import { writeOnnx } from '../../src/graph/onnx.ts';
-import { stepGraph } from '../../src/train/step.ts';
-import { allParameters, lora, loraParameters, openModel, stepFeeds } from './common.ts';
+import { pickFeeds } from '../../src/model/index.ts';
+import { allParameters, form, lora, loraParameters, openModel, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu', method] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: npx tsx bench/gpu/placement.ts MODEL [PROVIDER] [full]');
 const isFull = method === 'full';
 const checkpoint = await openModel(folder);
-const { text, vision, stored } = checkpoint;
-const graph = stepGraph({ text, vision, stored, lora: isFull ? null : lora, loss: 'integer-only', numColumns: 0 });
+const graph = stepGraph({ model: checkpoint, lora: isFull ? null : lora, form, numColumns: 0 });
 const outputs: Record<string, Value> = { loss: graph.loss };
 const names = [...graph.parameters.keys()];
 gradients(graph.loss, [...graph.parameters.values()]).forEach((g, i) => (outputs[`gradient:${names[i]!}`] = g));
@@ -37,7 +37,8 @@ const parameters = isFull ? await allParameters(checkpoint) : loraParameters(che
 const size = isFull ? { sides: Array.from({ length: 64 }, () => 16), text: 30 } : { sides: [32] };
 const typeOf = { float32: 'float32', int64: 'int64', uint32: 'uint32', bool: 'bool' } as const;
 const feeds: Record<string, ort.Tensor> = {};
-for (const [name, { data, shape }] of Object.entries(stepFeeds(checkpoint, size, isFull))) {
+const given = pickFeeds([...model.inputs.keys()], stepFeeds(checkpoint, size, isFull));
+for (const [name, { data, shape }] of Object.entries(given)) {
   const { dtype } = model.inputs.get(name)!;
   feeds[name] = new ort.Tensor(typeOf[dtype as keyof typeof typeOf], data as Float32Array, shape);
 }

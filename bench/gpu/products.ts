@@ -1,7 +1,7 @@
 // How fast a provider multiplies: the sizes of the 304 million model's layers, in each of the forms that a step uses.
 //   npx tsx bench/gpu/products.ts webgpu
 import type { Provider, Value } from '../../src/graph/index.ts';
-import { compile, constant, input, later, matmul, sum } from '../../src/graph/index.ts';
+import { compile, constant, input, controlDependency, matmul, sum } from '../../src/graph/index.ts';
 
 const [provider = 'webgpu'] = process.argv.slice(2);
 const cases = [
@@ -29,7 +29,7 @@ for (const { name, sizes, flags } of cases) {
     let y: Value = x;
     for (let i = 0; i < repeats; i++) {
       y = matmul(from, w, flags);
-      from = later(x, y);
+      from = controlDependency(x, y);
     }
     return sum(y, [0, 1], true);
   };

@@ -1,13 +1,12 @@
 // Seconds of a training step on a provider: the example of bench/step.ts with LoRA, or every weight over a batch of 224×224 pictures.
 //   npx tsx bench/gpu/step.ts runs/bench-304m webgpu [STEPS]
 //   npx tsx bench/gpu/step.ts runs/small webgpu STEPS full BATCH
+import { adamWUpdate, compileStep, gradientNorm, initAdamW } from '../../src/engine/onnx/index.ts';
+import { patchesOf } from '../../src/engine/onnx/model.ts';
 import type { Provider } from '../../src/graph/index.ts';
-import { compileVisionEncoder } from '../../src/model/index.ts';
-import { initAdamW } from '../../src/train/adamw.ts';
-import { compileStep } from '../../src/train/step.ts';
-import { update } from '../../src/train/update.ts';
+import { compileTower } from '../../src/model/index.ts';
 import { spread } from '../contestant.ts';
-import { allParameters, lora, loraParameters, openModel, picture, stepFeeds } from './common.ts';
+import { allParameters, form, lora, loraParameters, openModel, picture, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu', steps = '10', method = 'lora', batch = '1', threads = '0'] = process.argv.slice(2);
 if (folder === undefined)
@@ -15,27 +14,13 @@ if (folder === undefined)
 const isFull = method === 'full';
 const now = (): number => performance.now() / 1000;
 const checkpoint = await openModel(folder);
-const { text, vision, stored } = checkpoint;
 const run = { provider: provider as Provider, prepack: false, threads: Number(threads) };
 const opening = now();
-await using step = await compileStep({
-  text,
-  vision,
-  stored,
-  lora: isFull ? null : lora,
-  loss: 'integer-only',
-  numColumns: 0,
-  run,
-});
+await using step = await compileStep({ model: checkpoint, lora: isFull ? null : lora, form, numColumns: 0, run });
 const opened = now() - opening;
 const parameters = isFull ? await allParameters(checkpoint) : loraParameters(checkpoint);
-const learner = {
-  step,
-  parameters,
-  optimizer: initAdamW(parameters),
-  adamW: { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 },
-  clipNorm: null,
-};
+const moments = initAdamW(parameters);
+const adamW = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 };
 const count = Number(batch);
 const size = isFull
   ? { sides: Array.from({ length: count }, () => 16), text: 30 }
@@ -43,19 +28,14 @@ const size = isFull
 const feeds = stepFeeds(checkpoint, size, isFull);
 const times: number[] = [];
 const graphTimes: number[] = [];
-const timed = {
-  ...step,
-  run: async (...args: Parameters<typeof step.run>) => {
-    const started = now();
-    const result = await step.run(...args);
-    graphTimes.push(now() - started);
-    return result;
-  },
-};
 const losses: number[] = [];
 for (let i = 0; i <= Number(steps); i++) {
   const started = now();
-  const { loss } = await update({ ...learner, step: timed }, [() => feeds], 3e-4, { step: i + 1, ids: ['bench'] });
+  const { loss, gradients } = await step.run(parameters, feeds);
+  graphTimes.push(now() - started);
+  const norm = gradientNorm(gradients);
+  if (!Number.isFinite(loss) || !Number.isFinite(norm)) throw new Error(`a loss of ${loss}, gradients of norm ${norm}`);
+  adamWUpdate(parameters, gradients, moments, 3e-4, adamW);
   times.push(now() - started);
   losses.push(loss);
 }
@@ -69,11 +49,12 @@ console.log(
     `losses ${losses[0]!.toFixed(4)} → ${losses.at(-1)!.toFixed(4)} |`,
 );
 if (!isFull) {
-  await using tower = await compileVisionEncoder(vision, stored, run);
+  await using tower = await compileTower(checkpoint, run);
   const towerTimes: number[] = [];
   for (let i = 0; i <= Number(steps); i++) {
+    const patches = patchesOf([picture(checkpoint, 32, i)]);
     const started = now();
-    await tower.encode([picture(32, i)]);
+    await tower.encode(patches);
     towerTimes.push(now() - started);
   }
   console.log(

@@ -7,7 +7,7 @@ import { contend } from '../contestant.ts';
 
 const [folder, threads, question, cache, ...adapters] = process.argv.slice(2);
 const options = {
-  run: { threads: Number(threads) },
+  runtime: { threads: Number(threads) },
   settings: { prompt: { template: 'bench', source: question! } },
   cache: cache!,
 };

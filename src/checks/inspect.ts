@@ -2,13 +2,20 @@
 import { join } from 'node:path';
 import { UserError, nearest, show } from '../core/index.ts';
 import { makeFolder } from '../files/index.ts';
-import type { MaskEntry } from '../example/index.ts';
-import { buildExample, maskReport } from '../example/index.ts';
+import type { MaskEntry } from '../inputs/index.ts';
+import {
+  buildExample,
+  frameOptions,
+  loadPromptProcessor,
+  maskReport,
+  positionsOf,
+  promptAbout,
+} from '../inputs/index.ts';
 import type { ProcessorConfig, TextConfig, VisionConfig } from '../model/index.ts';
 import { openCheckpoint } from '../model/index.ts';
-import { askAbout, frameOptions, loadQuestioner, positionOptions } from '../score/index.ts';
-import type { ResolvedRecipe, TrainRow } from '../train/index.ts';
-import { adoptTable, chooseRecipe, readRunRows, scorerSettings } from '../train/index.ts';
+import { objectives } from '../objectives/index.ts';
+import type { ResolvedRecipe, RatedRow } from '../train/index.ts';
+import { inheritTableOptions, chooseRecipe, readRunRows, scorerSettings } from '../train/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import { openFrameReader, writePng } from '../video/index.ts';
 
@@ -72,23 +79,23 @@ export interface InspectedModel {
  * @throws UserError `bad-input` for a clip that the table lacks; what reading of table, model and clip throws
  */
 export async function inspectMask(resolved: ResolvedRecipe, clip?: string): Promise<InspectedMask> {
-  const { recipe } = await chooseRecipe(await adoptTable(resolved));
+  const { recipe } = await chooseRecipe(await inheritTableOptions(resolved));
   const data = await readRunRows(recipe);
   const row = findRow(data.rows, clip);
   const checkpoint = await openCheckpoint(recipe.model);
   const settings = scorerSettings(recipe, data);
-  const questioner = await loadQuestioner(checkpoint, settings, recipe.prompt);
-  const { tokenizer, codec, endTokenId } = questioner;
+  const processor = await loadPromptProcessor(checkpoint, settings, recipe.prompt);
+  const { tokenizer, codec, endTokenId } = processor;
   await using reader = openFrameReader({ workers: 1 });
   const { plan, visions } = await reader.read(row, frameOptions(checkpoint, settings.frames));
-  const prompt = askAbout({ as: plan.as, shapes: visions }, checkpoint, questioner, row.prompt);
+  const prompt = promptAbout({ as: plan.as, shapes: visions }, checkpoint, processor, row.prompt);
   const example = buildExample({
-    ...positionOptions(checkpoint, settings.positions),
+    positions: positionsOf(checkpoint, settings.positions),
     prompt,
-    answer: codec.encode(row.unit5),
+    answer: codec.encode(row.mos5),
     tokenizer,
     endTokenId,
-    targets: recipe.loss === 'response' ? 'response' : 'integer-only',
+    targets: objectives[recipe.loss].targets,
   });
   return { clip: row.id, mos: row.mos, answer: example.answer, tokens: maskReport(example, tokenizer) };
 }
@@ -112,12 +119,12 @@ export async function* inspectFrames(
   resolved: ResolvedRecipe,
   { to, clips }: InspectFramesOptions,
 ): AsyncGenerator<InspectedFrames | UninspectedFrames, void, undefined> {
-  const { recipe } = await chooseRecipe(await adoptTable(resolved));
+  const { recipe } = await chooseRecipe(await inheritTableOptions(resolved));
   const data = await readRunRows(recipe);
   const rows = clips === undefined ? data.rows : clips.map((name) => findRow(data.rows, name));
   const checkpoint = await openCheckpoint(recipe.model);
   const options = frameOptions(checkpoint, scorerSettings(recipe, data).frames);
-  await using reader = openFrameReader({ workers: recipe.run.workers });
+  await using reader = openFrameReader({ workers: recipe.runtime.workers });
   await makeFolder(to);
   const stems = new Set<string>();
   for (const row of rows) {
@@ -155,7 +162,7 @@ export async function inspectModel(folder: string): Promise<InspectedModel> {
   return { folder, hash: await checkpoint.hash(), parameters, dtypes, text, vision, processor };
 }
 
-function findRow(rows: readonly TrainRow[], name: string | undefined): TrainRow {
+function findRow(rows: readonly RatedRow[], name: string | undefined): RatedRow {
   if (name === undefined) return rows[0]!;
   const row = rows.find(({ id }) => id === name);
   if (row !== undefined) return row;

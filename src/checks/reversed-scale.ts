@@ -1,6 +1,6 @@
 // Whether a scale is probably upside down: the adapter that ships orders the clips the other way round.
 import type { ClipRow, MosScale } from '../dataset/index.ts';
-import { scaleName, toUnit5 } from '../dataset/index.ts';
+import { scaleName, toMos5 } from '../dataset/index.ts';
 import { srcc } from '../metrics/index.ts';
 import { embeddedAdapter } from '../model/index.ts';
 import { loadScorer } from '../score/index.ts';
@@ -42,7 +42,7 @@ export async function reversedScale(
     const row = sample[i++]!;
     if (!('score' in result)) continue;
     predictions.push(result.score);
-    scores.push(toUnit5(scale, row.mos!));
+    scores.push(toMos5(scale, row.mos!));
   }
   return reversalOf(predictions, scores, scale);
 }

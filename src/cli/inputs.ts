@@ -13,7 +13,7 @@ import {
 } from '../dataset/index.ts';
 import type { FolderListing, FoundFile } from '../media/index.ts';
 import { describeSkipped, kindOfFile, listFolder } from '../media/index.ts';
-import type { Clip } from '../score/index.ts';
+import type { Clip } from '../inputs/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableOptionsOf } from './table-options.ts';
 

@@ -5,14 +5,14 @@ import { UserError, oneLine, show } from '../core/index.ts';
 import type { ClipRow, Dataset, MosScale, OpenTable, Table, TableRecord } from '../dataset/index.ts';
 import {
   columnValue,
-  fromUnit5,
+  fromMos5,
   parseDecimal,
   parseScale,
   problemsError,
   readManifest,
   readTableFile,
   scaleName,
-  toUnit5,
+  toMos5,
 } from '../dataset/index.ts';
 import { matchClips } from './match-clips.ts';
 import type { TableFlags } from './table-options.ts';
@@ -216,7 +216,7 @@ function mapping(from: MosScale | undefined, to: MosScale | undefined, notes: st
   notes.push(
     `the scores are on ${scaleName(from)} and the opinions on ${scaleName(to)}; the scores are mapped linearly`,
   );
-  return (value) => fromUnit5(to, toUnit5(from, value));
+  return (value) => fromMos5(to, toMos5(from, value));
 }
 
 /** Scores that take up less of the opinions' scale are on another one, unless they lie about the opinions' mean. */

@@ -3,7 +3,7 @@ import { UserError, nearest, show } from '../core/index.ts';
 import type { ColumnMap, ColumnRole, Preset } from './presets.ts';
 import { columnRoles, presetOfColumns } from './presets.ts';
 import type { Problem } from './problem.ts';
-import type { RowNeeds } from './read-rows.ts';
+import type { RowNeeds } from './row.ts';
 
 /** The roles of a file's columns, as far as they could be found. */
 export interface ResolvedColumns {

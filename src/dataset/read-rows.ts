@@ -4,20 +4,12 @@ import { resolveColumns, rolesOfObjects } from './columns.ts';
 import { mediaFinder } from './find-media.ts';
 import type { ColumnMap } from './presets.ts';
 import type { Problem } from './problem.ts';
-import type { ClipRow, RowContext } from './row.ts';
+import type { ClipRow, RowContext, RowNeeds } from './row.ts';
 import { readRow } from './row.ts';
 import type { MosScale } from './scale.ts';
 import { parseScale } from './scale.ts';
 import type { OpenTable, ReadOptions } from './table-file.ts';
 import { readParts } from './table-file.ts';
-
-/** What a reader wants of the rows. */
-export interface RowNeeds {
-  /**
-   * What is asked of scores, their deviation and the split: that every row has a score; that those that are there are right; nothing.
-   */
-  labels: 'required' | 'optional' | 'ignored';
-}
 
 /** A row of a manifest, and what is wrong with it. */
 export interface StreamedRow {

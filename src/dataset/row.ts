@@ -31,6 +31,14 @@ export interface ClipRow {
   line: number;
 }
 
+/** What a reader wants of the rows. */
+export interface RowNeeds {
+  /**
+   * What is asked of scores, their deviation and the split: that every row has a score; that those that are there are right; nothing.
+   */
+  labels: 'required' | 'optional' | 'ignored';
+}
+
 /** What {@link readRow} needs to know of the manifest. */
 export interface RowContext {
   /** The manifest, as the user wrote its path. */

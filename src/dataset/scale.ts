@@ -64,18 +64,18 @@ export function scaleName(scale: MosScale): string {
  * @param score - the score
  * @returns the score on 1–5
  */
-export function toUnit5(scale: MosScale, score: number): number {
+export function toMos5(scale: MosScale, score: number): number {
   const above = scale.higherIsBetter ? score - scale.min : scale.max - score;
   return 1 + (4 * above) / (scale.max - scale.min);
 }
 
 /**
- * Maps a score of 1–5 back to a user's scale; the inverse of {@link toUnit5} to within rounding.
+ * Maps a score of 1–5 back to a user's scale; the inverse of {@link toMos5} to within rounding.
  * @param scale - the scale to go to
  * @param score - the score on 1–5
  * @returns the score on `scale`
  */
-export function fromUnit5(scale: MosScale, score: number): number {
+export function fromMos5(scale: MosScale, score: number): number {
   const above = ((score - 1) * (scale.max - scale.min)) / 4;
   return scale.higherIsBetter ? scale.min + above : scale.max - above;
 }
@@ -86,7 +86,7 @@ export function fromUnit5(scale: MosScale, score: number): number {
  * @param std - a standard deviation, at least 0
  * @returns the standard deviation on 1–5
  */
-export function stdToUnit5(scale: MosScale, std: number): number {
+export function stdToMos5(scale: MosScale, std: number): number {
   return (4 * std) / (scale.max - scale.min);
 }
 
@@ -96,6 +96,6 @@ export function stdToUnit5(scale: MosScale, std: number): number {
  * @param std - a standard deviation on 1–5, at least 0
  * @returns the standard deviation on `scale`
  */
-export function stdFromUnit5(scale: MosScale, std: number): number {
+export function stdFromMos5(scale: MosScale, std: number): number {
   return (std * (scale.max - scale.min)) / 4;
 }

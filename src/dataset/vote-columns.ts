@@ -1,9 +1,19 @@
 // Which columns of a table of votes hold the clip, the rater and the vote, and whether a row is a vote or a clip.
 import { UserError, nearest, show } from '../core/index.ts';
 import { parseDecimal } from './number.ts';
+import type { TableOptions } from './options.ts';
 import type { ColumnRole } from './presets.ts';
 import type { Table } from './table.ts';
-import type { VoteTableOptions } from './vote-table.ts';
+
+/** How a table of votes is read. */
+export interface VoteTableOptions extends TableOptions {
+  /** The column of the rater's name: the table is long, a row a vote. */
+  rater?: string;
+  /** The columns of the raters, by name or with `*` for any text: the table is wide, a row a clip. */
+  raters?: readonly string[];
+  /** Text that stands for a vote that was not given, beside an empty cell, `nan`, `NA`, `N/A`, `null`, `none`, `-` and `?`. */
+  missing?: string;
+}
 
 /** A column that is neither clip, rater nor vote. */
 export interface OtherColumn {

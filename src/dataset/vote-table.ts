@@ -1,7 +1,6 @@
 // Tables of raw votes: long (a row a vote) or wide (a row a clip, a column a rater), to lists of votes.
 import { UserError, show } from '../core/index.ts';
 import type { Votes } from '../metrics/index.ts';
-import type { TableOptions } from './options.ts';
 import { parseDecimal } from './number.ts';
 import type { Problem, ProblemKind } from './problem.ts';
 import { problemsError } from './problem.ts';
@@ -10,18 +9,8 @@ import type { MosScale } from './scale.ts';
 import { commonScales, parseScale, scaleName } from './scale.ts';
 import type { Table, TableRecord } from './table.ts';
 import { readTableFile } from './table-file.ts';
-import type { VoteColumns } from './vote-columns.ts';
+import type { VoteColumns, VoteTableOptions } from './vote-columns.ts';
 import { findVoteColumns } from './vote-columns.ts';
-
-/** How a table of votes is read. */
-export interface VoteTableOptions extends TableOptions {
-  /** The column of the rater's name: the table is long, a row a vote. */
-  rater?: string;
-  /** The columns of the raters, by name or with `*` for any text: the table is wide, a row a clip. */
-  raters?: readonly string[];
-  /** Text that stands for a vote that was not given, beside an empty cell, `nan`, `NA`, `N/A`, `null`, `none`, `-` and `?`. */
-  missing?: string;
-}
 
 /** Votes as a table has them. */
 export interface VoteTable {

@@ -16,7 +16,7 @@ export interface GraphCost {
 const bytesOf: Record<DType, number> = { float32: 4, bfloat16: 2, float16: 2, int64: 8, int32: 4, uint32: 4, bool: 1 };
 
 /** Ops whose result is their first input seen otherwise. */
-const isView = (value: Value): boolean => ['reshape', 'later', 'seam'].includes(value.op);
+const isView = (value: Value): boolean => ['reshape', 'controlDependency', 'checkpointBoundary'].includes(value.op);
 const isSource = (value: Value): boolean => isOp(value, 'input') || isOp(value, 'constant') || isOp(value, 'external');
 
 /**

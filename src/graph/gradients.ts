@@ -9,7 +9,7 @@ import {
   exp,
   expand,
   gather,
-  later,
+  controlDependency,
   matmul,
   mul,
   neg,
@@ -48,7 +48,7 @@ function sumTo(g: Value, shape: Shape): Value {
 }
 
 /** A forward value for use in a rule that computes with it alone: the runtime would do that at once, and keep the result. */
-const behind = (g: Value, x: Value): Value => (g.shape.length === 0 ? x : later(x, g));
+const behind = (g: Value, x: Value): Value => (g.shape.length === 0 ? x : controlDependency(x, g));
 
 const expandLike = (g: Value, x: Value): Value => expand(g, x.shape);
 
@@ -162,8 +162,8 @@ export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
     const back = x.shape.map((_, i) => (i === axis ? 0 : i < axis ? i + 1 : i));
     return [axis === 0 ? shaped : transpose(shaped, back), null];
   },
-  later: (g) => [g, null],
-  seam: (g) => [g],
+  controlDependency: (g) => [g, null],
+  checkpointBoundary: (g) => [g],
   scatterAdd: (g, at) => [gather(g, at(1)), null],
 };
 
@@ -174,27 +174,28 @@ const cheap: ReadonlySet<OpName> = new Set(['mul', 'where', 'silu', 'hardSigmoid
 function isCheap(value: Value): boolean {
   if (value.dtype === 'uint32' && isOp(value, 'add')) return true;
   if (isOp(value, 'cast')) {
-    const from = timeless(value.inputs[0]!);
+    const from = withoutDependencies(value.inputs[0]!);
     return from.op === 'external' || from.dtype === 'uint32';
   }
   return cheap.has(value.op) || (isOp(value, 'reshape') && isCheap(value.inputs[0]!));
 }
 
-/** Values between two seams: made, among others, from one, and leading to another. */
-function betweenSeams(below: readonly Value[]): Set<Value> {
+/** Values between two checkpoint boundaries: made, among others, from one, and leading to another. */
+function betweenBoundaries(below: readonly Value[]): Set<Value> {
   const after = new Set<Value>();
   for (const value of below) {
-    if (isOp(value, 'seam') || value.inputs.some((v) => after.has(v))) after.add(value);
+    if (isOp(value, 'checkpointBoundary') || value.inputs.some((v) => after.has(v))) after.add(value);
   }
   const before = new Set<Value>();
   for (const value of below.toReversed()) {
-    if (isOp(value, 'seam') || before.has(value)) for (const v of value.inputs) before.add(v);
+    if (isOp(value, 'checkpointBoundary') || before.has(value)) for (const v of value.inputs) before.add(v);
   }
-  return new Set(below.filter((value) => !isOp(value, 'seam') && after.has(value) && before.has(value)));
+  return new Set(below.filter((value) => !isOp(value, 'checkpointBoundary') && after.has(value) && before.has(value)));
 }
 
-/** A value without what it waits for. */
-const timeless = (value: Value): Value => (isOp(value, 'later') ? timeless(value.inputs[0]!) : value);
+/** A value without its control dependencies. */
+const withoutDependencies = (value: Value): Value =>
+  isOp(value, 'controlDependency') ? withoutDependencies(value.inputs[0]!) : value;
 
 /**
  * Computes forward values again for the backward pass, each once: what they are made from waits for the gradient that asks first.
@@ -209,9 +210,9 @@ function replayer(isReplayed: (value: Value) => boolean): (value: Value, g: Valu
     return again;
   };
   const below = (input: Value, g: Value): Value => {
-    const value = timeless(input);
+    const value = withoutDependencies(input);
     if (isReplayed(value)) return replay(value, g);
-    return isOp(value, 'constant') ? value : once(value, () => later(value, g));
+    return isOp(value, 'constant') ? value : once(value, () => controlDependency(value, g));
   };
   const replay = (value: Value, g: Value): Value =>
     once(value, () => {
@@ -227,23 +228,27 @@ function replayer(isReplayed: (value: Value) => boolean): (value: Value, g: Valu
  * no gradient is made for a value that does not lead to one of `wrt`.
  * @param loss - float32 []
  * @param wrt - float32 values
- * @param options - `recompute`: keep nothing but seams of what lies between two of them, and compute it again in the backward
- *   pass: about a third more work, and memory for one stretch instead of all. Default false
+ * @param options - `gradientCheckpointing`: of the values between two checkpoint boundaries keep none, and compute them again in the
+ *   backward pass: about a third more work, and memory for one segment instead of all. Default false
  * @returns one value per entry of `wrt`, of its shape
  * @throws TypeError when the loss is not a scalar, does not depend on an entry, or an op on the way has no gradient
  */
-export function gradients(loss: Value, wrt: readonly Value[], options: { recompute?: boolean } = {}): Value[] {
+export function gradients(
+  loss: Value,
+  wrt: readonly Value[],
+  options: { gradientCheckpointing?: boolean } = {},
+): Value[] {
   if (loss.shape.length > 0 || loss.dtype !== 'float32')
     throw new TypeError(`gradients: expected a float32 scalar, got ${showValue(loss)}`);
   const below = valuesBelow([loss]);
   const wanted = new Set<Value>(wrt);
   const leads = new Set<Value>();
   for (const value of below) {
-    const from = isOp(value, 'later') ? value.inputs.slice(0, 1) : value.inputs; // not made from what it waits for
+    const from = isOp(value, 'controlDependency') ? value.inputs.slice(0, 1) : value.inputs; // not made from what it waits for
     if (wanted.has(value) || from.some((v) => leads.has(v))) leads.add(value);
   }
 
-  const again = options.recompute === true ? betweenSeams(below) : new Set<Value>();
+  const again = options.gradientCheckpointing === true ? betweenBoundaries(below) : new Set<Value>();
   const replay = replayer((value) => again.has(value) || isCheap(value));
   const gradientOf = new Map<Value, Value>([[loss, scalar(1)]]);
   for (const node of below.toReversed()) {
@@ -264,7 +269,7 @@ export function gradients(loss: Value, wrt: readonly Value[], options: { recompu
     parts.forEach((part, i) => {
       const of = node.inputs[i]!;
       if (part === null || !leads.has(of)) return;
-      const own = first == null || part === first ? part : later(part, first);
+      const own = first == null || part === first ? part : controlDependency(part, first);
       const before = gradientOf.get(of);
       gradientOf.set(of, before === undefined ? own : add(before, own));
     });

@@ -2,12 +2,45 @@
  * Tensor graphs: values with shapes and dtypes, ops, reverse-mode gradients, the ONNX writer, sessions.
  * @module graph
  */
-export * from './cost.ts';
-export * from './dims.ts';
-export * from './value.ts';
-export * from './ops.ts';
-export * from './gradients.ts';
-export * from './memory.ts';
-export * from './onnx.ts';
-export * from './session.ts';
-export * from './speed.ts';
+export type { GraphCost } from './cost.ts';
+export { graphCost } from './cost.ts';
+export type { Dim } from './dims.ts';
+export { dimProduct, dimSum } from './dims.ts';
+export { gradients } from './gradients.ts';
+export { ARENA, forecastMemory } from './memory.ts';
+export {
+  add,
+  bitXor,
+  cast,
+  checkpointBoundary,
+  concat,
+  constant,
+  controlDependency,
+  expand,
+  external,
+  gather,
+  gelu,
+  hardSigmoid,
+  input,
+  logSoftmax,
+  matmul,
+  mul,
+  neg,
+  reshape,
+  rmsNorm,
+  scalar,
+  scatterAdd,
+  shiftRight,
+  silu,
+  slice,
+  softmax,
+  sub,
+  sum,
+  transpose,
+  where,
+} from './ops.ts';
+export type { Provider, RunOptions, Session, TensorData } from './session.ts';
+export { compile, providers } from './session.ts';
+export type { MachineSpeed } from './speed.ts';
+export { measureSpeed, runSeconds } from './speed.ts';
+export type { ExternalSource, Value } from './value.ts';

@@ -62,7 +62,7 @@ const forms: { [Op in OpName]: Form<Op> | null } = {
   input: null,
   constant: null,
   external: null,
-  seam: null,
+  checkpointBoundary: null,
   add: simple('Add'),
   sub: simple('Sub'),
   mul: simple('Mul'),
@@ -77,7 +77,7 @@ const forms: { [Op in OpName]: Form<Op> | null } = {
   silu: simple('QuickGelu', { alpha: { float: 1 } }, 'com.microsoft'),
   gelu: simple('Gelu'),
   cast: (e, n, inputs, output) => e.node('Cast', inputs, { to: onnxType[n.attributes.to] }, output),
-  later: (e, n, [x, after], output) => {
+  controlDependency: (e, n, [x, after], output) => {
     // A reshape costs nothing, and zeros in its target keep the sizes; these zeros are made from a size of `after`.
     const one = e.node('Shape', [after!], { start: 0, end: 1 });
     e.node('Reshape', [x!, e.node('Mul', [one, e.ints(n.shape.map(() => 0))])], {}, output);
@@ -207,7 +207,7 @@ class Writer implements Emitter {
         output: Object.entries(outputs).map(([name, v]) => valueInfo(name, v)),
         // With every shape known, the runtime plans memory in seconds; without, it searches its lists for ever longer.
         valueInfo: this.values
-          .filter((v) => v.inputs.length > 0 && v.op !== 'seam')
+          .filter((v) => v.inputs.length > 0 && v.op !== 'checkpointBoundary')
           .map((v) => valueInfo(nameOf(v), v)),
       },
     });
@@ -221,7 +221,7 @@ class Writer implements Emitter {
       this.initializers.set(name, tensor(name, value.dtype, value.shape as number[], value.attributes.data));
     } else if (isOp(value, 'external')) {
       this.external(name, value);
-    } else if (!isOp(value, 'input') && !isOp(value, 'seam')) {
+    } else if (!isOp(value, 'input') && !isOp(value, 'checkpointBoundary')) {
       const form = forms[value.op] as Form<OpName>;
       form(this, value, value.inputs.map(nameOf), name);
       if (value.dtype === 'uint32' && value.shape.at(-1) === 1 && value.op !== 'bitXor' && value.op !== 'shiftRight') {
@@ -331,7 +331,7 @@ class Writer implements Emitter {
 }
 
 function nameOf(value: Value): string {
-  if (isOp(value, 'seam')) return nameOf(value.inputs[0]!);
+  if (isOp(value, 'checkpointBoundary')) return nameOf(value.inputs[0]!);
   return isOp(value, 'input') ? value.attributes.name : `${value.op}_${value.id}`;
 }
 

@@ -121,23 +121,23 @@ export function cast(x: Value, to: DType): Value {
 }
 
 /**
- * A tensor, to be had once another value has been computed. The runtime runs what it can as early as it can; what is made of this
- * waits, and is not taken for the same value computed before.
+ * A view of a tensor that is computed only after another value. The runtime runs a node as soon as its inputs exist; with this
+ * dependency, nodes that use the view run later, and are not merged with the same nodes on the tensor itself.
  * @param x - a tensor
  * @param after - a value of rank 1 or more
  */
-export function later(x: Value, after: Value): Value {
-  if (after.shape.length === 0) fail('later', 'a value with an axis to wait for', x, after);
-  return makeValue('later', [x, after], none, { dtype: x.dtype, shape: x.shape });
+export function controlDependency(x: Value, after: Value): Value {
+  if (after.shape.length === 0) fail('controlDependency', 'a value with an axis to wait for', x, after);
+  return makeValue('controlDependency', [x, after], none, { dtype: x.dtype, shape: x.shape });
 }
 
 /**
- * The same value, as the end of one stretch of a model and the beginning of the next, such as what goes from a layer to the next.
- * Where gradients are made with `recompute`, only these are kept from the forward pass.
+ * The same value, marked as the boundary between two segments of a model, such as the output of a layer. With
+ * `gradientCheckpointing`, only these values are kept from the forward pass.
  * @param x - a tensor
  */
-export function seam(x: Value): Value {
-  return makeValue('seam', [x], none, { dtype: x.dtype, shape: x.shape });
+export function checkpointBoundary(x: Value): Value {
+  return makeValue('checkpointBoundary', [x], none, { dtype: x.dtype, shape: x.shape });
 }
 
 /** Bitwise exclusive or. @param a - uint32 @param b - uint32, broadcast */

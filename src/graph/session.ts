@@ -55,7 +55,7 @@ export interface Session<Names extends string = string> {
     into?: ReadonlyMap<string, Float32Array>,
   ): Promise<Record<Names, TensorData<Float32Array>>>;
   /** Frees the memory of the session, mapped weights too; the next run opens it again. Not while one is going on. */
-  rest(): Promise<void>;
+  unload(): Promise<void>;
   /** Frees the session. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -136,14 +136,14 @@ export async function compile<Names extends string>(
       }
       return out;
     },
-    rest,
+    unload,
     async [Symbol.asyncDispose]() {
       isDisposed = true;
-      await rest();
+      await unload();
     },
   };
 
-  async function rest(): Promise<void> {
+  async function unload(): Promise<void> {
     const opened = native;
     native = null;
     await (await opened)?.release();

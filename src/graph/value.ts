@@ -34,9 +34,9 @@ export interface OpAttributes {
   gelu: Empty;
   cast: { to: DType };
   /** The first input, once the second is there: keeps the runtime from computing early what is needed late. */
-  later: Empty;
+  controlDependency: Empty;
   /** Its input; what lies between two of these can be computed again in the backward pass. */
-  seam: Empty;
+  checkpointBoundary: Empty;
   bitXor: Empty;
   shiftRight: Empty;
   greaterEqual: Empty;

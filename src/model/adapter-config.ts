@@ -6,7 +6,7 @@ import { UserError, runApart, show } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
 import { parseHubName } from './hub/index.ts';
 import type { ModelFamily } from './families/types.ts';
-import type { LoraOptions } from './lora.ts';
+import type { LoraOptions } from './lora-options.ts';
 import { firstLoraLayer } from './lora.ts';
 import { listProblems, placeSchema, shortList } from './problems.ts';
 

@@ -7,10 +7,9 @@ import { adapterConfigJson, readAdapterConfig } from './adapter-config.ts';
 import type { Card } from './card.ts';
 import { readCard, writeCard } from './card.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import type { LoraOptions } from './lora.ts';
+import type { LoraOptions } from './lora-options.ts';
 import type { ModelFamily } from './families/types.ts';
 import { adapterShapes } from './lora.ts';
-import { assumedFamily } from './old-names.ts';
 import { throwProblems } from './problems.ts';
 
 /** An adapter. */
@@ -134,7 +133,7 @@ function readPlaces(
 export async function writeAdapter(
   folder: string,
   adapter: Pick<Adapter, 'lora' | 'card' | 'baseModel'> & { tensors: ReadonlyMap<string, Float32Array> },
-  family: ModelFamily = assumedFamily,
+  family: ModelFamily,
 ): Promise<void> {
   const { lora, tensors, card, baseModel } = adapter;
   // An adapter is always on the last layer.

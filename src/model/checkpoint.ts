@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { UserError, invariant, show } from '../core/index.ts';
 import type { FloatDtype, SafetensorsHeader } from '../files/index.ts';
 import { readSafetensorsHeader, readTensor } from '../files/index.ts';
-import type { QwenTextConfig, QwenVisionConfig } from './families/qwen2-5-vl/config.ts';
 import type { ModelConfig, ProcessorConfig } from './families/sizes.ts';
 import type { FamilyTable, ModelFamily } from './families/types.ts';
 import { findModelFolder } from './hub/index.ts';
@@ -14,11 +13,8 @@ import { throwProblems } from './problems.ts';
 import { INDEX_FILE, readWeightMap } from './weight-index.ts';
 import type { StoredTensor } from './weights.ts';
 
-/**
- * An opened model folder. Its weights stay on disk. The types of its sizes are Qwen2.5-VL's until callers that look into them ask
- * `family`; then they are those that all families have.
- */
-export interface Checkpoint extends ModelConfig<QwenTextConfig, QwenVisionConfig> {
+/** An opened model folder. Its weights stay on disk. Of its sizes, those that all families have are known; `family` knows the others. */
+export interface Checkpoint extends ModelConfig {
   /** What knows the model: its names, graphs and feeds. */
   readonly family: ModelFamily;
   /** The folder or name of the hub, as it was given. */
@@ -109,7 +105,7 @@ export async function openCheckpoint(model: string, { families }: OpenOptions = 
   let hash: Promise<string> | undefined;
   const names = [...expected.keys()];
   return {
-    ...(config as ModelConfig<QwenTextConfig, QwenVisionConfig>),
+    ...config,
     family,
     name: model,
     folder,

@@ -12,7 +12,7 @@ export interface FrozenPrefix {
    */
   run: (feeds: Readonly<Record<string, TensorData>>) => Promise<Float32Array>;
   /** Frees the memory of the session; the next run opens it again. */
-  rest: () => Promise<void>;
+  unload: () => Promise<void>;
   /** Frees the session. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -31,7 +31,7 @@ export async function compileFrozenPrefix(
   const session = await compile({ hidden: model.family.graphs.prefix(model, count) }, run);
   return {
     run: async (feeds) => (await session.run(pickFeeds(session.inputs, feeds))).hidden.data,
-    rest: () => session.rest(),
+    unload: () => session.unload(),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

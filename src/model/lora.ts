@@ -4,27 +4,7 @@ import type { Value } from '../graph/index.ts';
 import { input } from '../graph/index.ts';
 import type { LoraGraph } from './families/shared/layers.ts';
 import type { FamilyLora } from './families/types.ts';
-
-/** Linear layers of a decoder layer that LoRA can be put on. */
-export const loraTargets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
-/** One of {@link loraTargets}. */
-export type LoraTarget = (typeof loraTargets)[number];
-
-/** Sizes and placement of a LoRA adapter. */
-export interface LoraOptions {
-  /** Rank R of the update. */
-  rank: number;
-  /** The update is scaled with alpha / R, or alpha / √R with `rslora`. */
-  alpha: number;
-  /** Probability that an input of the update is dropped in training, 0 ≤ p < 1. */
-  dropout: number;
-  /** Scale with alpha / √R (Kalajdzievski 2023). */
-  rslora: boolean;
-  /** Linear layers that get an update. */
-  targets: readonly LoraTarget[];
-  /** Decoder layers whose linear layers get an update: `all` (the default), or `last N`. */
-  layers?: string;
-}
+import type { LoraOptions } from './lora-options.ts';
 
 /**
  * The first decoder layer with an update: those below it compute the same whatever is trained.

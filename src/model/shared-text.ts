@@ -3,7 +3,7 @@ import type { RunOptions, TensorData } from '../graph/index.ts';
 import { compile } from '../graph/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { pickFeeds } from './frozen-prefix.ts';
-import type { LoraOptions } from './lora.ts';
+import type { LoraOptions } from './lora-options.ts';
 import { adapterShapes } from './lora.ts';
 
 /** Keys and values of P tokens, as a graph with `past` takes them. */
@@ -18,7 +18,7 @@ export interface SharedText {
    */
   run: (parameters: ReadonlyMap<string, Float32Array>, feeds: Readonly<Record<string, TensorData>>) => Promise<Past>;
   /** Frees the memory of the session; the next run opens it again. */
-  rest: () => Promise<void>;
+  unload: () => Promise<void>;
   /** Frees the session. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function compileTextPast(
       for (const [name, shape] of factors) feeds[name] = { data: parameters.get(name)!, shape };
       return session.run(feeds);
     },
-    rest: () => session.rest(),
+    unload: () => session.unload(),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

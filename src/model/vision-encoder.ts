@@ -13,7 +13,7 @@ export interface VisionEncoder {
    */
   encode: (visions: readonly VisionPatches[]) => Promise<Float32Array>;
   /** Frees the memory of the session; the next clip opens it again. */
-  rest: () => Promise<void>;
+  unload: () => Promise<void>;
   /** Frees the session. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -42,7 +42,7 @@ export async function compileTower(
       const { features } = await session.run(model.family.feeds.patches(visions, model.vision));
       return features.data;
     },
-    rest: () => session.rest(),
+    unload: () => session.unload(),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

@@ -1,6 +1,6 @@
 // Where the weights of a graph come from: mapped from files and frozen, or fed and trained.
 import type { ExternalSource, Value } from '../graph/index.ts';
-import { cast, concat, external, gather, input, later, matmul } from '../graph/index.ts';
+import { cast, concat, external, gather, input, controlDependency, matmul } from '../graph/index.ts';
 import type { WeightSource } from './families/shared/layers.ts';
 
 /** A tensor of a checkpoint on disk. */
@@ -34,7 +34,7 @@ export function frozenWeights(stored: (name: string) => StoredTensor): WeightSou
         const weight = external(source, dtype, shape);
         return after === undefined || dtype === 'float32'
           ? cast(weight, 'float32')
-          : cast(later(weight, after), 'float32');
+          : cast(controlDependency(weight, after), 'float32');
       });
     },
     rows(name, indices) {
@@ -50,7 +50,7 @@ export function frozenWeights(stored: (name: string) => StoredTensor): WeightSou
         const start = i * PIECE_ROWS;
         const count = Math.min(PIECE_ROWS, rows - start);
         const part = { file: source.file, offset: source.offset + start * rowBytes, length: count * rowBytes };
-        const piece = cast(later(external(part, dtype, [count, width]), x_NC), 'float32');
+        const piece = cast(controlDependency(external(part, dtype, [count, width]), x_NC), 'float32');
         return matmul(x_NC, piece, { transB: true });
       });
       return concat(products, 1);

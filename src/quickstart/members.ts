@@ -1,6 +1,6 @@
 // The five adapters of the quick start, and their training, each in a process of its own.
 import { UserError, forkModule } from '../core/index.ts';
-import type { FrameSettings } from '../score/index.ts';
+import type { FrameSettings } from '../inputs/index.ts';
 import type { RecipeInput } from '../train/index.ts';
 import { paperWeights } from '../study/index.ts';
 import type { TrainReply } from './train-child.ts';
@@ -70,7 +70,7 @@ export function memberRecipe(member: QuickstartMember, model: string, manifest: 
     optimizer: { learningRate: LEARNING_RATE },
     microBatch: 4,
     seed: member.seed,
-    run: { threads: 1, workers: 1 },
+    runtime: { threads: 1, workers: 1 },
   };
 }
 

@@ -1,12 +1,11 @@
 // Between the card of an adapter and the settings of a scorer.
 import { UserError, show } from '../core/index.ts';
 import { parseScale } from '../dataset/index.ts';
-import type { PositionRule } from '../example/index.ts';
-import type { Card, Checkpoint } from '../model/index.ts';
+import type { FrameSettings, PromptProcessor, ScorerSettings } from '../inputs/index.ts';
+import type { Card, Checkpoint, PositionRule } from '../model/index.ts';
 import type { AnswerKind, AnswerStep } from '../prompt/index.ts';
 import type { DecoderName, FramePick, PixelOptions } from '../video/index.ts';
 import { decoderNames, systemFfmpeg } from '../video/index.ts';
-import type { FrameSettings, Questioner, ScorerSettings } from './settings.ts';
 
 /** What a card says besides settings. */
 export interface CardFacts {
@@ -23,13 +22,13 @@ export interface CardFacts {
 /**
  * Makes a card.
  * @param checkpoint - the base model
- * @param questioner - the question, with the text of a user's own template
- * @param settings - how clips are asked about
+ * @param processor - makes its prompts; holds the text of a user's own template
+ * @param settings - how clips are prompted
  * @param facts - the rest
  */
 export async function makeCard(
   checkpoint: Checkpoint,
-  questioner: Questioner,
+  processor: PromptProcessor,
   settings: ScorerSettings,
   facts: CardFacts,
 ): Promise<Card> {
@@ -40,7 +39,7 @@ export async function makeCard(
     baseHash: isAdapter ? await checkpoint.hash() : null,
     baseModel: isAdapter ? checkpoint.name : null,
     frames: { ...frames, assumedFps: assumedFps ?? null, ...(await decoderOfCard(settings)) },
-    prompt: { template: questioner.template.name, source: questioner.template.source },
+    prompt: { template: processor.template.name, source: processor.template.source },
     answer: settings.answer,
     positions: settings.positions,
     scale: settings.scale,

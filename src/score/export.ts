@@ -3,19 +3,25 @@ import { dirname, resolve } from 'node:path';
 import { UserError } from '../core/index.ts';
 import type { FloatDtype } from '../files/index.ts';
 import { acquireLock, lockBeside, makeFolder, writeFolderAtomic } from '../files/index.ts';
-import type { RunOptions } from '../graph/index.ts';
+import type { RuntimeOptions } from '../engine/index.ts';
+import { openEngine } from '../engine/index.ts';
+import {
+  answerTrie,
+  createClipCache,
+  createClipPreparer,
+  createClipViewer,
+  frameOptions,
+  loadPromptProcessor,
+} from '../inputs/index.ts';
 import type { Adapter, Card, Checkpoint } from '../model/index.ts';
-import { mergeAdapter, openCheckpoint, writeAdapter, writeCard, writeCheckpoint } from '../model/index.ts';
+import { mergeAdapter, modelDtype, openCheckpoint, writeAdapter, writeCard, writeCheckpoint } from '../model/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { settingsOf } from './card.ts';
-import { createClipCache } from './clip-cache.ts';
-import { createClipEncoder } from './clip-encoder.ts';
+import { createClipPredictor } from './clip-predictor.ts';
 import type { GoldenScore } from './golden.ts';
 import { goldenScores } from './golden.ts';
 import type { OpenedModel } from './open-model.ts';
 import { openModel } from './open-model.ts';
-import { createReadout } from './readout.ts';
-import { frameOptions, loadQuestioner } from './settings.ts';
 
 /** What is written: a model of its own, or the adapter. */
 export type ExportFormat = 'merged' | 'adapter';
@@ -27,7 +33,7 @@ export interface ExportOptions {
   /** Element type of merged weights; default: that of the base. Sums are made in float32 and rounded once. */
   dtype?: FloatDtype;
   /** How the golden pictures are scored. */
-  run?: RunOptions;
+  runtime?: RuntimeOptions;
   /** Is told how many of how many weights are merged. */
   onProgress?: (done: number, total: number) => void;
   /** Stops the export with its reason; nothing is left behind. */
@@ -77,7 +83,11 @@ export async function exportAdapter(
   await using _ = await acquireLock(lockBeside(to), to);
   await writeFolderAtomic(to, async (temporary) => {
     if (format === 'adapter')
-      await writeAdapter(temporary, options.model === undefined ? adapter : rebased(opened, adapter));
+      await writeAdapter(
+        temporary,
+        options.model === undefined ? adapter : rebased(opened, adapter),
+        checkpoint.family,
+      );
     else goldenDifference = await writeMerged(temporary, { ...opened, adapter }, options);
   });
   return { from: folder, base: checkpoint.folder, goldenDifference };
@@ -89,12 +99,10 @@ function rebased({ checkpoint }: OpenedModel, adapter: Adapter): Adapter {
   return { ...adapter, baseModel: name, card: adapter.card === null ? null : { ...adapter.card, baseModel: name } };
 }
 
-const dtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
-
 async function writeMerged(
   folder: string,
   { checkpoint, adapter, card }: OpenedModel & { adapter: NonNullable<OpenedModel['adapter']> },
-  { dtype = dtypes[checkpoint.stored('embed_tokens.weight').dtype], run, onProgress, signal }: ExportOptions,
+  { dtype = modelDtype(checkpoint), runtime, onProgress, signal }: ExportOptions,
 ): Promise<number | null> {
   const { names } = checkpoint;
   {
@@ -112,7 +120,7 @@ async function writeMerged(
   }
   signal?.throwIfAborted();
   if (card === null) return null;
-  const scores = await scoreGoldenPictures(await openCheckpoint(folder), card, folder, run);
+  const scores = await scoreGoldenPictures(await openCheckpoint(folder), card, folder, runtime);
   await writeCard(folder, { ...card, baseHash: null, baseModel: null, goldenScores: scores });
   const differences = card.goldenScores.flatMap(({ inputSha256, score }) => {
     const same = scores.find((golden) => golden.inputSha256 === inputSha256);
@@ -125,19 +133,24 @@ async function scoreGoldenPictures(
   checkpoint: Checkpoint,
   card: Card,
   folder: string,
-  run: RunOptions | undefined,
+  runtime: RuntimeOptions | undefined,
 ): Promise<GoldenScore[]> {
   const settings = settingsOf(card, folder);
-  const shared = { checkpoint, questioner: await loadQuestioner(checkpoint, settings), ...(run && { run }) };
+  const processor = await loadPromptProcessor(checkpoint, settings);
   const frames = frameOptions(checkpoint, settings.frames);
+  const trie = answerTrie(checkpoint, processor);
   await using reader = openFrameReader({ workers: 1 });
-  const cache = createClipCache(null, checkpoint, frames, run);
-  await using encoder = createClipEncoder({ ...shared, frames, reader, cache });
-  await using readout = createReadout({ ...shared, lora: null, frozen: true, settings });
+  await using engine = await openEngine(checkpoint, runtime === undefined ? {} : { runtime });
+  const answers = trie === null ? null : { numNodes: trie.nodes.length, numColumns: trie.columns.length };
+  await using model = await engine.attach({ lora: null, parameters: null, training: null, answers });
+  const viewer = createClipViewer({
+    frames,
+    reader,
+    features: { encoder: engine, cache: createClipCache(null, engine.tower, frames) },
+  });
   return await goldenScores(
-    encoder,
-    readout,
-    new Map(),
+    createClipPreparer(viewer, checkpoint, processor),
+    createClipPredictor({ model, checkpoint, processor, trie, settings }),
     checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize,
   );
 }

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { UserError, randomStream } from '../core/index.ts';
 import type { RgbFrame } from '../video/index.ts';
-import type { ClipEncoder } from './clip-encoder.ts';
-import type { Readout } from './readout.ts';
+import type { ClipPreparer } from '../inputs/index.ts';
+import type { ClipPredictor } from './clip-predictor.ts';
 
 /** A golden score. */
 export interface GoldenScore {
@@ -41,27 +41,24 @@ export function goldenPictures(patch: number): RgbFrame[] {
 
 /**
  * Scores the golden pictures.
- * @param encoder - encodes them
- * @param readout - scores them
- * @param parameters - of the adapter or model
+ * @param preparer - prepares them
+ * @param predictor - the model
  * @param patch - side of a merged patch, in pixels
  * @returns the scores; none when the answers are generated and the model does not answer with a score
+ * @throws UserError `non-finite` when the model's numbers are infinite or undefined
  */
 export async function goldenScores(
-  encoder: ClipEncoder,
-  readout: Readout,
-  parameters: ReadonlyMap<string, Float32Array>,
+  preparer: ClipPreparer,
+  predictor: ClipPredictor,
   patch: number,
 ): Promise<GoldenScore[]> {
   const scores: GoldenScore[] = [];
   for (const picture of goldenPictures(patch)) {
-    const clip = await encoder.encodePicture(picture, 'a picture of a fixed formula');
+    const clip = await preparer.preparePicture(picture, 'a picture of a fixed formula');
     const inputSha256 = createHash('sha256').update(picture.data).digest('hex');
-    try {
-      scores.push({ inputSha256, score: (await readout.read(parameters, [clip]))[0]!.score });
-    } catch (error) {
-      if (!(error instanceof UserError) || error.code !== 'bad-input') throw error;
-    }
+    const [result] = await predictor.predict([clip]);
+    if (!(result instanceof UserError)) scores.push({ inputSha256, score: result!.score });
+    else if (result.code !== 'bad-input') throw result;
   }
   return scores;
 }

@@ -1,29 +1,51 @@
 /**
- * Scoring: the distribution over all legal answers from one forward pass, and what is read out of it.
+ * Scoring: models opened with the card that says how they are prompted, streams of predictions, files of scores.
  * @module score
  */
-export * from './answer-graph.ts';
-export * from './ask.ts';
-export * from './batches.ts';
-export * from './beginning.ts';
-export * from './card.ts';
-export * from './clip-cache.ts';
-export * from './clip-data.ts';
-export * from './clip-encoder.ts';
-export * from './clip-limits.ts';
-export * from './clip-viewer.ts';
-export * from './distribution.ts';
-export * from './export.ts';
-export * from './generate.ts';
-export * from './golden.ts';
-export * from './member.ts';
-export * from './open-model.ts';
-export * from './plan-memo.ts';
-export * from './read-clips.ts';
-export * from './read-group.ts';
-export * from './readout.ts';
-export * from './scorer.ts';
-export * from './scores-file/index.ts';
-export * from './settings.ts';
-export * from './shared-parts.ts';
-export * from './stream.ts';
+export { makeCard } from './card.ts';
+export type { ClipPredictor } from './clip-predictor.ts';
+export { createClipPredictor, sizeOfPrompt } from './clip-predictor.ts';
+export type { Exported, ExportFormat, ExportOptions } from './export.ts';
+export { exportAdapter } from './export.ts';
+export { goldenScores } from './golden.ts';
+export type { ClipLimits } from './limits.ts';
+export { openModel } from './open-model.ts';
+export type { ClipPrediction } from './predict-clips.ts';
+export { predictClips } from './predict-clips.ts';
+export type { Prediction } from './prediction.ts';
+export type { Predictor, PredictorOptions } from './predictor.ts';
+export { notesOn, openPredictor } from './predictor.ts';
+export type { FailedClip, RejectedClip, ScoreListOptions, ScoreStream } from './score-stream.ts';
+export type { ClipScore, Scorer, ScorerOptions } from './scorer.ts';
+export { loadScorer } from './scorer.ts';
+export {
+  describeScores,
+  scoreColumns,
+  scoreCsvLine,
+  readScoresMeta,
+  scoreList,
+  openScoresFile,
+} from './scores-file/index.ts';
+export type {
+  ScoreLine,
+  ScoreLineShape,
+  ScoresAnswer,
+  ScoresMachine,
+  ScoresMeta,
+  ScoresModel,
+  ScoresRuntime,
+  ScoresTemplate,
+  ClipList,
+  ListedClip,
+  ListRow,
+  ListScorer,
+  MemberScore,
+  ScoredClip,
+  ScoredRow,
+  UnusableRow,
+  ScoresFile,
+  ScoresFileOptions,
+  ScoringListener,
+} from './scores-file/index.ts';
+export type { SharedPartsOptions } from './shared-parts.ts';
+export { createSharedParts } from './shared-parts.ts';

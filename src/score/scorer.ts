@@ -1,39 +1,29 @@
 // A scorer: a model or adapter from disk with the card that says how it is to be asked, and a stream of scores for clips.
 import { createDisposer } from '../core/index.ts';
-import type { Clip } from './clip-viewer.ts';
-import type { MemberOptions } from './member.ts';
-import { notesOn, openMember } from './member.ts';
-import type { ClipReading, FailedClip, ReadClipsOptions, RejectedClip } from './read-clips.ts';
-import { readClips } from './read-clips.ts';
+import type { Clip, ScorerSettings } from '../inputs/index.ts';
+import type { ClipPrediction } from './predict-clips.ts';
+import { predictClips } from './predict-clips.ts';
+import type { PredictorOptions } from './predictor.ts';
+import { notesOn, openPredictor } from './predictor.ts';
+import type { ScoreStream } from './score-stream.ts';
 import type { ScoresMeta } from './scores-file/index.ts';
 import { describeScores } from './scores-file/index.ts';
-import type { ScorerSettings } from './settings.ts';
 import type { SharedPartsOptions } from './shared-parts.ts';
 import { createSharedParts } from './shared-parts.ts';
 
 /** How a scorer is opened. */
-export interface ScorerOptions extends MemberOptions, SharedPartsOptions {
+export interface ScorerOptions extends PredictorOptions, SharedPartsOptions {
   /** Most clips scored by one run of the graph; default 4, fewer where they are long. The scores do not depend on it. */
   batchSize?: number;
 }
 
 /** The score of a clip. */
-export interface ClipScore extends ClipReading {
+export interface ClipScore extends ClipPrediction {
   /** The clip, as it was given. */
   clip: Clip;
   /** Its row in the list, from 1. */
   row: number;
 }
-
-/** How a list of clips is scored. */
-export type ScoreListOptions = Pick<ReadClipsOptions, 'inGroups'>;
-
-/** Scores clips, as {@link Scorer} does, with any kind of result. */
-export type ScoreStream<Score> = (
-  clips: Iterable<Clip | RejectedClip> | AsyncIterable<Clip | RejectedClip>,
-  signal?: AbortSignal,
-  options?: ScoreListOptions,
-) => AsyncGenerator<Score | FailedClip, void>;
 
 /** Scores clips. Dispose of it to free its memory and processes. */
 export interface Scorer {
@@ -78,20 +68,20 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
   const disposer = createDisposer();
   const close = disposer[Symbol.asyncDispose];
   try {
-    const member = await openMember(path, options, createSharedParts(options, disposer));
+    const predictor = await openPredictor(path, options, createSharedParts(options, disposer));
     return {
-      settings: member.settings,
-      about: member.about,
-      notes: notesOn(member),
-      checkPrompt: member.checkPrompt,
+      settings: predictor.settings,
+      about: predictor.about,
+      notes: notesOn(predictor),
+      checkPrompt: predictor.checkPrompt,
       score: async function* (clips, signal, { inGroups } = {}) {
-        for await (const result of readClips([member], clips, { ...options, inGroups, signal })) {
-          yield 'error' in result ? result : { clip: result.clip, row: result.row, ...result.readings[0]! };
+        for await (const result of predictClips([predictor], clips, { ...options, inGroups, signal })) {
+          yield 'error' in result ? result : { clip: result.clip, row: result.row, ...result.predictions[0]! };
         }
       },
       describe: async () => {
-        const { about: basis, settings } = member;
-        const models = [{ path, weight: 1, ...(await member.describe()) }];
+        const { about: basis, settings } = predictor;
+        const models = [{ path, weight: 1, ...(await predictor.describe()) }];
         return describeScores({ models, isEnsemble: false, scale: settings.scale, basis }, options);
       },
       close,

@@ -1,24 +1,19 @@
-// What models that score together share: decoding processes, the cache, checkpoints, towers, and sessions of like graphs.
+// What models that score together share: decoding processes, the cache, checkpoints with their engines, and looks at clips.
 import { realpath } from 'node:fs/promises';
 import type { Disposer } from '../core/index.ts';
-import type { RunOptions } from '../graph/index.ts';
-import type { CacheStore, Checkpoint, LoraOptions } from '../model/index.ts';
+import type { Engine, MemoryLimits, OpenEngine, RuntimeOptions } from '../engine/index.ts';
+import { openEngine as openDefaultEngine } from '../engine/index.ts';
+import type { ClipViewer, FrameSettings } from '../inputs/index.ts';
+import { createClipCache, createClipViewer, frameOptions } from '../inputs/index.ts';
+import type { CacheStore, Checkpoint } from '../model/index.ts';
 import { findModelFolder, openCacheStore, openCheckpoint } from '../model/index.ts';
 import type { DecoderName } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
-import { createClipCache } from './clip-cache.ts';
-import type { ClipLimits } from './clip-limits.ts';
-import type { ClipViewer, SharedTower } from './clip-viewer.ts';
-import { createClipViewer, shareTower } from './clip-viewer.ts';
-import type { Readout } from './readout.ts';
-import { createReadout } from './readout.ts';
-import type { FrameSettings, Questioner, ScorerSettings } from './settings.ts';
-import { frameOptions } from './settings.ts';
 
 /** How what is shared is set up. */
-export interface SharedPartsOptions extends Pick<ClipLimits, 'maxMemory'> {
-  /** How graphs are run; default without `prepack`, which takes the memory of the weights again and is no faster with batches. */
-  run?: RunOptions;
+export interface SharedPartsOptions extends MemoryLimits {
+  /** How models are run; default without `prepack`, which takes the memory of the weights again and is no faster with batches. */
+  runtime?: RuntimeOptions;
   /** Processes that decode clips; default 2. */
   workers?: number;
   /** What will decode most of the videos; default node-av. */
@@ -30,6 +25,8 @@ export interface SharedPartsOptions extends Pick<ClipLimits, 'maxMemory'> {
   cache?: string | false;
   /** Is told what a user should know that turns up while clips are scored, such as a cache that cannot be written. */
   onNote?: (text: string) => void;
+  /** Opens base models; default: the engine of the project. */
+  openEngine?: OpenEngine;
 }
 
 /** What models that score together share; each of these gives the same for the same. */
@@ -40,24 +37,16 @@ export interface SharedParts {
    */
   checkpoint: (source: string) => Promise<Checkpoint>;
   /**
-   * Looks at clips: one tower for each checkpoint, and each clip once for each way of taking frames.
+   * The engine of a checkpoint: one for all adapters on it.
+   * @param checkpoint - the model
+   */
+  engine: (checkpoint: Checkpoint) => Promise<Engine>;
+  /**
+   * Looks at clips: each clip once for each way of taking frames.
    * @param checkpoint - the model
    * @param frames - which frames
    */
-  viewer: (checkpoint: Checkpoint, frames: FrameSettings) => ClipViewer;
-  /**
-   * Reads scores: one session for all adapters of a checkpoint that have one shape.
-   * @param checkpoint - the model
-   * @param lora - the adapter's shape; null for none
-   * @param questioner - the question
-   * @param settings - answers, positions, scale
-   */
-  readout: (
-    checkpoint: Checkpoint,
-    lora: LoraOptions | null,
-    questioner: Questioner,
-    settings: ScorerSettings,
-  ) => Readout;
+  viewer: (checkpoint: Checkpoint, frames: FrameSettings) => Promise<ClipViewer>;
 }
 
 /**
@@ -66,34 +55,36 @@ export interface SharedParts {
  * @param disposer - frees it
  */
 export function createSharedParts(options: SharedPartsOptions, disposer: Disposer): SharedParts {
-  const run: RunOptions = { prepack: false, ...options.run };
+  const runtime: RuntimeOptions = { prepack: false, ...options.runtime };
+  const { openEngine = openDefaultEngine, maxMemory } = options;
   const reader = disposer.own(openFrameReader({ workers: options.workers ?? 2 }));
   reader.start(options.decoder); // while the models are opened
   const store = openStore(options);
   const checkpoints = new Map<string, Promise<Checkpoint>>();
-  const towers = new Map<string, SharedTower>();
-  const viewers = new Map<string, ClipViewer>();
-  const readouts = new Map<string, Readout>();
+  const engines = new Map<string, Promise<Engine>>();
+  const viewers = new Map<string, Promise<ClipViewer>>();
+  const engine: SharedParts['engine'] = (checkpoint) =>
+    once(engines, checkpoint.folder, async () => {
+      const opened = openEngine(checkpoint, { runtime, store, ...(maxMemory !== undefined && { maxMemory }) });
+      return disposer.own(await opened);
+    });
   return {
     checkpoint: async (source) => {
       const folder = await findModelFolder(source);
       const place = await realpath(folder).catch(() => folder);
       return once(checkpoints, place, () => openCheckpoint(source));
     },
-    viewer: (checkpoint, settings) =>
-      once(viewers, JSON.stringify([checkpoint.folder, settings]), () => {
-        const frames = frameOptions(checkpoint, settings);
-        const tower = once(towers, checkpoint.folder, () => disposer.own(shareTower(checkpoint, run)));
-        const cache = createClipCache(store, checkpoint, frames, run);
-        return disposer.own(createClipViewer({ checkpoint, frames, reader, cache, tower }));
-      }),
-    readout: (checkpoint, lora, questioner, settings) => {
-      const { answer, positions, scale } = settings;
-      return once(readouts, JSON.stringify([checkpoint.folder, lora, answer, positions, scale]), () =>
-        disposer.own(
-          createReadout({ checkpoint, lora, frozen: true, questioner, settings, run, maxMemory: options.maxMemory }),
-        ),
-      );
+    engine,
+    viewer: (checkpoint, settings) => {
+      const frames = frameOptions(checkpoint, settings);
+      return once(viewers, JSON.stringify([checkpoint.folder, frames]), async () => {
+        const encoder = await engine(checkpoint);
+        return createClipViewer({
+          frames,
+          reader,
+          features: { encoder, cache: createClipCache(store, encoder.tower, frames, settings.seed) },
+        });
+      });
     },
   };
 }

@@ -2,8 +2,9 @@
 import { UserError, createDisposer, oneLine } from '../core/index.ts';
 import type { MosScale } from '../dataset/index.ts';
 import { scaleName } from '../dataset/index.ts';
-import type { Clip, ClipReading, Member, ScorerOptions, ScoresMeta, ScoreStream } from '../score/index.ts';
-import { createSharedParts, describeScores, notesOn, openMember, readClips } from '../score/index.ts';
+import type { Clip } from '../inputs/index.ts';
+import type { ClipPrediction, Predictor, ScorerOptions, ScoresMeta, ScoreStream } from '../score/index.ts';
+import { createSharedParts, describeScores, notesOn, openPredictor, predictClips } from '../score/index.ts';
 import type { StoredMember } from './ensemble-file.ts';
 import { readEnsembleFile, requireNoEnsemble, writeEnsembleFile } from './ensemble-file.ts';
 import { normaliseWeights } from './ensemble-weights.ts';
@@ -36,7 +37,7 @@ export interface EnsembleScore {
   /** Whether no member had to look at the clip. */
   cached: boolean;
   /** What each member says, in their order. */
-  members: ClipReading[];
+  members: ClipPrediction[];
 }
 
 /** Several models that score as one. Dispose of it to free its memory and processes. */
@@ -85,8 +86,8 @@ export async function loadEnsemble(
   const close = disposer[Symbol.asyncDispose];
   try {
     const parts = createSharedParts(options, disposer);
-    const members: Member[] = [];
-    for (const { path } of asked) members.push(await openMember(path, options, parts));
+    const members: Predictor[] = [];
+    for (const { path } of asked) members.push(await openPredictor(path, options, parts));
     if (stored !== null) await requireUnchanged(source as string, stored, members);
     const scale = commonScale(members);
     return {
@@ -98,10 +99,10 @@ export async function loadEnsemble(
         for (const member of members) member.checkPrompt(prompt);
       },
       score: async function* (clips, signal, { inGroups } = {}) {
-        for await (const result of readClips(members, clips, { ...options, inGroups, signal })) {
+        for await (const result of predictClips(members, clips, { ...options, inGroups, signal })) {
           yield 'error' in result
             ? result
-            : { clip: result.clip, row: result.row, ...combine(result.readings, weights) };
+            : { clip: result.clip, row: result.row, ...combine(result.predictions, weights) };
         }
       },
       describe: async () => {
@@ -143,10 +144,10 @@ export async function createEnsemble(
   try {
     const parts = createSharedParts({ ...options, cache: false }, disposer);
     const weights = normaliseWeights(members.map(({ weight = 1 }) => weight));
-    const opened: Member[] = [];
+    const opened: Predictor[] = [];
     const stored: StoredMember[] = [];
     for (const [i, { path }] of members.entries()) {
-      const member = await openMember(path, options, parts);
+      const member = await openPredictor(path, options, parts);
       const sha256 = await member.hash();
       const before = stored.find((other) => other.sha256 === sha256);
       if (before !== undefined) {
@@ -168,35 +169,35 @@ export async function createEnsemble(
 
 /**
  * Combines what members say of a clip.
- * @param readings - one a member, on one scale
+ * @param predictions - one a member, on one scale
  * @param weights - one a member; together 1
  */
 export function combine(
-  readings: readonly ClipReading[],
+  predictions: readonly ClipPrediction[],
   weights: readonly number[],
 ): Omit<EnsembleScore, 'clip' | 'row'> {
-  const mean = (valueOf: (reading: ClipReading) => number): number =>
-    readings.reduce((sum, reading, i) => sum + weights[i]! * valueOf(reading), 0);
-  const score = mean((reading) => reading.score);
-  const known = readings.every(({ std, legalMass }) => std !== null && legalMass !== null);
+  const mean = (valueOf: (prediction: ClipPrediction) => number): number =>
+    predictions.reduce((sum, prediction, i) => sum + weights[i]! * valueOf(prediction), 0);
+  const score = mean((prediction) => prediction.score);
+  const known = predictions.every(({ std, legalMass }) => std !== null && legalMass !== null);
   // About the mean, and not as a difference of squares, which loses digits.
-  const variance = (reading: ClipReading): number => reading.std! ** 2 + (reading.score - score) ** 2;
+  const variance = (prediction: ClipPrediction): number => prediction.std! ** 2 + (prediction.score - score) ** 2;
   return {
     score,
-    integer: Math.round(mean((reading) => reading.integer)),
+    integer: Math.round(mean((prediction) => prediction.integer)),
     std: known ? Math.sqrt(mean(variance)) : null,
-    legalMass: known ? mean((reading) => reading.legalMass!) : null,
-    cached: readings.every(({ cached }) => cached),
-    members: [...readings],
+    legalMass: known ? mean((prediction) => prediction.legalMass!) : null,
+    cached: predictions.every(({ cached }) => cached),
+    members: [...predictions],
   };
 }
 
-function aboutAll(members: readonly Member[]): string | null {
+function aboutAll(members: readonly Predictor[]): string | null {
   const texts = new Set(members.flatMap(({ about }) => about ?? []));
   return texts.size === 0 ? null : [...texts].join(' | ');
 }
 
-function commonScale(members: readonly Member[]): MosScale {
+function commonScale(members: readonly Predictor[]): MosScale {
   const scales = members.map(({ settings }) => scaleName(settings.scale));
   const other = scales.findIndex((scale) => scale !== scales[0]);
   if (other < 0) return members[0]!.settings.scale;
@@ -207,7 +208,7 @@ function commonScale(members: readonly Member[]): MosScale {
 async function requireUnchanged(
   folder: string,
   stored: readonly StoredMember[],
-  members: readonly Member[],
+  members: readonly Predictor[],
 ): Promise<void> {
   for (const [i, { path, sha256 }] of stored.entries()) {
     if ((await members[i]!.hash()) === sha256) continue;

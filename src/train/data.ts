@@ -7,20 +7,21 @@ import {
   readManifest,
   rowsOfSplit,
   splitByGroup,
-  stdToUnit5,
-  toUnit5,
+  stdToMos5,
+  toMos5,
 } from '../dataset/index.ts';
-import { tableOptions } from './adopt-table.ts';
+import { tableOptions } from './inherit-table.ts';
 import type { Recipe } from './recipe/index.ts';
+import { seedsOf } from './seeds.ts';
 
-/** A row with its score. */
-export interface TrainRow extends ClipRow {
+/** A row of a table with its opinion score. */
+export interface RatedRow extends ClipRow {
   /** The score on the manifest's scale. */
   mos: number;
   /** The score on 1–5. */
-  unit5: number;
+  mos5: number;
   /** Standard deviation of the votes on 1–5; undefined where the manifest has none. */
-  unit5Std?: number;
+  std5?: number;
 }
 
 /** The rows of a run. */
@@ -28,9 +29,9 @@ export interface RunData {
   /** The manifest. */
   dataset: Dataset;
   /** Rows to train on. */
-  train: TrainRow[];
+  train: RatedRow[];
   /** Rows to select checkpoints on; none without validation. */
-  validation: TrainRow[];
+  validation: RatedRow[];
   /** What to know of the split, a sentence each. */
   notes: string[];
 }
@@ -40,7 +41,7 @@ export interface RunRows {
   /** The manifest. */
   dataset: Dataset;
   /** All its rows, in the order of the file. */
-  rows: TrainRow[];
+  rows: RatedRow[];
 }
 
 /**
@@ -50,19 +51,19 @@ export interface RunRows {
  */
 export async function readRunRows(recipe: Pick<Recipe, 'data'>): Promise<RunRows> {
   const dataset = await readManifest(recipe.data.manifest, tableOptions(recipe.data));
-  const rows = dataset.rows.map((row): TrainRow => {
-    const unit5 = toUnit5(dataset.scale, row.mos!);
-    const std = row.std === undefined ? {} : { unit5Std: stdToUnit5(dataset.scale, row.std) };
-    return { ...row, mos: row.mos!, unit5, ...std };
+  const rows = dataset.rows.map((row): RatedRow => {
+    const mos5 = toMos5(dataset.scale, row.mos!);
+    const std = row.std === undefined ? {} : { std5: stdToMos5(dataset.scale, row.std) };
+    return { ...row, mos: row.mos!, mos5, ...std };
   });
   return { dataset, rows: nonEmpty(rows, recipe.data.manifest) };
 }
 
 /**
  * The rows of a run as a forecast needs them: as {@link readRunData}, but where nothing can be held out, all of them train.
- * @param recipe - its `data` and `seed`
+ * @param recipe - its `data` and seeds
  */
-export async function readForecastData(recipe: Pick<Recipe, 'data' | 'seed'>): Promise<RunData> {
+export async function readForecastData(recipe: Pick<Recipe, 'data' | 'seed' | 'seeds'>): Promise<RunData> {
   const { validation } = recipe.data;
   if (validation === null || !('fraction' in validation)) return readRunData(recipe);
   const whole = { ...recipe, data: { ...recipe.data, validation: null } };
@@ -74,22 +75,26 @@ export async function readForecastData(recipe: Pick<Recipe, 'data' | 'seed'>): P
 
 /**
  * Reads the manifest of a recipe and splits its rows.
- * @param recipe - its `data` and `seed`
+ * @param recipe - its `data` and seeds
  * @throws UserError `bad-input` that lists every bad row; `bad-recipe` for splits that cannot be
  */
-export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed'>): Promise<RunData> {
+export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed' | 'seeds'>): Promise<RunData> {
   const { manifest, train, validation } = recipe.data;
   const { dataset, rows } = await readRunRows(recipe);
   const pool = train === null ? rows : rowsOfSplit(rows, train.split);
   if (validation === null) return { dataset, train: nonEmpty(pool, manifest), validation: [], notes: [] };
   if ('fraction' in validation) {
     const grouping = recipe.data.groupBy ?? 'group';
-    const { train: kept, holdout } = splitByGroup(groupedBy(pool, grouping), validation.fraction, recipe.seed);
+    const { train: kept, holdout } = splitByGroup(
+      groupedBy(pool, grouping),
+      validation.fraction,
+      seedsOf(recipe).split,
+    );
     const notes =
       grouping === 'prompt'
         ? ['clips of one prompt stay on one side of the split into training and validation (data.groupBy: prompt)']
         : [];
-    const rowOf = ({ row }: { row: TrainRow }): TrainRow => row;
+    const rowOf = ({ row }: { row: RatedRow }): RatedRow => row;
     return { dataset, train: nonEmpty(kept.map(rowOf), manifest), validation: holdout.map(rowOf), notes };
   }
   if (train !== null && train.split === validation.split) {
@@ -107,7 +112,7 @@ export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed'>): Promis
 }
 
 /** What the manifest's own split tears apart: validation then sees what was trained on. */
-function leaksBetween(train: readonly TrainRow[], validation: readonly TrainRow[]): string[] {
+function leaksBetween(train: readonly RatedRow[], validation: readonly RatedRow[]): string[] {
   const marked = [
     ...train.map((row) => ({ ...row, split: 'train' })),
     ...validation.map((row) => ({ ...row, split: 'validation' })),
@@ -122,7 +127,7 @@ function leaksBetween(train: readonly TrainRow[], validation: readonly TrainRow[
   });
 }
 
-function nonEmpty(rows: TrainRow[], manifest: string): TrainRow[] {
+function nonEmpty(rows: RatedRow[], manifest: string): RatedRow[] {
   if (rows.length > 0) return rows;
   throw new UserError('bad-input', `${manifest}: expected rows to train on, got none`);
 }

@@ -122,3 +122,6 @@ export type TrainEvent =
       /** Folder of the best checkpoint; the last one without validation. */
       best: string;
     };
+
+/** An event of the loop itself; the others come from what is around it. */
+export type LoopEvent = Extract<TrainEvent, { type: 'step' | 'evaluation' | 'checkpoint' | 'end' }>;

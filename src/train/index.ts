@@ -1,29 +1,23 @@
 /**
- * Training: recipes, objectives, the step, the loop.
+ * Training: recipes, rows, the loop, checkpoints.
  * @module train
  */
-export * from './adamw.ts';
-export * from './adopt-adapter.ts';
-export * from './adopt-groups.ts';
-export * from './adopt-table.ts';
-export * from './advice.ts';
-export * from './choose-recipe.ts';
-export * from './clip-store.ts';
-export * from './data.ts';
-export * from './estimate.ts';
-export * from './events.ts';
-export * from './feeds.ts';
-export * from './lower-outputs.ts';
-export * from './objective.ts';
-export * from './order.ts';
-export * from './recipe/index.ts';
-export * from './run-folder.ts';
-export * from './schedule.ts';
-export * from './setup.ts';
-export * from './soft-label.ts';
-export * from './start-agreement.ts';
-export * from './state.ts';
-export * from './step.ts';
-export * from './train.ts';
-export * from './update.ts';
-export * from './validate.ts';
+export { inheritAdapterSettings } from './inherit-adapter.ts';
+export { detectGrouping } from './detect-grouping.ts';
+export { inheritTableOptions } from './inherit-table.ts';
+export { chooseRecipe } from './choose-recipe.ts';
+export type { RatedRow } from './data.ts';
+export { readRunRows } from './data.ts';
+export type { EstimatedPart, RunEstimate } from './estimate.ts';
+export { estimateRun } from './estimate.ts';
+export type { TrainEvent, ValidationScores } from './events.ts';
+export type { Learner } from './loop.ts';
+export { resumeLoop, runLoop } from './loop.ts';
+export { formatRecipe, recipeKeyNames, resolveRecipe } from './recipe/index.ts';
+export type { RecipeFile, RecipeSources, ResolvedRecipe, Recipe, RecipeInput } from './recipe/index.ts';
+export { readRunRecipe } from './run-folder.ts';
+export { learningRateFactor } from './schedule.ts';
+export { openTraining, scorerSettings } from './setup.ts';
+export { checkpointFolder, readOptimizer, writeOptimizer } from './state.ts';
+export type { TrainOptions } from './train.ts';
+export { train } from './train.ts';

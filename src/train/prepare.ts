@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
 import { UserError, commandLine, formatSize, show } from '../core/index.ts';
 import { readJsonLines, writeFileAtomic } from '../files/index.ts';
-import type { EncodedClip } from '../score/index.ts';
+import type { PreparedClip } from '../inputs/index.ts';
 import { NoteCounter } from '../media/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import type { ClipStore } from './clip-store.ts';
 import { MAX_BYTES, sizeBytes } from './clip-store.ts';
-import type { RunData, TrainRow } from './data.ts';
+import type { RunData, RatedRow } from './data.ts';
 import type { TrainEvent } from './events.ts';
 
 /** A line of plan.jsonl. */
@@ -34,7 +34,7 @@ export async function* prepareClips(
     maxBadFraction: number;
     concurrency: number;
     cacheBytes: number;
-    requireMemory?: (clip: EncodedClip, isTrained: boolean) => void;
+    requireMemory?: (clip: PreparedClip, isTrained: boolean) => void;
     signal?: AbortSignal | undefined;
   },
 ): AsyncGenerator<TrainEvent, ReadonlyMap<string, number>> {
@@ -46,7 +46,7 @@ export async function* prepareClips(
   const lengths = new Map<string, number>();
   let numCached = 0;
   let totalBytes = 0;
-  const read = async (row: TrainRow): Promise<{ id: string; plan: FramePlan } | { id: string; reason: string }> => {
+  const read = async (row: RatedRow): Promise<{ id: string; plan: FramePlan } | { id: string; reason: string }> => {
     try {
       const clip = await store.get(row, options.signal);
       options.requireMemory?.(clip, trained.has(row));
@@ -74,7 +74,7 @@ export async function* prepareClips(
     yield { type: 'prepared', done: plans.length + bad.size, cached: numCached, total: rows.length };
   }
   refuseBad(bad, rows.length, options.maxBadFraction);
-  const good = (row: TrainRow): boolean => !bad.has(row.id);
+  const good = (row: RatedRow): boolean => !bad.has(row.id);
   data.train = data.train.filter(good);
   data.validation = data.validation.filter(good);
   for (const text of pixels.lines()) yield { type: 'note', text };

@@ -11,7 +11,7 @@ import { formatRecipe, isSavedRecipe, resolveRecipe } from './recipe/index.ts';
 import { checkpointSteps } from './state.ts';
 
 /** Sections that may differ when a run goes on: they change where and how fast, not what. */
-const free = new Set(['out', 'run']);
+const free = new Set(['out', 'runtime']);
 
 /**
  * Names a recipe's model of the hub by its commit: a run stays with the one that it was begun with, also when another is pulled.
@@ -169,7 +169,7 @@ export async function readRunRecipe(out: string, sets: readonly string[] = []): 
     throw new UserError('bad-input', `${out}: expected the folder of a run, got no recipe.yaml in it`, { cause });
   }
   // Runs of versions that did not have these keys keep the pixels that they began with.
-  return resolveRecipe({ base: { frames: storedPixels }, file: { path, text }, sets });
+  return resolveRecipe({ base: { frames: storedPixels }, file: { path, text, isSaved: true }, sets });
 }
 
 /**

@@ -1,7 +1,7 @@
 // Checkpoints of a run: what trains, the optimizer and the place in the run, written whole or not at all.
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError, invariant, show } from '../core/index.ts';
+import { UserError, show } from '../core/index.ts';
 import {
   isCode,
   pointTo,
@@ -14,7 +14,7 @@ import {
   writeFolderAtomic,
   writeSafetensors,
 } from '../files/index.ts';
-import type { AdamWState } from './adamw.ts';
+import type { StateTensor } from '../engine/index.ts';
 
 /** The best evaluation so far. */
 export interface BestEvaluation {
@@ -31,7 +31,7 @@ export interface RunPosition {
   /** Step and score of the best evaluation; null before the first that is defined. */
   best: BestEvaluation | null;
   /** Evaluations since the best one. */
-  stale: number;
+  evaluationsSinceBest: number;
   /** Whether the run ended with this step. */
   ended: boolean;
   /** Whether it trains at `optimizer.gentleLearningRate`; left out without one. */
@@ -68,20 +68,15 @@ export async function checkpointSteps(out: string): Promise<number[]> {
  * Writes a checkpoint, points `checkpoints/best` to the best one and removes what is neither best nor among the latest.
  * @param out - the run folder
  * @param position - the place in the run
- * @param optimizer - moments
- * @param shapes - shapes of what trains, by name
- * @param writeModel - writes adapter or model into a folder that is empty
+ * @param write - writes what trains and its optimizer into a folder that is empty
  * @param keep - latest checkpoints that stay besides the best
  */
 export async function saveState(
   out: string,
   position: RunPosition,
-  optimizer: AdamWState,
-  shapes: ReadonlyMap<string, readonly number[]>,
-  writeModel: (folder: string) => Promise<void>,
+  write: (folder: string) => Promise<void>,
   keep: number,
 ): Promise<void> {
-  invariant(position.step === optimizer.step, `step ${position.step} with an optimizer at ${optimizer.step}`);
   const path = checkpointFolder(out, position.step);
   // Not with the folders above it: where the run's own is gone, none is to be made in its place.
   await mkdir(join(out, 'checkpoints')).catch((error: unknown) => {
@@ -90,17 +85,46 @@ export async function saveState(
   await writeFolderAtomic(
     path,
     async (folder) => {
-      await writeModel(folder);
-      const moments = [...shapes].flatMap(([name, shape]) => [
-        [`m.${name}`, { data: optimizer.m.get(name)!, shape }] as const,
-        [`v.${name}`, { data: optimizer.v.get(name)!, shape }] as const,
-      ]);
-      await writeSafetensors(join(folder, 'optimizer.safetensors'), new Map(moments));
-      await writeFileAtomic(join(folder, 'state.json'), `${JSON.stringify({ format: 1, ...position }, null, 2)}\n`);
+      await write(folder);
+      await writeFileAtomic(join(folder, STATE_FILE), `${JSON.stringify({ format: 1, ...position }, null, 2)}\n`);
     },
     { parents: false },
   );
-  await settle(out, position, keep);
+  await prune(out, position, keep);
+}
+
+const STATE_FILE = 'state.json';
+const OPTIMIZER_FILE = 'optimizer.safetensors';
+
+/**
+ * Writes the moments of an optimizer, one at a time.
+ * @param folder - of the checkpoint
+ * @param moments - `m.NAME` and `v.NAME`
+ */
+export async function writeOptimizer(folder: string, moments: readonly StateTensor[]): Promise<void> {
+  const tensors = moments.map(({ name, shape, read }) => [name, { data: read, shape }] as const);
+  await writeSafetensors(join(folder, OPTIMIZER_FILE), new Map(tensors));
+}
+
+/**
+ * Reads the moments of an optimizer, one at a time.
+ * @param folder - of the checkpoint
+ * @param expected - names and shapes
+ * @throws UserError `bad-checkpoint` when it is not of these parameters
+ */
+export async function* readOptimizer(
+  folder: string,
+  expected: readonly Pick<StateTensor, 'name' | 'shape'>[],
+): AsyncGenerator<readonly [string, Float32Array], void> {
+  const header = await readSafetensorsHeader(join(folder, OPTIMIZER_FILE));
+  for (const { name, shape } of expected) {
+    const got = header.tensors.get(name)?.shape;
+    if (got?.join() !== shape.join()) {
+      const text = `${name} of shape ${show(shape)}, got ${show(got ?? null)}`;
+      throw new UserError('bad-checkpoint', `${header.file}: expected ${text}`);
+    }
+    yield [name, await readTensor(header, name)];
+  }
 }
 
 /**
@@ -109,7 +133,7 @@ export async function saveState(
  * @param position - the place in the run
  * @param keep - latest checkpoints that stay besides the best
  */
-export async function settle(out: string, position: RunPosition, keep: number): Promise<void> {
+export async function prune(out: string, position: RunPosition, keep: number): Promise<void> {
   const folder = join(out, 'checkpoints');
   const best = position.best?.step ?? position.step;
   await pointTo(join(folder, 'best'), `step-${best}`);
@@ -120,47 +144,36 @@ export async function settle(out: string, position: RunPosition, keep: number): 
   await removeLeftovers(folder);
 }
 
-/** A checkpoint that was read. */
+/** A checkpoint that was found. */
 export interface SavedState {
   /** The place in the run. */
   position: RunPosition;
-  /** Moments. */
-  optimizer: AdamWState;
-  /** Its folder, which holds adapter or model. */
+  /** Its folder, which holds adapter or model, and the optimizer. */
   folder: string;
 }
 
 /**
- * Reads the latest checkpoint of a run.
+ * Finds the latest checkpoint of a run.
  * @param out - the run folder
- * @param shapes - shapes of what trains, by name
  * @returns the checkpoint; null when there is none
- * @throws UserError `bad-checkpoint` when it is not of these parameters
+ * @throws UserError `bad-checkpoint` when its state is not that of its step
  */
-export async function loadLatestState(
-  out: string,
-  shapes: ReadonlyMap<string, readonly number[]>,
-): Promise<SavedState | null> {
+export async function findLatestState(out: string): Promise<SavedState | null> {
   const step = (await checkpointSteps(out)).at(-1);
   if (step === undefined) return null;
   const folder = checkpointFolder(out, step);
-  const stateFile = join(folder, 'state.json');
-  const state = (await readJson(stateFile, 'bad-checkpoint')) as (RunPosition & { format: number }) | undefined;
+  const stateFile = join(folder, STATE_FILE);
+  const state = (await readJson(stateFile, 'bad-checkpoint')) as StoredPosition | undefined;
   if (state?.format !== 1 || state.step !== step) {
     throw new UserError('bad-checkpoint', `${stateFile}: expected the state of step ${step}, got ${show(state)}`);
   }
-  const header = await readSafetensorsHeader(join(folder, 'optimizer.safetensors'));
-  const optimizer: AdamWState = { step, m: new Map(), v: new Map() };
-  for (const [name, shape] of shapes) {
-    for (const [key, moments] of [['m', optimizer.m] as const, ['v', optimizer.v] as const]) {
-      const got = header.tensors.get(`${key}.${name}`)?.shape;
-      if (got?.join() !== shape.join()) {
-        const text = `${key}.${name} of shape ${show(shape)}, got ${show(got ?? null)}`;
-        throw new UserError('bad-checkpoint', `${header.file}: expected ${text}`);
-      }
-      moments.set(name, await readTensor(header, `${key}.${name}`));
-    }
-  }
-  const { format: _format, ...position } = state;
-  return { position, optimizer, folder };
+  const { best, evaluationsSinceBest = state.stale ?? 0, ended, gentle } = state;
+  return { position: { step, best, evaluationsSinceBest, ended, ...(gentle !== undefined && { gentle }) }, folder };
 }
+
+/** A place as it is stored. Until version 0.1.0 `evaluationsSinceBest` was called `stale`. */
+type StoredPosition = Omit<RunPosition, 'evaluationsSinceBest'> & {
+  format: number;
+  evaluationsSinceBest?: number;
+  stale?: number;
+};

@@ -2,28 +2,25 @@
 import { UserError, show } from '../core/index.ts';
 import type { Stat } from '../metrics/index.ts';
 import { plcc, rmse, rmseOfMean, srcc } from '../metrics/index.ts';
-import type { EncodedClip, Readout } from '../score/index.ts';
-import { splitToFit } from '../score/index.ts';
+import type { ClipPredictor } from '../score/index.ts';
 import type { ClipStore } from './clip-store.ts';
-import type { TrainRow } from './data.ts';
+import type { RatedRow } from './data.ts';
 import type { ValidationScores } from './events.ts';
 
-/** Clips scored by one run of the graph. */
+/** Clips predicted together. */
 export const VALIDATION_BATCH = 4;
 
 /**
  * Scores rows and compares with their opinion scores, both on the manifest's scale. Where an answer is no score (`raw` only),
  * nothing is defined, and the reason says how many there are.
- * @param readout - the compiled pass
- * @param parameters - current values
+ * @param predictor - the model with its present parameters
  * @param rows - at least one
  * @param store - gives their clips
- * @throws UserError `non-finite` that names the clips whose scores are infinite or undefined
+ * @throws UserError `non-finite` that names the clip whose score is infinite or undefined
  */
 export async function validate(
-  readout: Readout,
-  parameters: ReadonlyMap<string, Float32Array>,
-  rows: readonly TrainRow[],
+  predictor: ClipPredictor,
+  rows: readonly RatedRow[],
   store: ClipStore,
 ): Promise<ValidationScores> {
   const predictions: number[] = [];
@@ -32,20 +29,15 @@ export async function validate(
   for (let i = 0; i < rows.length; i += VALIDATION_BATCH) {
     const batch = rows.slice(i, i + VALIDATION_BATCH);
     const clips = await Promise.all(batch.map((row) => store.get(row)));
-    try {
-      for (const some of splitToFit(clips, (part) => isRoomFor(readout, part))) {
-        for (const { score, legalMass } of await readout.read(parameters, some)) {
-          predictions.push(score);
-          if (legalMass !== null) masses.push(legalMass);
-        }
-      }
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      const ids = batch.map(({ id }) => show(id)).join(', ');
-      if (error.code === 'non-finite') {
-        throw new UserError('non-finite', `validation, clips ${ids}: ${error.message}`, { cause: error });
-      }
-      failures.push(`${ids}: ${error.message}`);
+    for (const [n, result] of (await predictor.predict(clips, { batching: 'as-given' })).entries()) {
+      const id = show(batch[n]!.id);
+      if (!(result instanceof UserError)) {
+        predictions.push(result.score);
+        if (result.legalMass !== null) masses.push(result.legalMass);
+      } else if (result.code === 'non-finite') {
+        const hint = result.hint === undefined ? {} : { hint: result.hint };
+        throw new UserError('non-finite', `validation, clip ${id}: ${result.message}`, { ...hint, cause: result });
+      } else failures.push(`${id}: ${result.message}`);
     }
   }
   const mos = rows.map((row) => row.mos);
@@ -56,17 +48,6 @@ export async function validate(
   }
   const legalMass = masses.length === 0 ? null : masses.reduce((sum, mass) => sum + mass, 0) / masses.length;
   return { ...compareScores(predictions, mos), legalMass };
-}
-
-/** Whether clips fit into memory together. */
-function isRoomFor(readout: Readout, clips: readonly EncodedClip[]): boolean {
-  try {
-    readout.requireMemory(clips);
-    return true;
-  } catch (error) {
-    if (error instanceof UserError) return false;
-    throw error;
-  }
 }
 
 /**

@@ -8,7 +8,8 @@ export { bestConfinement, confinementFor, onUnconfined, sandboxMode } from './co
 export { decoderBuild } from './decoder-build.ts';
 export { systemFfmpeg } from './ffmpeg/programs.ts';
 export { withNodeAv } from './node-av.ts';
-export { cutPatches } from './patches.ts';
+export type { PatchOptions } from './patches.ts';
+export { cutPatches, patchGrid } from './patches.ts';
 export { nearDuplicates, pictureHash } from './picture-hash.ts';
 export { writePng } from './png.ts';
 export type { FrameReader } from './reader.ts';
@@ -17,7 +18,6 @@ export type { Kernel } from './resize-simd.ts';
 export { resizeVectors } from './resize-simd.ts';
 export { resizeBicubic } from './resize.ts';
 export type {
-  ClipFrames,
   ClipInput,
   DecoderName,
   FrameOptions,
@@ -27,6 +27,5 @@ export type {
   FrameTime,
   PixelOptions,
   RgbFrame,
-  VisionPixels,
 } from './types.ts';
 export { decoderNames, defaultLimits, storedPixels } from './types.ts';

@@ -1,6 +1,7 @@
 // Resized frames to the vision tower's input: normalised, and cut into patches in the reference processor's order.
 import { invariant } from '../core/index.ts';
-import type { FrameOptions, RgbFrame, VisionPixels } from './types.ts';
+import type { PatchGrid, VisionPatches } from '../model/index.ts';
+import type { FrameOptions, RgbFrame } from './types.ts';
 
 /** What of {@link FrameOptions} the cutting needs. */
 export type PatchOptions = Pick<FrameOptions, 'patchSize' | 'mergeSize' | 'temporalPatchSize' | 'mean' | 'std'>;
@@ -14,16 +15,11 @@ export type PatchOptions = Pick<FrameOptions, 'patchSize' | 'mergeSize' | 'tempo
  * @param options - sizes, mean and standard deviation
  * @returns grid and values
  */
-export function cutPatches(
-  kind: 'image' | 'video',
-  frames: readonly RgbFrame[],
-  options: PatchOptions,
-): Pick<VisionPixels, 'kind' | 'grid' | 'pixels'> {
+export function cutPatches(kind: 'image' | 'video', frames: readonly RgbFrame[], options: PatchOptions): VisionPatches {
   const { patchSize, mergeSize, temporalPatchSize } = options;
   const { width, height } = frames[0]!;
   const block = patchSize * mergeSize;
-  invariant(width % block === 0 && height % block === 0, `${width}×${height} is no multiple of ${block}`);
-  const grid = { t: Math.ceil(frames.length / temporalPatchSize), h: height / patchSize, w: width / patchSize };
+  const grid = patchGrid(frames, options);
   const tables = [0, 1, 2].map((channel) => normalisation(kind, options.mean[channel]!, options.std[channel]!));
   const area = patchSize * patchSize;
   const pixels = new Float32Array(grid.t * grid.h * grid.w * 3 * temporalPatchSize * area);
@@ -48,7 +44,22 @@ export function cutPatches(
       }
     }
   }
-  return { kind, grid, pixels };
+  return { grid, pixels };
+}
+
+/**
+ * How many patches frames have.
+ * @param frames - frames of one size, whose sides are multiples of `patchSize * mergeSize`
+ * @param options - sizes
+ */
+export function patchGrid(
+  frames: readonly Pick<RgbFrame, 'width' | 'height'>[],
+  { patchSize, mergeSize, temporalPatchSize }: Pick<PatchOptions, 'patchSize' | 'mergeSize' | 'temporalPatchSize'>,
+): PatchGrid {
+  const { width, height } = frames[0]!;
+  const block = patchSize * mergeSize;
+  invariant(width % block === 0 && height % block === 0, `${width}×${height} is no multiple of ${block}`);
+  return { t: Math.ceil(frames.length / temporalPatchSize), h: height / patchSize, w: width / patchSize };
 }
 
 /**

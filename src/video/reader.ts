@@ -1,9 +1,9 @@
-// Clips to the model's input: the children decode and resize, this process normalises and cuts patches.
+// Clips to frames of the size that the model sees: the children decode and resize.
 import { availableParallelism } from 'node:os';
 import { invariant } from '../core/index.ts';
 import { openChildPool } from './child-pool.ts';
 import type { SandboxMode } from './confinement/sandbox.ts';
-import { cutPatches } from './patches.ts';
+import { patchGrid } from './patches.ts';
 import type { ClipFrames, ClipInput, DecodeLimits, DecoderName, FrameOptions } from './types.ts';
 import { defaultLimits } from './types.ts';
 
@@ -47,10 +47,10 @@ export function openFrameReader(options: FrameReaderOptions = {}): FrameReader {
       invariant(Number.isInteger(count) && count >= 1, `count ${count}`);
       const request = { clip: { path: clip.path, kind: clip.kind }, options: frameOptions, limits };
       const { plan, frames, secondsPerGrid } = await pool.read(request, signal);
-      const visions =
+      const visions: ClipFrames['visions'] =
         secondsPerGrid === undefined
-          ? frames.map((frame) => cutPatches('image', [frame], frameOptions))
-          : [{ ...cutPatches('video', frames, frameOptions), secondsPerGrid }];
+          ? frames.map((frame) => ({ kind: 'image', grid: patchGrid([frame], frameOptions) }))
+          : [{ kind: 'video', grid: patchGrid(frames, frameOptions), secondsPerGrid }];
       return { plan, visions, rgb: frames };
     },
     [Symbol.asyncDispose]: pool.close,

@@ -102,8 +102,9 @@ function checkDelay(kinds: readonly PacketKind[], delay: number): void {
 }
 
 /**
- * Plans what to decode for some frames: from the last entry that is shown no later than the frame. What is shown before an entry but
- * coded behind it may need what is before the entry, and so belongs to the one before.
+ * Plans what to decode for some frames. Decoding of a frame starts at the last entry point whose presentation time is not after the
+ * frame's. A frame that is presented before an entry point but coded after it may refer to frames before that entry point; it is decoded
+ * from the entry point before.
  * @param map - frames and packets
  * @param times - the time of each packet
  * @param wanted - indices of frames, ascending

@@ -1,5 +1,6 @@
 // What the layers above see of a clip: how its frames are to be taken, the plan of what was taken, and the model's input.
 import type { MediaNote } from '../media/index.ts';
+import type { VisionInput } from '../model/index.ts';
 
 /**
  * Which frames of a video are taken; n is the number of frames that decoding it gives, k is `count`.
@@ -85,28 +86,6 @@ export interface ClipInput {
   kind: 'video' | 'image';
 }
 
-/** How many patches a vision has. */
-export interface PatchGrid {
-  /** In time: frames over frames per patch. */
-  t: number;
-  /** From top to bottom. */
-  h: number;
-  /** From left to right. */
-  w: number;
-}
-
-/** What the vision tower takes for one picture or one video. */
-export interface VisionPixels {
-  /** Which of the two. */
-  kind: 'image' | 'video';
-  /** Patches in time, height and width. */
-  grid: PatchGrid;
-  /** Seconds that one step of the grid in time spans: `temporalPatchSize` / sampled frames per second. Videos only. */
-  secondsPerGrid?: number;
-  /** Normalised values, [t·h·w, 3·temporalPatchSize·patchSize²], in the reference processor's order. */
-  pixels: Float32Array;
-}
-
 /** One frame of a plan. */
 export interface FrameTime {
   /** Index in presentation order, from 0. */
@@ -173,9 +152,9 @@ export interface RgbFrame {
 export interface ClipFrames {
   /** What was taken. */
   plan: FramePlan;
-  /** The model's input: one image or one video, or one image per frame. */
-  visions: VisionPixels[];
-  /** The resized frames that `visions` was cut from, in order. */
+  /** What the frames are to the model: one image or one video, or one image per frame. */
+  visions: VisionInput[];
+  /** The resized frames, in order. */
   rgb: RgbFrame[];
 }
 

@@ -66,7 +66,7 @@ describe('mistakes', () => {
     ['score absent.png --with model', 'absent.png: expected a clip or a folder, got none'],
     ['score 0.png --with model --provider abacus', '--provider: expected one of cpu'],
     ['score 0.png --with model --provider gpu', 'did you mean webgpu?'],
-    ['train --manifest clips.csv --model model --out x --set run.provider=gpu', 'did you mean webgpu?'],
+    ['train --manifest clips.csv --model model --out x --set runtime.provider=gpu', 'did you mean webgpu?'],
     ['train no-recipe.yaml --out x', 'no-recipe.yaml: expected a recipe file, got no such file'],
     ['evaluate no-scores.jsonl --manifest clips.csv', 'got no such file'],
     ['evaluate . --manifest clips.csv', 'got a folder'],

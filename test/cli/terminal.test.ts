@@ -63,7 +63,17 @@ async function screenAfter(args: string[], onText?: (text: string, interrupt: ()
   return { lines, text };
 }
 
-const train = ['train', '--manifest', 'clips.csv', '--model', 'model', '--set', 'epochs=2', '--set', 'run.threads=1'];
+const train = [
+  'train',
+  '--manifest',
+  'clips.csv',
+  '--model',
+  'model',
+  '--set',
+  'epochs=2',
+  '--set',
+  'runtime.threads=1',
+];
 
 describe.skipIf(!hasScript)('the screen (needs script of util-linux)', () => {
   const isBar = (line: string): boolean => /[█░]/.test(line);

@@ -13,7 +13,7 @@ import {
   presetOfColumns,
   readManifest,
   splitByGroup,
-  toUnit5,
+  toMos5,
 } from '../../src/dataset/index.ts';
 
 let folder = '';
@@ -157,7 +157,7 @@ describe.skipIf(absent)(`real manifests${absent ? ` (skipped: ${absent})` : ''}`
     expect(rows.filter(({ split }) => split === 'train')).toHaveLength(3433);
     expect(rows.filter(({ split }) => split === 'test')).toHaveLength(567);
     expect(rows.every(({ kind }) => kind === 'image')).toBe(true);
-    expect(toUnit5(scale, rows[0]!.mos!)).toBeCloseTo(1.9108, 12); // 1 + 4 × 0.2277
+    expect(toMos5(scale, rows[0]!.mos!)).toBeCloseTo(1.9108, 12); // 1 + 4 × 0.2277
     const wrongScale = await loadManifest(join(data, 'biq2021/manifest.csv'), {
       preset: 'biq2021',
       scale: '1-5',

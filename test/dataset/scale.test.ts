@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
 import {
   commonScales,
-  fromUnit5,
+  fromMos5,
   parseScale,
   scaleName,
-  stdFromUnit5,
-  stdToUnit5,
-  toUnit5,
+  stdFromMos5,
+  stdToMos5,
+  toMos5,
 } from '../../src/dataset/index.ts';
 
 describe('MOS scales', () => {
@@ -34,13 +34,13 @@ describe('MOS scales', () => {
   });
 
   it('maps the ends and the middle', () => {
-    const score = (name: string, x: number): number => toUnit5(parseScale(name), x);
+    const score = (name: string, x: number): number => toMos5(parseScale(name), x);
     expect([0, 50, 100].map((x) => score('0-100', x))).toEqual([1, 3, 5]);
     expect([0, 50, 100].map((x) => score('dmos-0-100', x))).toEqual([5, 3, 1]);
     expect([0, 0.25, 1].map((x) => score('0-1', x))).toEqual([1, 2, 5]);
-    expect(fromUnit5(parseScale('dmos-0-100'), 5)).toBe(0);
-    expect(stdToUnit5(parseScale('dmos-0-100'), 25)).toBe(1);
-    expect(stdFromUnit5(parseScale('0-1'), 1)).toBe(0.25);
+    expect(fromMos5(parseScale('dmos-0-100'), 5)).toBe(0);
+    expect(stdToMos5(parseScale('dmos-0-100'), 25)).toBe(1);
+    expect(stdFromMos5(parseScale('0-1'), 1)).toBe(0.25);
   });
 
   it('is the identity to the bit on 1-5', () => {
@@ -48,7 +48,7 @@ describe('MOS scales', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 1, max: 5, noNaN: true }),
-        (x) => toUnit5(scale, x) === x && fromUnit5(scale, x) === x,
+        (x) => toMos5(scale, x) === x && fromMos5(scale, x) === x,
       ),
     );
   });
@@ -59,8 +59,8 @@ describe('MOS scales', () => {
     fc.assert(
       fc.property(scales, unit, unit, (scale, u, v) => {
         const [x, y] = [u, v].map((w) => scale.min + w * (scale.max - scale.min)) as [number, number];
-        const [a, b] = [toUnit5(scale, x), toUnit5(scale, y)];
-        expect(Math.abs(fromUnit5(scale, a) - x)).toBeLessThan(1e-12 * (scale.max - scale.min) + 1e-12);
+        const [a, b] = [toMos5(scale, x), toMos5(scale, y)];
+        expect(Math.abs(fromMos5(scale, a) - x)).toBeLessThan(1e-12 * (scale.max - scale.min) + 1e-12);
         expect(a).toBeGreaterThanOrEqual(1);
         expect(a).toBeLessThanOrEqual(5 + 1e-12);
         expect(x >= y || (scale.higherIsBetter ? a <= b : a >= b)).toBe(true);

@@ -4,9 +4,9 @@ import type { RecipeInput, ResolvedRecipe } from '../../src/index.ts';
 import { resolveRecipe } from '../../src/index.ts';
 
 /** Section of a recipe that says how the machine is used. */
-export const RUNTIME_KEY = 'run';
+export const RUNTIME_KEY = 'runtime';
 /** Key in the section `train`: keep only the values between layers. */
-export const CHECKPOINTING_KEY = 'recompute';
+export const CHECKPOINTING_KEY = 'gradientCheckpointing';
 
 /** A run. */
 export interface GoldenCase {

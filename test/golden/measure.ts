@@ -11,7 +11,7 @@ import { readSafetensorsHeader, readTensor } from '../../src/files/index.ts';
 export const here = (...names: string[]): string => join(fileURLToPath(new URL('.', import.meta.url)), ...names);
 
 /** How scorers are run. */
-export const scoring = { run: { threads: 1 }, workers: 1 } as const;
+export const scoring = { runtime: { threads: 1 }, workers: 1 } as const;
 
 /** What a run came to. */
 export interface RunGolden {

@@ -1,6 +1,6 @@
 // Costs of a graph against numbers counted by hand.
 import { expect, test } from 'vitest';
-import * as g from '../../src/graph/index.ts';
+import * as g from './all.ts';
 
 const sizes = new Map([
   ['N', 10],

@@ -1,6 +1,9 @@
 // An independent evaluation of graphs: every op by its definition, element by element, in float64.
-import type { Dim, OpName, Shape, Value } from '../../src/graph/index.ts';
-import { dimValue, isOp, isSymbol, valuesBelow } from '../../src/graph/index.ts';
+import type { Dim, Value } from '../../src/graph/index.ts';
+import type { OpName } from '../../src/graph/value.ts';
+import type { Shape } from '../../src/graph/dims.ts';
+import { dimValue, isSymbol } from '../../src/graph/dims.ts';
+import { isOp, valuesBelow } from '../../src/graph/value.ts';
 
 export interface Array64 {
   data: Float64Array;
@@ -139,8 +142,8 @@ const rules: { [Op in OpName]: Rule<Op> } = {
   gelu: elementwise((x) => (x * (1 + erf(x / Math.SQRT2))) / 2),
   cast: (n, [x]) =>
     n.inputs[0]!.dtype === 'uint32' ? { data: x!.data.map((v) => Math.fround(v)), shape: x!.shape } : x!,
-  later: first,
-  seam: first,
+  controlDependency: first,
+  checkpointBoundary: first,
   bitXor: elementwise((a, b) => (a ^ b) >>> 0),
   shiftRight: elementwise((a, b) => a >>> b),
   greaterEqual: elementwise((a, b) => (a >= b ? 1 : 0)),

@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RandomStream } from '../../src/core/index.ts';
 import { randomStream } from '../../src/core/index.ts';
-import type { Data, OpName, TensorData, Value } from '../../src/graph/index.ts';
-import * as g from '../../src/graph/index.ts';
+import type { TensorData, Value } from './all.ts';
+import type { Data, OpName } from '../../src/graph/value.ts';
+import * as g from './all.ts';
 import type { Array64 } from './evaluate.ts';
 import { evaluate, opNames } from './evaluate.ts';
 
@@ -87,11 +88,12 @@ const cases: Record<OpName, ((m: Maker) => Value) | null> = {
   silu: unary(g.silu),
   gelu: unary(g.gelu),
   cast: (m) => g.cast(g.mul(m.uint([3], 1000), m.uint([3], 1000)), 'float32'),
-  later: (m) => {
+  controlDependency: (m) => {
     const after = m.float([2, 2]);
-    return g.mul(g.later(m.float(m.shape()), after), g.later(m.float([]), after));
+    return g.mul(g.controlDependency(m.float(m.shape()), after), g.controlDependency(m.float([]), after));
   },
-  seam: (m) => g.exp(g.seam(g.tanh(g.seam(g.mul(m.float([3]), m.float([3])))))),
+  checkpointBoundary: (m) =>
+    g.exp(g.checkpointBoundary(g.tanh(g.checkpointBoundary(g.mul(m.float([3]), m.float([3])))))),
   bitXor: (m) => g.cast(g.shiftRight(g.bitXor(m.uint([4]), m.uint([2, 1])), g.constant(Uint32Array.of(8))), 'float32'),
   shiftRight: (m) =>
     g.cast(g.shiftRight(m.uint(m.shape(2)), g.constant(Uint32Array.of(9 + m.random.below(22)))), 'float32'),
@@ -234,17 +236,19 @@ describe.each(opNames.filter((op) => cases[op] !== null))('op %s', (op) => {
 
   it('has the gradient that central differences give in float64, and computes it on ONNX Runtime', async () => {
     await fc.assert(
-      fc.asyncProperty(seeds, fc.boolean(), async (seed, recompute) => {
+      fc.asyncProperty(seeds, fc.boolean(), async (seed, gradientCheckpointing) => {
         const made = makeCase(op, seed);
         const { feeds } = made;
-        // Between seams, everything is computed again.
-        const output = recompute ? g.seam(g.tanh(g.seam(made.output))) : made.output;
+        // Between checkpoint boundaries, everything is computed again.
+        const output = gradientCheckpointing
+          ? g.checkpointBoundary(g.tanh(g.checkpointBoundary(made.output)))
+          : made.output;
         const wrt = [...feeds.keys()].filter((v) => v.dtype === 'float32');
-        // What later waits for is made first, and has no gradient.
-        const floats = op === 'later' ? wrt.slice(1) : wrt;
+        // What a control dependency waits for is made first, and has no gradient.
+        const floats = op === 'controlDependency' ? wrt.slice(1) : wrt;
         if (floats.length === 0) return;
         const loss = weighted(output);
-        const grads = g.gradients(loss, floats, { recompute });
+        const grads = g.gradients(loss, floats, { gradientCheckpointing });
         const exact = evaluate(grads, feeds);
         const h = 1e-6;
         floats.forEach((x, k) => {

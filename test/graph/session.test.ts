@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import * as g from '../../src/graph/index.ts';
+import * as g from './all.ts';
 
 test('running a graph leaves nothing at home: the telemetry of the runtime is off', () => {
   const home = mkdtempSync(join(tmpdir(), 'iovqa-home-'));
   try {
     const script = join(home, 'run.mts');
-    const graph = new URL('../../src/graph/index.ts', import.meta.url).href;
+    const graph = new URL('./all.ts', import.meta.url).href;
     writeFileSync(
       script,
       `import { compile, input, mul } from ${JSON.stringify(graph)};
@@ -38,8 +38,8 @@ describe('a session', () => {
 
   test('that rests is opened again, once, by whoever comes', async () => {
     await using session = await g.compile({ y: g.mul(x, x) });
-    await session.rest();
-    await session.rest();
+    await session.unload();
+    await session.unload();
     const results = await Promise.all([session.run(feeds), session.run(feeds), session.run(feeds)]);
     expect(results.map(({ y }) => [...y.data])).toEqual([
       [1, 4, 9],

@@ -9,17 +9,16 @@ import type { TensorData } from '../../src/graph/index.ts';
 import { compile } from '../../src/graph/index.ts';
 import type { Adapter, Card, Checkpoint } from '../../src/model/index.ts';
 import {
-  HIDDEN,
+  adapterShapes,
   initLora,
-  loraShapes,
   loraTargets,
-  modelGraph,
   openCheckpoint,
   readAdapter,
   readAdapterConfig,
-  textAngles,
   writeAdapter,
 } from '../../src/model/index.ts';
+import type { QwenTextConfig } from '../../src/model/families/qwen2-5-vl/config.ts';
+import { HIDDEN, textAngles } from '../../src/model/families/qwen2-5-vl/feeds.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 import { peftFolder, writeBase } from './checkpoint-fixtures.ts';
 
@@ -31,23 +30,25 @@ const reference = fileURLToPath(new URL('../reference/golden-adapter.py', import
 const python = process.env['IOVQA_REFERENCE_PYTHON'];
 
 const base = async (): Promise<Checkpoint> => openCheckpoint(await writeBase(join(temporaryFolder(), 'base')));
-const shapes = (checkpoint: Checkpoint, lora: Adapter['lora']): Map<string, [number, number]> =>
-  loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+const shapes = ({ family, text, stored }: Checkpoint, lora: Adapter['lora']): Map<string, [number, number]> =>
+  adapterShapes(family.lora, lora, text.numLayers, (name) => stored(name).shape);
 
 /** Logits of the last two of golden-adapter.py's tokens. */
 async function logits(checkpoint: Checkpoint, adapter: Adapter | null): Promise<Float32Array> {
   const ids = [...Array.from({ length: 37 }, (_, i) => i + 3), 7, 7, 8];
   const T = ids.length;
-  const lora = adapter?.lora ?? null;
-  const graph = modelGraph({ ...checkpoint, lora, frozen: true, dropout: false });
+  const text = checkpoint.text as QwenTextConfig;
+  const on = adapter === null ? null : { lora: adapter.lora, dropout: false };
+  const which = { weights: 'frozen', adapter: on, start: 'features', past: false } as const;
+  const graph = checkpoint.family.graphs.whole(checkpoint, which);
   await using session = await compile({ logits: graph.logits });
   const positions = Int32Array.from({ length: 3 * T }, (_, i) => i % T);
-  const { cos, sin } = textAngles(positions, T, checkpoint.text);
+  const { cos, sin } = textAngles(positions, T, text);
   const factors = [...(adapter?.tensors ?? [])].map(([name, data]): [string, TensorData] => [
     name,
     { data, shape: shapes(checkpoint, adapter!.lora).get(name)! },
   ]);
-  const width = checkpoint.text.headDim;
+  const width = text.headDim;
   const result = await session.run({
     tokens: { data: BigInt64Array.from(ids, BigInt), shape: [1, T] },
     visionIndex: { data: new BigInt64Array(T), shape: [1, T] },
@@ -59,7 +60,7 @@ async function logits(checkpoint: Checkpoint, adapter: Adapter | null): Promise<
       shape: [1, T, T],
     },
     rows: { data: BigInt64Array.of(BigInt(T - 2), BigInt(T - 1)), shape: [1, 2] },
-    features: { data: new Float32Array(checkpoint.text.hiddenSize), shape: [1, checkpoint.text.hiddenSize] },
+    features: { data: new Float32Array(text.hiddenSize), shape: [1, text.hiddenSize] },
     ...Object.fromEntries(factors),
   });
   return result.logits.data;
@@ -279,7 +280,7 @@ describe('writeAdapter', () => {
     const checkpoint = await base();
     const folder = join(temporaryFolder(), 'adapter');
     const adapter = { ...ownAdapter(checkpoint, lora), card: card(await checkpoint.hash()), baseModel: 'some/base' };
-    await writeAdapter(folder, adapter);
+    await writeAdapter(folder, adapter, checkpoint.family);
     expect(await readAdapter(folder, checkpoint)).toEqual(adapter);
   });
 
@@ -287,7 +288,7 @@ describe('writeAdapter', () => {
     const checkpoint = await base();
     const folder = join(temporaryFolder(), 'adapter');
     const adapter = ownAdapter(checkpoint, { layers: 'last 1', targets: ['v_proj'] });
-    await writeAdapter(folder, adapter);
+    await writeAdapter(folder, adapter, checkpoint.family);
     const file = join(folder, 'adapter_config.json');
     const config = JSON.parse(readFileSync(file, 'utf8')) as { target_modules: string };
     expect(config.target_modules).toBe(String.raw`.*language_model\.layers\.(1)\.(self_attn\.(v_proj))`);
@@ -307,7 +308,7 @@ describe('writeAdapter', () => {
     const checkpoint = await base();
     const adapter = await readAdapter(peftFolder, checkpoint);
     const folder = join(temporaryFolder(), 'adapter');
-    await writeAdapter(folder, adapter);
+    await writeAdapter(folder, adapter, checkpoint.family);
     const [own, theirs] = [folder, peftFolder].map(
       (f) => JSON.parse(readFileSync(join(f, 'adapter_config.json'), 'utf8')) as Record<string, unknown>,
     );
@@ -323,7 +324,7 @@ describe('writeAdapter', () => {
       const root = temporaryFolder();
       const checkpoint = await openCheckpoint(await writeBase(join(root, 'base')));
       const adapter = ownAdapter(checkpoint, { targets: ['q_proj', 'o_proj', 'up_proj'] });
-      await writeAdapter(join(root, 'adapter'), adapter);
+      await writeAdapter(join(root, 'adapter'), adapter, checkpoint.family);
       const output = execFileSync(python!, [reference, 'logits', join(root, 'base'), join(root, 'adapter')], {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'ignore'],

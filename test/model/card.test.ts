@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
 import type { Card } from '../../src/model/index.ts';
-import { CARD_FILE, readCard, writeCard } from '../../src/model/index.ts';
+import { readCard, writeCard } from '../../src/model/index.ts';
+import { CARD_FILE } from '../../src/model/card.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 
 /** A card in which no value is null or empty. */

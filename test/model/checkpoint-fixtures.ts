@@ -3,7 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeSafetensors } from '../../src/files/index.ts';
-import { fileName, parseModelConfig, weightShapes } from '../../src/model/index.ts';
+import type { QwenTextConfig, QwenVisionConfig } from '../../src/model/families/qwen2-5-vl/config.ts';
+import { fileName, weightShapes } from '../../src/model/families/qwen2-5-vl/weights.ts';
+import type { ModelConfig } from '../../src/model/families/sizes.ts';
+import { parseFamilyConfig } from '../../src/model/model-config.ts';
 
 /** The folder of the adapter that PEFT wrote. */
 export const peftFolder: string = fileURLToPath(new URL('golden/adapter', import.meta.url));
@@ -17,6 +20,11 @@ export function baseConfig(): Config {
 export interface Config extends Record<string, unknown> {
   text_config: Record<string, unknown>;
   vision_config: Record<string, unknown>;
+}
+
+/** Checks a parsed config.json of the only family that there is. */
+export function parseQwenConfig(json: unknown, where: string): ModelConfig<QwenTextConfig, QwenVisionConfig> {
+  return parseFamilyConfig(json, where).config as ModelConfig<QwenTextConfig, QwenVisionConfig>;
 }
 
 /** The formula of the reference scripts. */
@@ -37,7 +45,7 @@ export interface FileTensor {
 
 /** Weights of the base by canonical name. */
 export function baseWeights(config: unknown = baseConfig()): Map<string, FileTensor> {
-  const { text, vision } = parseModelConfig(config, 'config.json');
+  const { text, vision } = parseQwenConfig(config, 'config.json');
   const weights = [...weightShapes(text, vision)].map(([name, shape]): [string, FileTensor] => {
     const size = shape.reduce((a, b) => a * b, 1);
     return [name, { data: formula(name, size, 0.2, shape.length === 1 && !name.endsWith('.bias') ? 1 : 0), shape }];

@@ -6,15 +6,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../../src/files/index.ts';
 import type { Checkpoint } from '../../src/model/index.ts';
-import {
-  fileName,
-  openCheckpoint,
-  parseModelConfig,
-  readAdapter,
-  readAdapterConfig,
-  readCard,
-  readProcessorConfig,
-} from '../../src/model/index.ts';
+import { openCheckpoint, readAdapter, readAdapterConfig, readCard } from '../../src/model/index.ts';
+import { fileName } from '../../src/model/families/qwen2-5-vl/weights.ts';
+import { readProcessorConfig } from '../../src/model/families/qwen2-5-vl/read-processor.ts';
 import {
   byteChanges,
   changedBytes,
@@ -26,7 +20,7 @@ import {
   readOrRefuse,
 } from '../files/hostile.ts';
 import { temporaryFolder } from '../files/temporary.ts';
-import { baseConfig, baseWeights, peftFolder, writeBase } from './checkpoint-fixtures.ts';
+import { baseConfig, baseWeights, peftFolder, writeBase, parseQwenConfig } from './checkpoint-fixtures.ts';
 import type { FileTensor } from './checkpoint-fixtures.ts';
 
 const runs = (numRuns: number): { numRuns: number; seed: number } => ({ numRuns, seed: 3 });
@@ -114,7 +108,7 @@ describe('model folders', () => {
     'with %s changed: numbers in range, or refused',
     async (name) => {
       const folder = temporaryFolder();
-      const { vision } = parseModelConfig(baseConfig(), '');
+      const { vision } = parseQwenConfig(baseConfig(), '');
       const settings = {
         min_pixels: 3136,
         max_pixels: 12_845_056,
@@ -165,7 +159,7 @@ describe('model folders', () => {
   ])('with %s in config.json are refused in one line', (_, config, message) => {
     const error = ((): unknown => {
       try {
-        return parseModelConfig(config, 'here/config.json');
+        return parseQwenConfig(config, 'here/config.json');
       } catch (caught) {
         return caught;
       }
@@ -177,7 +171,7 @@ describe('model folders', () => {
   it('with least pixels that no frame should have are refused', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'preprocessor_config.json'), '{"min_pixels": 1e15, "max_pixels": 1e15}');
-    const read = readProcessorConfig(folder, parseModelConfig(baseConfig(), '').vision);
+    const read = readProcessorConfig(folder, parseQwenConfig(baseConfig(), '').vision);
     await expect(read).rejects.toThrow('min_pixels: expected at most 4194304, got 1000000000000000');
   });
 

@@ -4,18 +4,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../../src/files/index.ts';
 import type { Checkpoint } from '../../src/model/index.ts';
-import {
-  fileName,
-  modelSizes,
-  openCheckpoint,
-  parseModelConfig,
-  readProcessorConfig,
-  weightShapes,
-  writeCheckpoint,
-} from '../../src/model/index.ts';
+import { openCheckpoint, writeCheckpoint } from '../../src/model/index.ts';
+import { modelSizes } from '../../src/model/families/qwen2-5-vl/sizes.ts';
+import { fileName, weightShapes } from '../../src/model/families/qwen2-5-vl/weights.ts';
+import { readProcessorConfig } from '../../src/model/families/qwen2-5-vl/read-processor.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 import type { Config, FileTensor } from './checkpoint-fixtures.ts';
-import { baseConfig, baseWeights, writeBase } from './checkpoint-fixtures.ts';
+import { baseConfig, baseWeights, writeBase, parseQwenConfig } from './checkpoint-fixtures.ts';
 
 /** The names of the first Qwen2.5-VL files, and of those that transformers 5.17 writes. */
 const firstNames = (name: string): string => (/^(visual\.|lm_head)/.test(name) ? name : `model.${name}`);
@@ -288,14 +283,14 @@ describe('config.json', () => {
     ['bad-checkpoint', { ...baseConfig(), vision_config: null }, 'vision_config'],
     ['bad-checkpoint', [], 'config.json: '],
   ])('%s: case %#', (code, config, message) => {
-    const parse = (): unknown => parseModelConfig(config, 'config.json');
+    const parse = (): unknown => parseQwenConfig(config, 'config.json');
     expect(parse).toThrow(expect.objectContaining({ code }) as Error);
     expect(parse).toThrow(message);
   });
 
   it('is told with all its problems at once', () => {
     const parse = (): unknown =>
-      parseModelConfig(text({ hidden_size: -1, vocab_size: '9', hidden_act: 'gelu' }), 'config.json');
+      parseQwenConfig(text({ hidden_size: -1, vocab_size: '9', hidden_act: 'gelu' }), 'config.json');
     expect(parse).toThrow(/^config\.json: text_config\.hidden_size: .*; got -1; text_config\.vocab_size: .*; got "9"$/);
   });
 
@@ -303,13 +298,13 @@ describe('config.json', () => {
     const config = text({ rms_norm_eps: null, num_key_value_heads: null });
     delete config['tie_word_embeddings'];
     for (const key of ['tokens_per_second', 'window_size', 'patch_size']) delete config.vision_config[key];
-    const parsed = parseModelConfig(config, 'config.json');
+    const parsed = parseQwenConfig(config, 'config.json');
     // Saves before transformers 5 had the tie in text_config alone.
     expect(parsed.text).toMatchObject({ rmsNormEps: 1e-5, numKvHeads: 4, tieWordEmbeddings: true });
     expect(parsed.vision).toMatchObject({ tokensPerSecond: 4, windowSize: 112, patchSize: 14 });
     const outer = text({ tie_word_embeddings: null });
-    expect(parseModelConfig({ ...outer, tie_word_embeddings: true }, '').text.tieWordEmbeddings).toBe(true);
-    expect(parseModelConfig({ ...outer, tie_word_embeddings: false }, '').text.tieWordEmbeddings).toBe(false);
+    expect(parseQwenConfig({ ...outer, tie_word_embeddings: true }, '').text.tieWordEmbeddings).toBe(true);
+    expect(parseQwenConfig({ ...outer, tie_word_embeddings: false }, '').text.tieWordEmbeddings).toBe(false);
   });
 
   it('has sizes that transformers 4.49 left out of a 7B fine-tune, since they are its defaults', () => {
@@ -324,7 +319,7 @@ describe('config.json', () => {
       rope_scaling: { type: 'default', rope_type: 'default', mrope_section: [16, 24, 24] },
       vision_config: { hidden_size: 1280, in_chans: 3, model_type: 'qwen2_5_vl', spatial_patch_size: 14 },
     };
-    const { text, vision } = parseModelConfig(config, 'config.json');
+    const { text, vision } = parseQwenConfig(config, 'config.json');
     expect(text).toMatchObject({ numLayers: 28, vocabSize: 152_064, tieWordEmbeddings: false });
     expect(vision).toMatchObject({ depth: 32, numHeads: 16, intermediateSize: 3420, outHiddenSize: 3584 });
   });
@@ -353,7 +348,7 @@ describe('settings of the picture processor', () => {
   const read = (files: Record<string, unknown>): ReturnType<typeof readProcessorConfig> => {
     const folder = temporaryFolder();
     for (const [name, value] of Object.entries(files)) writeFileSync(join(folder, name), JSON.stringify(value));
-    return readProcessorConfig(folder, parseModelConfig(baseConfig(), '').vision);
+    return readProcessorConfig(folder, parseQwenConfig(baseConfig(), '').vision);
   };
 
   it('are read from each place where versions of transformers write them', async () => {

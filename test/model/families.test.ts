@@ -6,15 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
 import type { Value } from '../../src/graph/index.ts';
 import { compile, gradients, mul, sum } from '../../src/graph/index.ts';
-import type { Checkpoint, LoraOptions, ModelFamily, TextItem } from '../../src/model/index.ts';
+import { loadPromptProcessor, positionsOf } from '../../src/inputs/index.ts';
+import type { Checkpoint, LoraOptions, TextItem } from '../../src/model/index.ts';
+import type { ModelFamily } from '../../src/model/families/types.ts';
 import {
   adapterShapes,
   compileTextPast,
   compileTower,
   embeddedModel,
   initLora,
-  modelDtype,
-  modelFamilies,
   openCheckpoint,
   pickFeeds,
   prefixPart,
@@ -23,6 +23,8 @@ import {
   writeAdapter,
   writeCheckpoint,
 } from '../../src/model/index.ts';
+import { modelDtype } from '../../src/model/write-checkpoint.ts';
+import { modelFamilies } from '../../src/model/families/index.ts';
 import { encodePrompt, loadChatTemplate, loadTokenizer } from '../../src/prompt/index.ts';
 import { toyFamilies, toyFamily, writeToyModel } from './toy-family.ts';
 
@@ -138,6 +140,32 @@ describe('a family of a toy model', () => {
     const { tokenIds, visions: spans } = encodePrompt({ tokenizer, chat, question: 'Rate.', visions, model: toy });
     expect(spans).toMatchObject([{ length: 6 }]);
     expect(tokenIds.filter((id) => id === toy.tokens.image)).toHaveLength(6);
+  });
+
+  it('knows its own end of a turn', async () => {
+    const prompt = { template: 'four-dimensions', source: null };
+    const answer = { kind: 'integer', step: null } as const;
+    const load = (endOfTurn: string): ReturnType<typeof loadPromptProcessor> =>
+      loadPromptProcessor({ ...toy, family: { ...toy.family, endOfTurn } }, { prompt, answer });
+    const { tokenizer, endTokenId } = await load('<|endoftext|>');
+    expect(endTokenId).toBe(tokenizer.tokenId('<|endoftext|>'));
+    expect(endTokenId).not.toBe((await load('<|im_end|>')).endTokenId);
+    await expect(load('<end>')).rejects.toThrow(
+      expect.objectContaining({
+        code: 'bad-checkpoint',
+        message: `${toy.folder}: expected the token <end>, got none`,
+      }) as Error,
+    );
+  });
+
+  it('refuses a rule of positions that it has not', () => {
+    expect(positionsOf(toy, 'transformers')(3, [])).toEqual(positionsOf(toy)(3, []));
+    expect(() => positionsOf(toy, 'transformers-5.17')).toThrow(
+      expect.objectContaining({
+        code: 'not-supported',
+        message: 'positions: expected transformers with Toy, got transformers-5.17',
+      }) as Error,
+    );
   });
 
   it('computes the same from pixels and from features, with all weights fed or mapped', async () => {

@@ -4,16 +4,11 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import {
-  adapterConfigJson,
-  findModelFolder,
-  hubCacheFolder,
-  isHubName,
-  modelFamilies,
-  parseHubName,
-  readAdapterConfig,
-  readHubSettings,
-} from '../../src/model/index.ts';
+import { findModelFolder, hubCacheFolder, isHubName, readAdapterConfig } from '../../src/model/index.ts';
+import { adapterConfigJson } from '../../src/model/adapter-config.ts';
+import { modelFamilies } from '../../src/model/families/index.ts';
+import { parseHubName } from '../../src/model/hub/cache.ts';
+import { readHubSettings } from '../../src/model/hub/settings.ts';
 import { linkBlob } from '../../src/model/hub/cache.ts';
 import { createHubClient } from '../../src/model/hub/client.ts';
 import { temporaryFolder } from '../files/temporary.ts';

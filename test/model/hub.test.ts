@@ -12,8 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { HubSettings } from '../../src/model/index.ts';
-import { findConfigFolder, findModelFolder, listCachedModels, pullModel } from '../../src/model/index.ts';
+import type { HubSettings } from '../../src/model/hub/settings.ts';
+import { findModelFolder, listCachedModels, pullModel } from '../../src/model/index.ts';
+import { findConfigFolder } from '../../src/model/hub/cache.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 import { busy, hub, modelRepo, nameA, nameB, noise, refusal, shardA, shop, wanted } from './hub-fixtures.ts';
 import type { HubRepo } from './hub-server.ts';

@@ -3,22 +3,25 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Example, TokenRows } from '../../src/example/index.ts';
-import { clipFeeds, promptRows, textFeeds } from '../../src/example/index.ts';
+import { openEngine } from '../../src/engine/index.ts';
+import { predictingGraph } from '../../src/engine/onnx/model.ts';
 import type { TensorData } from '../../src/graph/index.ts';
 import { compile } from '../../src/graph/index.ts';
-import type { Adapter, Checkpoint } from '../../src/model/index.ts';
+import type { TokenRows } from '../../src/inputs/token-rows.ts';
 import {
-  createRandomCheckpoint,
-  modelGraph,
-  modelSizes,
-  openCheckpoint,
-  readAdapter,
-  writeAdapter,
-} from '../../src/model/index.ts';
+  createClipCache,
+  createClipPreparer,
+  createClipViewer,
+  frameOptions,
+  loadPromptProcessor,
+  positionsOf,
+  promptRows,
+} from '../../src/inputs/index.ts';
+import type { Adapter, Checkpoint } from '../../src/model/index.ts';
+import { createRandomCheckpoint, openCheckpoint, readAdapter, writeAdapter } from '../../src/model/index.ts';
+import { modelSizes } from '../../src/model/families/qwen2-5-vl/sizes.ts';
 import { byteTokenizer, specialTokens } from '../../src/model/families/qwen2-5-vl/tokenizer.ts';
 import { encodePrompt, loadChatTemplate, loadTokenizer } from '../../src/prompt/index.ts';
-import { createClipCache, createClipEncoder, frameOptions, loadQuestioner } from '../../src/score/index.ts';
 import { cutPatches, openFrameReader } from '../../src/video/index.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 import { referenceAdapters, referenceBase, referenceFactors, referencePictures, writePng } from './reference-models.ts';
@@ -58,16 +61,16 @@ async function lastLogits(
   features: Float32Array,
   adapter: Pick<Adapter, 'lora' | 'tensors'> | null,
 ): Promise<Float32Array> {
-  const { text, vision } = checkpoint;
-  const graph = modelGraph({ ...checkpoint, lora: adapter?.lora ?? null, frozen: true, dropout: false });
+  const { family, text } = checkpoint;
+  const graph = family.graphs.whole(checkpoint, predictingGraph(adapter?.lora ?? null, true, false));
   await using session = await compile({ logits: graph.logits });
   const factors = [...graph.parameters].map(([name, { shape }]): [string, TensorData] => [
     name,
     { data: adapter!.tensors.get(name)!, shape: shape as number[] },
   ]);
   const { logits } = await session.run({
-    ...textFeeds([{ example, rows: [example.promptLength - 1] }], text),
-    ...clipFeeds([{ kind: 'features', features }], text, vision),
+    ...family.feeds.text([{ example, rows: [example.promptLength - 1] }], text, 0),
+    ...family.feeds.features([features], text),
     ...Object.fromEntries(factors),
   });
   return logits.data;
@@ -77,25 +80,22 @@ async function lastLogits(
 async function encodePicture(
   checkpoint: Checkpoint,
   folder: string,
-): Promise<{ example: Omit<Example, 'answer' | 'targets'>; features: Float32Array; pixels: Float32Array }> {
+): Promise<{ example: TokenRows; features: Float32Array; pixels: Float32Array }> {
   const path = join(folder, 'picture.png');
   await writePng(path, referencePictures.picture);
   const settings = { prompt: { template: 'own', source: question }, answer: { kind: 'integer', step: null } } as const;
-  const questioner = await loadQuestioner(checkpoint, settings);
+  const processor = await loadPromptProcessor(checkpoint, settings);
   const { minPixels, maxPixels } = checkpoint.processor;
   const frames = frameOptions(checkpoint, { pick: 'middle', count: 1, as: 'video', minPixels, maxPixels, seed: 0 });
   await using reader = openFrameReader({ workers: 1 });
-  await using encoder = createClipEncoder({
-    checkpoint,
-    questioner,
-    frames,
-    reader,
-    cache: createClipCache(null, checkpoint, frames, {}),
-  });
-  const { prompt, vision } = await encoder.encode({ path, kind: 'image' });
-  const { visions } = await reader.read({ path, kind: 'image' }, frames);
+  await using engine = await openEngine(checkpoint);
+  const cache = createClipCache(null, engine.tower, frames);
+  const viewer = createClipViewer({ frames, reader, features: { encoder: engine, cache } });
+  const { prompt, vision } = await createClipPreparer(viewer, checkpoint, processor).prepare({ path, kind: 'image' });
+  const { rgb } = await reader.read({ path, kind: 'image' }, frames);
   const features = vision.kind === 'features' ? vision.features : new Float32Array();
-  return { example: promptRows(prompt), features, pixels: visions[0]!.pixels };
+  const { pixels } = cutPatches('image', rgb, checkpoint.processor);
+  return { example: promptRows(prompt, positionsOf(checkpoint)), features, pixels };
 }
 
 function checkPixels(pixels: Float32Array, want: GoldenClip['pixels']): void {
@@ -123,7 +123,8 @@ describe('a clip in our graph and in transformers', () => {
     for (const name of ['plain', 'rslora'] as const) {
       const lora = referenceAdapters[name];
       const at = join(folder, name);
-      await writeAdapter(at, { lora, tensors: referenceFactors(lora, checkpoint), card: null, baseModel: null });
+      const tensors = referenceFactors(lora, checkpoint);
+      await writeAdapter(at, { lora, tensors, card: null, baseModel: null }, checkpoint.family);
       const adapter = await readAdapter(at, checkpoint);
       expect(adapter.lora).toEqual({ ...lora, layers: 'all' });
       const logits = await lastLogits(checkpoint, example, features, adapter);
@@ -144,23 +145,20 @@ describe('a clip in our graph and in transformers', () => {
       chat: await loadChatTemplate(checkpoint.folder),
       question,
       visions: [{ kind: 'video', grid, secondsPerGrid: want.secondsPerGrid![0]! }],
-      padTokens: checkpoint.tokens,
+      model: checkpoint,
     });
     expect([...prompt.tokenIds]).toEqual(want.ids);
-    const { tokensPerSecond } = checkpoint.vision;
-    const example = promptRows(prompt, { tokensPerSecond, rule: 'transformers-5.17' });
+    const example = promptRows(prompt, positionsOf(checkpoint, 'transformers-5.17'));
     expect([...example.positions]).toEqual(want.positions);
-    const { text, vision } = checkpoint;
-    await using session = await compile({
-      logits: modelGraph({ ...checkpoint, lora: null, frozen: false, dropout: false }).logits,
-    });
+    const { family, text, vision } = checkpoint;
+    await using session = await compile({ logits: family.graphs.whole(checkpoint, { weights: 'fed' }).logits });
     const weights: [string, TensorData][] = [];
     for (const name of checkpoint.names) {
       weights.push([name, { data: await checkpoint.read(name), shape: checkpoint.stored(name).shape }]);
     }
     const { logits } = await session.run({
-      ...textFeeds([{ example, rows: [example.promptLength - 1] }], text),
-      ...clipFeeds([{ kind: 'patches', cut: () => [{ grid, pixels }] }], text, vision),
+      ...family.feeds.text([{ example, rows: [example.promptLength - 1] }], text, 0),
+      ...family.feeds.patches([{ grid, pixels }], vision),
       ...Object.fromEntries(weights),
     });
     expect(distance(logits.data, want.logits)).toBeLessThan(1e-5);

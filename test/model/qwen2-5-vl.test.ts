@@ -2,21 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { TensorData } from '../../src/graph/index.ts';
-import { compile, input, valuesBelow } from '../../src/graph/index.ts';
-import type { TextConfig, VisionConfig } from '../../src/model/index.ts';
-import {
-  HIDDEN,
-  fedWeights,
-  headLogits,
-  textAngles,
-  textHidden,
-  embedTokens,
-  layerInputs,
-  visionFeatures,
-  visionFeeds,
-  visionInputs,
-  windowOrder,
-} from '../../src/model/index.ts';
+import { compile, input } from '../../src/graph/index.ts';
+import { valuesBelow } from '../../src/graph/value.ts';
+import { fedWeights } from '../../src/model/index.ts';
+import type {
+  QwenTextConfig as TextConfig,
+  QwenVisionConfig as VisionConfig,
+} from '../../src/model/families/qwen2-5-vl/config.ts';
+import { HIDDEN, textAngles, visionFeeds, windowOrder } from '../../src/model/families/qwen2-5-vl/feeds.ts';
+import { headLogits, textHidden, embedTokens, layerInputs } from '../../src/model/families/qwen2-5-vl/text.ts';
+import { visionFeatures, visionInputs } from '../../src/model/families/qwen2-5-vl/vision.ts';
 
 const golden = JSON.parse(readFileSync(new URL('golden/qwen2-5-vl.json', import.meta.url), 'utf8')) as {
   features: number[];

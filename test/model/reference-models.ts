@@ -7,8 +7,8 @@ import sharp from 'sharp';
 import { randomStream } from '../../src/core/index.ts';
 import type { Checkpoint, LoraOptions } from '../../src/model/index.ts';
 import {
+  adapterShapes,
   createRandomCheckpoint,
-  loraShapes,
   loraTargets,
   openCheckpoint,
   writeAdapter,
@@ -49,7 +49,8 @@ export const referenceAdapters: Readonly<Record<'plain' | 'rslora', LoraOptions>
 
 /** @returns factors of an adapter, none of them zero */
 export function referenceFactors(lora: LoraOptions, checkpoint: Checkpoint): Map<string, Float32Array> {
-  const shapes = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+  const { family, text, stored } = checkpoint;
+  const shapes = adapterShapes(family.lora, lora, text.numLayers, (name) => stored(name).shape);
   return new Map([...shapes].map(([name, [rows, columns]], i) => [name, uniform(rows * columns, 0.3, 0, 200, i)]));
 }
 
@@ -82,7 +83,8 @@ async function main(folder: string): Promise<void> {
   await createRandomCheckpoint(join(folder, 'small'), { preset: 'small' });
   for (const [name, lora] of Object.entries(referenceAdapters)) {
     const tensors = referenceFactors(lora, checkpoint);
-    await writeAdapter(join(folder, `adapter-${name}`), { lora, tensors, card: null, baseModel: checkpoint.folder });
+    const adapter = { lora, tensors, card: null, baseModel: checkpoint.folder };
+    await writeAdapter(join(folder, `adapter-${name}`), adapter, checkpoint.family);
   }
   await writePng(join(folder, 'picture.png'), referencePictures.picture);
   for (const [i, frame] of referencePictures.frames.entries()) await writePng(join(folder, `frame-${i}.png`), frame);

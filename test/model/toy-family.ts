@@ -7,23 +7,14 @@ import { writeSafetensors } from '../../src/files/index.ts';
 import type { TensorData, Value } from '../../src/graph/index.ts';
 import { add, concat, dimSum, expand, gather, input, matmul, reshape, softmax, where } from '../../src/graph/index.ts';
 import { attentionBias } from '../../src/model/families/shared/attention-bias.ts';
-import type {
-  GraphModel,
-  LoraGraph,
-  LoraOptions,
-  ModelFamily,
-  VisionPatches,
-  WeightSource,
-} from '../../src/model/index.ts';
-import {
-  adapterShapes,
-  embeddedModel,
-  fedWeights,
-  frozenWeights,
-  linear,
-  loraInputs,
-  openCheckpoint,
-} from '../../src/model/index.ts';
+import type { LoraOptions, VisionPatches } from '../../src/model/index.ts';
+import type { GraphModel } from '../../src/model/families/graph-types.ts';
+import type { LoraGraph, WeightSource } from '../../src/model/families/shared/layers.ts';
+import type { ModelFamily } from '../../src/model/families/types.ts';
+import { adapterShapes, embeddedModel, fedWeights, openCheckpoint } from '../../src/model/index.ts';
+import { frozenWeights } from '../../src/model/weights.ts';
+import { linear } from '../../src/model/families/shared/layers.ts';
+import { loraInputs } from '../../src/model/lora.ts';
 
 /** The toy's own size: pixels that it looks at of a merged patch. */
 interface ToyVision {

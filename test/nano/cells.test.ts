@@ -1,12 +1,12 @@
 // What the first stage of pretraining teaches: true targets of each cell, and filters that hear what is fine as loudly as what is coarse.
 import { expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
-import type { VisionConfig } from '../../src/model/index.ts';
 import type { RgbFrame } from '../../src/video/index.ts';
 import { cutPatches } from '../../src/video/index.ts';
 import { generatedScene, pictureDistortions } from '../../src/synthesis/index.ts';
 import { cellTargets, targetsOf } from '../../nano/cells.ts';
 import { fineStatistics } from '../../nano/fine-statistics.ts';
+import type { QwenVisionConfig } from '../../nano/family.ts';
 import { firstFilters } from '../../nano/first-filters.ts';
 
 const SIDE = 32;
@@ -66,7 +66,7 @@ test('no statistic of a flat cell is infinite', () => {
 });
 
 test('first filters answer one cosine of one block each, from pixels', () => {
-  const vision = { hiddenSize: 192, patchSize: 16, temporalPatchSize: 2 } as VisionConfig;
+  const vision = { hiddenSize: 192, patchSize: 16, temporalPatchSize: 2 } as QwenVisionConfig;
   const [mean, std] = [[128 / 255, 128 / 255, 128 / 255] as const, [0.25, 0.5, 1] as const];
   const filters = firstFilters(vision, std);
   const [size, each] = [3 * 2 * 16 * 16, 48];

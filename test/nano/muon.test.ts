@@ -1,8 +1,8 @@
 // Muon against the same in float64, and that it goes on from saved moments as if nothing had been.
 import { expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
-import type { AdamWState } from '../../src/train/index.ts';
-import { adamWUpdate, initAdamW } from '../../src/train/index.ts';
+import type { AdamWState } from '../../src/engine/onnx/index.ts';
+import { adamWUpdate, initAdamW } from '../../src/engine/onnx/index.ts';
 import { openMuon } from '../../nano/muon.ts';
 
 const SLOW = 0.25;

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import type { Checkpoint } from '../../src/model/index.ts';
-import { compileVisionEncoder, createRandomCheckpoint, openCheckpoint } from '../../src/model/index.ts';
-import { compileStepGraph } from '../../src/train/index.ts';
+import { compileTower, createRandomCheckpoint, openCheckpoint } from '../../src/model/index.ts';
+import { compileStepGraph } from '../../src/engine/onnx/index.ts';
 import { cutPatches } from '../../src/video/index.ts';
 import { generatedScene } from '../../src/synthesis/index.ts';
 import { cellTargets } from '../../nano/cells.ts';
+import { towerOf } from '../../nano/family.ts';
 import type { ParallelStep } from '../../nano/parallel-step.ts';
 import { runStage } from '../../nano/run-stage.ts';
 import { towerFeeds, towerGraph } from '../../nano/tower.ts';
@@ -27,7 +28,8 @@ beforeAll(async () => {
 });
 
 test('a head of zeros has half the mean square of the targets as its loss, and moves towards each cell’s own', async () => {
-  const { vision, stored, processor } = checkpoint;
+  const { stored, processor } = checkpoint;
+  const vision = towerOf(checkpoint);
   const { shapes, first } = openTowerStage(checkpoint);
   const graph = towerGraph(vision, (name) => stored(name).shape);
   await using step = await compileStepGraph(graph, { run: { threads: 1 } });
@@ -55,7 +57,7 @@ test('a head of zeros has half the mean square of the targets as its loss, and m
   // The weights of the last target move towards the features of its two cells, and of no other.
   await openTowerStage(checkpoint).write(join(folder, 'first'), random, parameters);
   const written = await openCheckpoint(join(folder, 'first'));
-  await using encoder = await compileVisionEncoder(vision, written.stored);
+  await using encoder = await compileTower(written);
   const features = [await encoder.encode([items[0]!.vision]), await encoder.encode([items[1]!.vision])];
   const width = vision.outHiddenSize;
   const moved = gradients.get('cells.weight')!.subarray((count - 1) * width);

@@ -4,16 +4,17 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodePrompt, loadChatTemplate } from '../../src/prompt/index.ts';
 import { createChatTemplate } from '../../src/prompt/chat.ts';
-import { mergedTokens, type VisionInput } from '../../src/prompt/encode-prompt.ts';
+import { mergedTokens } from '../../src/model/families/qwen2-5-vl/prompt.ts';
+import type { VisionInput } from '../../src/prompt/encode-prompt.ts';
 import { chatSource, hostilePrompts, qwenFile, setups } from './fixtures.ts';
 
 const image: VisionInput = { kind: 'image', grid: { t: 1, h: 4, w: 6 } };
 const video: VisionInput = { kind: 'video', grid: { t: 3, h: 2, w: 2 }, secondsPerGrid: 0.5 };
 
-describe.each(setups)('$name', ({ tokenizer, chat, padTokens }) => {
+describe.each(setups)('$name', ({ tokenizer, chat, model, padTokens }) => {
   test('expands each pad to its merged patches', () => {
     const visions = [image, video, { ...image, grid: { t: 1, h: 2, w: 2 } }];
-    const prompt = encodePrompt({ tokenizer, chat, question: 'Rate.', visions, padTokens });
+    const prompt = encodePrompt({ tokenizer, chat, question: 'Rate.', visions, model });
     expect(prompt.visions.map(({ length }) => length)).toEqual([6, 3, 1]);
     for (const { kind, start, length } of prompt.visions) {
       const span = [...prompt.tokenIds.subarray(start, start + length)];
@@ -25,8 +26,8 @@ describe.each(setups)('$name', ({ tokenizer, chat, padTokens }) => {
 
   test('puts the question before the frames where that is asked for', () => {
     const visions = [image, video];
-    const prompt = encodePrompt({ tokenizer, chat, question: 'Rate this:', visions, framesLast: true, padTokens });
-    const before = encodePrompt({ tokenizer, chat, question: 'Rate this:', visions, padTokens });
+    const prompt = encodePrompt({ tokenizer, chat, question: 'Rate this:', visions, framesLast: true, model });
+    const before = encodePrompt({ tokenizer, chat, question: 'Rate this:', visions, model });
     const text = tokenizer.decode([...prompt.tokenIds]);
     expect(text).toMatch(
       /^.*user\nRate this:<\|vision_start\|>.*<\|vision_end\|><\|im_end\|>\n<\|im_start\|>assistant\n$/su,
@@ -40,8 +41,8 @@ describe.each(setups)('$name', ({ tokenizer, chat, padTokens }) => {
 
   test.each(hostilePrompts)('text of the user stays text: %s', (question) => {
     const visions = [image, video];
-    const prompt = encodePrompt({ tokenizer, chat, question, visions, padTokens });
-    const calm = encodePrompt({ tokenizer, chat, question: 'x', visions, padTokens });
+    const prompt = encodePrompt({ tokenizer, chat, question, visions, model });
+    const calm = encodePrompt({ tokenizer, chat, question: 'x', visions, model });
     const special = (ids: Int32Array): string[] =>
       [...ids].map((id) => tokenizer.decode([id])).filter((text) => /^<\|\w+\|>$/u.test(text));
     expect(special(prompt.tokenIds)).toEqual(special(calm.tokenIds));
@@ -54,9 +55,9 @@ describe.each(setups)('$name', ({ tokenizer, chat, padTokens }) => {
 });
 
 describe('a template that does not fit is an error', () => {
-  const { tokenizer, padTokens } = setups[1]!;
+  const { tokenizer, model } = setups[1]!;
   const render = (source: string): unknown =>
-    encodePrompt({ tokenizer, chat: createChatTemplate(source), question: 'q', visions: [image], padTokens });
+    encodePrompt({ tokenizer, chat: createChatTemplate(source), question: 'q', visions: [image], model });
 
   test.each([
     ['{{ messages[0].content[1].text }}', 'expected 1 image and 0 video pads, got 0 image and 0 video pads'],
@@ -81,8 +82,8 @@ describe('a template that does not fit is an error', () => {
   });
 
   test('odd grids are a bug', () => {
-    expect(() => mergedTokens({ t: 1, h: 3, w: 2 })).toThrow('positive sides divisible by 2');
-    expect(mergedTokens({ t: 2, h: 32, w: 32 })).toBe(512);
+    expect(() => mergedTokens({ t: 1, h: 3, w: 2 }, 2)).toThrow('positive sides divisible by 2');
+    expect(mergedTokens({ t: 2, h: 32, w: 32 }, 2)).toBe(512);
   });
 });
 

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { type ChatTemplate } from '../../src/prompt/index.ts';
 import { createChatTemplate } from '../../src/prompt/chat.ts';
 import { createTokenizer } from '../../src/prompt/tokenizer.ts';
-import { type PadTokenIds } from '../../src/prompt/encode-prompt.ts';
+import { qwen2_5_vl } from '../../src/model/families/qwen2-5-vl/index.ts';
+import type { EncodePromptInput } from '../../src/prompt/encode-prompt.ts';
 import type { TextTokenizer } from '../../src/prompt/index.ts';
 
 /** The model folder that holds Qwen's `tokenizer.json` (151,643 tokens and the special ones). */
@@ -62,16 +63,39 @@ export interface Setup {
   name: string;
   tokenizer: TextTokenizer;
   chat: ChatTemplate;
-  padTokens: PadTokenIds;
+  model: EncodePromptInput['model'];
+  padTokens: { image: number; video: number };
   endTokenId: number;
+}
+
+/** @returns what a prompt must know of a Qwen2.5-VL with this tokenizer */
+export function modelWith(tokenizer: TextTokenizer): EncodePromptInput['model'] {
+  const id = (token: string): number => tokenizer.tokenId(token)!;
+  return {
+    family: qwen2_5_vl,
+    tokens: {
+      image: id('<|image_pad|>'),
+      video: id('<|video_pad|>'),
+      visionStart: id('<|vision_start|>'),
+      visionEnd: id('<|vision_end|>'),
+    },
+    vision: { spatialMergeSize: 2, patchSize: 14, temporalPatchSize: 2, inChannels: 3 },
+  };
 }
 
 /** @returns the setup around a tokenizer */
 export function setupFor(name: string, json: unknown): Setup {
   const tokenizer = createTokenizer(json, name);
-  const id = (token: string): number => tokenizer.tokenId(token)!;
-  const padTokens = { image: id('<|image_pad|>'), video: id('<|video_pad|>') };
-  return { name, tokenizer, chat: createChatTemplate(chatSource), padTokens, endTokenId: id('<|im_end|>') };
+  const model = modelWith(tokenizer);
+  const { image, video } = model.tokens;
+  return {
+    name,
+    tokenizer,
+    chat: createChatTemplate(chatSource),
+    model,
+    padTokens: { image, video },
+    endTokenId: tokenizer.tokenId('<|im_end|>')!,
+  };
 }
 
 /** Qwen's tokenizer; a tiny byte-level one; a tiny one that joins some digit pairs, so that answers differ in length. */

@@ -2,9 +2,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadPromptProcessor } from '../../src/inputs/index.ts';
 import { readCard } from '../../src/model/index.ts';
 import type { ClipScore } from '../../src/score/index.ts';
-import { exportAdapter, loadQuestioner, loadScorer, openModel, settingsOf } from '../../src/score/index.ts';
+import { exportAdapter, loadScorer, openModel } from '../../src/score/index.ts';
+import { settingsOf } from '../../src/score/card.ts';
 import type { Workshop } from '../train/run-fixtures.ts';
 import { openWorkshop, runAll } from '../train/run-fixtures.ts';
 import { needsPython, python, runPython } from './python.ts';
@@ -47,7 +49,7 @@ describe.skipIf(python === undefined)(`answers of transformers (${needsPython})`
       }
     }
     const { checkpoint, folder } = await openModel(folders.trained);
-    const { template, codec } = await loadQuestioner(checkpoint, settingsOf((await readCard(folder))!, folder));
+    const { template, codec } = await loadPromptProcessor(checkpoint, settingsOf((await readCard(folder))!, folder));
     const request = {
       question: template.render({ kind: 'image', prompt: undefined, codec }),
       answers: codec.legalAnswers()!.map(({ text }) => text),

@@ -1,8 +1,8 @@
 // The clips of models.py: text around the tokens of random pixels, as the graphs take them.
-import type { TokenRows } from '../../src/example/index.ts';
-import { ropePositions } from '../../src/example/index.ts';
-import type { Checkpoint, VisionPatches } from '../../src/model/index.ts';
-import { compileVisionEncoder } from '../../src/model/index.ts';
+import type { TokenRows } from '../../src/inputs/token-rows.ts';
+import { positionsOf as positionsBy } from '../../src/inputs/index.ts';
+import type { Checkpoint, PositionRule, VisionPatches } from '../../src/model/index.ts';
+import { compileTower } from '../../src/model/index.ts';
 import type { VisionSpan } from '../../src/prompt/index.ts';
 
 /** An image or video as the scripts describe it. */
@@ -28,12 +28,12 @@ export function spansOf(visions: readonly VisionDescription[]): VisionSpan[] {
 
 /** Positions by either rule, [3, length]. */
 export function positionsOf(
-  { vision }: Checkpoint,
+  checkpoint: Checkpoint,
   visions: readonly VisionSpan[],
   length: number,
-  rule: 'transformers' | 'transformers-5.17',
+  rule: PositionRule,
 ): Int32Array {
-  return ropePositions({ length, visions, tokensPerSecond: vision.tokensPerSecond, rule });
+  return positionsBy(checkpoint, rule)(length, visions);
 }
 
 /** A clip as rows of the text graph, with the positions of the reference at hand. */
@@ -63,6 +63,6 @@ export async function featuresOf(
     start = end;
     return own;
   });
-  await using tower = await compileVisionEncoder(checkpoint.vision, checkpoint.stored);
+  await using tower = await compileTower(checkpoint);
   return await tower.encode(patches);
 }

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
-import { parseModelConfig, readProcessorConfig } from '../../src/model/index.ts';
+import { qwen2_5_vl } from '../../src/model/families/qwen2-5-vl/index.ts';
+import { parseFamilyConfig } from '../../src/model/model-config.ts';
 import { needsPython, python, runPython } from './python.ts';
 
-type ModelConfig = ReturnType<typeof parseModelConfig>;
+type ModelConfig = ReturnType<typeof qwen2_5_vl.parseConfig>;
 type Json = Record<string, unknown>;
 interface Told {
   values: Record<string, ModelConfig>;
@@ -106,7 +107,7 @@ function fitsTogether({ text, vision }: ModelConfig): boolean {
 /** The values; the message where it is refused. */
 function parsed(config: Json, name: string): ModelConfig | string {
   try {
-    return parseModelConfig(config, name);
+    return parseFamilyConfig(config, name).config as ModelConfig;
   } catch (error) {
     if (error instanceof UserError) return error.message;
     throw error;
@@ -144,7 +145,7 @@ describe.skipIf(python === undefined)(`config.json against transformers (${needs
     expect(own).toEqual([]);
 
     mkdirSync(join(folder, 'empty'));
-    const { vision: tower } = parseModelConfig(configs.get('72B nested whole'), 'config.json');
-    expect(await readProcessorConfig(join(folder, 'empty'), tower)).toEqual(told.processor);
+    const { vision: tower } = qwen2_5_vl.parseConfig(configs.get('72B nested whole'), 'config.json');
+    expect(await qwen2_5_vl.readProcessor(join(folder, 'empty'), tower)).toEqual(told.processor);
   });
 });

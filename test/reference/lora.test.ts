@@ -3,20 +3,21 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Example } from '../../src/example/index.ts';
+import type { TrainStep } from '../../src/engine/onnx/index.ts';
+import type { StepExample } from '../../src/engine/onnx/collate.ts';
+import { adamWUpdate, collate, compileStep, initAdamW } from '../../src/engine/onnx/index.ts';
 import { readSafetensorsHeader, readTensor } from '../../src/files/index.ts';
 import type { TensorData } from '../../src/graph/index.ts';
+import type { Target } from '../../src/inputs/token-rows.ts';
 import type { Adapter, Checkpoint } from '../../src/model/index.ts';
 import { openCheckpoint, readAdapter } from '../../src/model/index.ts';
-import { adamWUpdate, initAdamW } from '../../src/train/adamw.ts';
-import { tokenFeeds } from '../../src/train/feeds.ts';
-import type { TrainStep } from '../../src/train/step.ts';
-import { compileStep } from '../../src/train/step.ts';
+import { objectives } from '../../src/objectives/index.ts';
 import type { VisionDescription } from './clips.ts';
 import { featuresOf, rowsOf, spansOf } from './clips.ts';
 import { needsPython, python, relativeError, runPython } from './python.ts';
 
 const names = ['plain', 'rslora'];
+const { form } = objectives['integer-only'];
 const refused = ['rank_pattern', 'alpha_pattern', 'modules_to_save', 'use_dora', 'bias'];
 
 describe.skipIf(python === undefined)(`against PEFT (${needsPython})`, () => {
@@ -53,18 +54,21 @@ describe.skipIf(python === undefined)(`against PEFT (${needsPython})`, () => {
     for (const [i, described] of told.visions.entries()) {
       const visions = spansOf(described);
       const ids = [...(await tensor(`ids${i}`))];
-      const target = (back: number): Example['targets'][number] => {
+      const target = (back: number): Target => {
         const row = ids.length - back;
         return { row: row - 1, token: ids[row]!, weight: 0.5 };
       };
-      const example: Example = { ...rowsOf(checkpoint, visions, ids), answer: '', targets: [target(2), target(1)] };
       const features = await featuresOf(checkpoint, visions, await tensor(`pixels${i}`));
-      const item = { example, vision: { kind: 'features' as const, features }, dropoutKey: 0 };
-      feeds.push(tokenFeeds([item], 1, checkpoint, false));
+      const example: StepExample = {
+        rows: rowsOf(checkpoint, visions, ids),
+        vision: { kind: 'features', features },
+        wanted: { kind: 'tokens', targets: [target(2), target(1)] },
+        dropoutKey: 0,
+      };
+      feeds.push(collate([example], { form, batchWeight: 1, model: checkpoint, dropout: false }));
     }
-    const { text, vision, stored } = checkpoint;
     const lora = { ...adapter.lora, dropout: 0 };
-    const step = await compileStep({ text, vision, stored, lora, loss: 'integer-only', numColumns: 0 });
+    const step = await compileStep({ model: checkpoint, lora, form, numColumns: 0 });
     return { adapter, step, feeds, tensor };
   }
 

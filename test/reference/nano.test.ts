@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { toUnit5 } from '../../src/dataset/index.ts';
+import { toMos5 } from '../../src/dataset/index.ts';
+import { loadPromptProcessor } from '../../src/inputs/index.ts';
 import { embeddedAdapter, embeddedModel, embeddedPictures } from '../../src/model/index.ts';
-import { loadQuestioner, openModel, settingsOf } from '../../src/score/index.ts';
+import { openModel } from '../../src/score/index.ts';
+import { settingsOf } from '../../src/score/card.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { needsPython, python, runPython } from './python.ts';
 
@@ -27,7 +29,7 @@ test.skipIf(python === undefined)(
 
     const [model, adapter] = [embeddedModel(), embeddedAdapter()];
     const { checkpoint, card } = await openModel(adapter, model);
-    const { template, codec } = await loadQuestioner(checkpoint, settingsOf(card!, adapter));
+    const { template, codec } = await loadPromptProcessor(checkpoint, settingsOf(card!, adapter));
     const answers = codec.legalAnswers()!;
     const request = {
       question: template.render({ kind: 'image', prompt: undefined, codec }),
@@ -44,7 +46,7 @@ test.skipIf(python === undefined)(
       return probabilities.reduce((sum, p, i) => sum + (p / mass) * answers[i]!.value, 0);
     });
     expect(ours).toHaveLength(10);
-    expect(Math.max(...ours.map(({ score }, i) => Math.abs(toUnit5(card!.scale, score) - theirs[i]!)))).toBeLessThan(
+    expect(Math.max(...ours.map(({ score }, i) => Math.abs(toMos5(card!.scale, score) - theirs[i]!)))).toBeLessThan(
       1e-4,
     );
     expect(nano.map(({ generated }) => Number(generated))).toEqual(ours.map(({ integer }) => integer));

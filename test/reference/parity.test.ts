@@ -3,28 +3,26 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { textFeeds } from '../../src/example/index.ts';
 import { readSafetensorsHeader, readTensor } from '../../src/files/index.ts';
 import { compile, input } from '../../src/graph/index.ts';
 import type { Checkpoint } from '../../src/model/index.ts';
-import {
-  frozenWeights,
-  headLogits,
-  openCheckpoint,
-  textHidden,
-  embedTokens,
-  layerInputs,
-  windowOrder,
-} from '../../src/model/index.ts';
+import { openCheckpoint } from '../../src/model/index.ts';
+import { frozenWeights } from '../../src/model/weights.ts';
+import type { QwenTextConfig, QwenVisionConfig } from '../../src/model/families/qwen2-5-vl/config.ts';
+import { windowOrder } from '../../src/model/families/qwen2-5-vl/feeds.ts';
+import { embedTokens, headLogits, layerInputs, textHidden } from '../../src/model/families/qwen2-5-vl/text.ts';
+import type { ModelConfig } from '../../src/model/families/sizes.ts';
 import type { VisionSpan } from '../../src/prompt/index.ts';
 import type { VisionDescription } from './clips.ts';
 import { featuresOf, positionsOf, rowsOf, spansOf } from './clips.ts';
 import { needsPython, python, relativeError, runPython } from './python.ts';
 
+type QwenCheckpoint = Checkpoint & ModelConfig<QwenTextConfig, QwenVisionConfig>;
+
 /** One checkpoint with what goes in, and what transformers makes of it. */
 interface Case {
   name: string;
-  checkpoint: Checkpoint;
+  checkpoint: QwenCheckpoint;
   visions: VisionSpan[];
   /** A tensor that the reference wrote. */
   tensor: (name: string) => Promise<Float32Array>;
@@ -35,7 +33,7 @@ async function makeCases(folder: string): Promise<Case[]> {
   return Promise.all(
     Object.entries(cases).map(async ([name, visions]): Promise<Case> => {
       const header = await readSafetensorsHeader(join(folder, `${name}.safetensors`));
-      const checkpoint = await openCheckpoint(join(folder, name));
+      const checkpoint = (await openCheckpoint(join(folder, name))) as QwenCheckpoint;
       return { name, checkpoint, visions: spansOf(visions), tensor: (tensor) => readTensor(header, tensor) };
     }),
   );
@@ -67,7 +65,7 @@ describe.skipIf(python === undefined)(`against transformers (${needsPython})`, a
   });
 
   it.each(cases)('$name: features, hidden states and logits', async ({ checkpoint, visions, tensor }) => {
-    const { text, stored } = checkpoint;
+    const { family, text, stored } = checkpoint;
     const seen = await featuresOf(checkpoint, visions, await tensor('pixels'));
     expect(relativeError(seen, await tensor('features'))).toBeLessThan(1e-5);
     const example = rowsOf(checkpoint, visions, await tensor('ids'));
@@ -77,7 +75,7 @@ describe.skipIf(python === undefined)(`against transformers (${needsPython})`, a
     const hidden = textHidden(embedded, 0, layerInputs(text), text, weights, null);
     await using session = await compile({ hidden, logits: headLogits(hidden, text, weights) });
     const got = await session.run({
-      ...textFeeds([{ example, rows: [...example.tokenIds.keys()] }], text),
+      ...family.feeds.text([{ example, rows: [...example.tokenIds.keys()] }], text, 0),
       features: { data: seen, shape: [seen.length / C, C] },
     });
     expect(relativeError(got.hidden.data, await tensor('hidden'))).toBeLessThan(1e-5);

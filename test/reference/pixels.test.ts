@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSafetensorsHeader, readTensor } from '../../src/files/index.ts';
-import { openFrameReader } from '../../src/video/index.ts';
+import { cutPatches, openFrameReader } from '../../src/video/index.ts';
 import { options, sharedData } from '../video/fixtures.ts';
 import { needsPython, python, runPython } from './python.ts';
 
@@ -72,11 +72,14 @@ describe.skipIf(skip)(`against transformers (${needsPython}${absent})`, async ()
       const clip = kind === 'four frames of a clip';
       const media = { path: join(folder, file), kind: file.endsWith('.gif') ? ('video' as const) : ('image' as const) };
       const count = clip ? 4 : 1;
-      const { visions } = await reader.read(media, { ...options, pick: 'first', count, minPixels, maxPixels });
+      const chosen = { ...options, pick: 'first', count, minPixels, maxPixels } as const;
+      const { visions, rgb } = await reader.read(media, chosen);
       const { t, h, w } = visions[0]!.grid;
       expect([name, t, h, w]).toEqual([name, ...grid]);
+      const cut = cutPatches(visions[0]!.kind, visions[0]!.kind === 'video' ? rgb : rgb.slice(0, 1), options);
+      expect(cut.grid).toEqual(visions[0]!.grid);
       const reference = await readTensor(await readSafetensorsHeader(join(folder, `${name}.safetensors`)), 'pixels');
-      expect([name, ...distance(visions[0]!.pixels, reference)]).toEqual([name, 0, 0]);
+      expect([name, ...distance(cut.pixels, reference)]).toEqual([name, 0, 0]);
     }
   });
 

@@ -13,7 +13,7 @@ import { createAnswerCodec, encodePrompt, parseTemplate } from '../../src/prompt
 import { createChatTemplate } from '../../src/prompt/chat.ts';
 import { createTokenizer } from '../../src/prompt/tokenizer.ts';
 import { fourDimensions, qualityDimensions, singleDimension } from '../../src/prompt/templates.ts';
-import { chatSource, qwenFile, qwenJson } from '../prompt/fixtures.ts';
+import { chatSource, modelWith, qwenFile, qwenJson } from '../prompt/fixtures.ts';
 import { makePrompts } from './prompts.ts';
 import { needsPython, python, runPython } from './python.ts';
 
@@ -108,12 +108,12 @@ const text = ({ question, visions, framesLast: last }: Case): string =>
 /** Ids of a case; each image or video has one pad, if its grid is not given. */
 function tokenIds(tokenizer: TextTokenizer, one: Case, grids?: [number, number, number][]): number[] {
   const { question, visions, framesLast: last = false } = one;
-  const padTokens = { image: tokenizer.tokenId('<|image_pad|>')!, video: tokenizer.tokenId('<|video_pad|>')! };
   const inputs = visions.map(({ kind }, i): VisionInput => {
     const [t, h, w] = grids?.[i] ?? [1, 2, 2];
     return { kind, grid: { t, h, w } };
   });
-  return [...encodePrompt({ tokenizer, chat, question, visions: inputs, framesLast: last, padTokens }).tokenIds];
+  const model = modelWith(tokenizer);
+  return [...encodePrompt({ tokenizer, chat, question, visions: inputs, framesLast: last, model }).tokenIds];
 }
 
 const hash = (value: string, length: number): string =>

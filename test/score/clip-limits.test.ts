@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRandomCheckpoint, modelSizes } from '../../src/model/index.ts';
+import { createRandomCheckpoint } from '../../src/model/index.ts';
 import type { ClipScore, FailedClip, Scorer, ScorerOptions } from '../../src/score/index.ts';
-import { batchByLength, loadScorer, roughBytes, splitToFit } from '../../src/score/index.ts';
+import { loadScorer } from '../../src/score/index.ts';
 import { loadEnsemble } from '../../src/study/index.ts';
 import { writePicture } from '../train/run-fixtures.ts';
 
@@ -17,7 +17,7 @@ const clip = (prompt: string): { path: string; kind: 'image'; prompt: string } =
   prompt,
 });
 const words = (count: number): string => 'a cat on a wall '.repeat(count / 5).trim();
-const options: ScorerOptions = { cache: false, workers: 1, run: { threads: 1 } };
+const options: ScorerOptions = { cache: false, workers: 1, runtime: { threads: 1 } };
 
 beforeAll(async () => {
   await createRandomCheckpoint(at('model'), { preset: 'tiny' });
@@ -83,28 +83,5 @@ describe('memory', () => {
     narrow.forEach((one, i) => {
       expect((one as ClipScore).score).toBeCloseTo((wide[i] as ClipScore).score, 5);
     });
-  });
-
-  it('is bounded roughly by what surely holds more than the forecast', () => {
-    // The 3B model at 395 tokens: 0.95 GB were measured (docs/real-sizes.md).
-    const text = { ...modelSizes['qwen2.5-vl-3b'].text, headDim: 128, ropeTheta: 1e6, rmsNormEps: 1e-6 };
-    expect(roughBytes(text, { clips: 1, rows: 395 })).toBeLessThan(2e9);
-    expect(roughBytes(text, { clips: 4, rows: 6000 })).toBeGreaterThan(4 * 2 * 16 * 6000 ** 2 * 4);
-  });
-});
-
-describe('batches', () => {
-  it('hold fewer clips where all of them look at much text before them', () => {
-    const lengths = [300, 300, 300, 300];
-    expect(batchByLength(lengths, { clips: 4, tokens: 2048 })).toHaveLength(1);
-    expect(batchByLength(lengths, { clips: 4, tokens: 2048, shared: 6000 })).toEqual([
-      [0, 1],
-      [2, 3],
-    ]);
-  });
-
-  it('are cut in halves until they fit', () => {
-    expect(splitToFit([1, 2, 3, 4, 5], (some) => some.length <= 2)).toEqual([[1, 2], [3], [4, 5]]);
-    expect(splitToFit([9], () => false)).toEqual([[9]]);
   });
 });

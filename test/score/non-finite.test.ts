@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
-import { blameWeights, createRandomCheckpoint, findNonFinite, openCheckpoint } from '../../src/model/index.ts';
-import type { ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
+import type { ScorerSettings } from '../../src/inputs/index.ts';
+import { blameWeights, createRandomCheckpoint, openCheckpoint } from '../../src/model/index.ts';
+import { findNonFinite } from '../../src/model/non-finite.ts';
+import type { ClipScore, FailedClip } from '../../src/score/index.ts';
 import { loadScorer } from '../../src/score/index.ts';
 import { spoilt } from '../model/spoilt.ts';
 

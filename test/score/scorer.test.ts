@@ -6,19 +6,21 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
+import type { Clip, ScorerSettings } from '../../src/inputs/index.ts';
 import type { Card, LoraOptions } from '../../src/model/index.ts';
 import {
+  adapterShapes,
   createRandomCheckpoint,
   initLora,
-  loraShapes,
   loraTargets,
   openCheckpoint,
   readAdapterConfig,
   readCard,
   writeAdapter,
 } from '../../src/model/index.ts';
-import type { Clip, ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
-import { exportAdapter, loadScorer, settingsOf } from '../../src/score/index.ts';
+import type { ClipScore, FailedClip } from '../../src/score/index.ts';
+import { exportAdapter, loadScorer } from '../../src/score/index.ts';
+import { settingsOf } from '../../src/score/card.ts';
 import { saveAdapter } from './save-adapter.ts';
 
 let folder: string;
@@ -210,11 +212,17 @@ describe('exportAdapter', () => {
 
   test('refuses a type that cannot hold the weights, and one for the adapter alone', async () => {
     const checkpoint = await openCheckpoint(model());
-    const shapes = loraShapes(lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
+    const shapes = adapterShapes(
+      checkpoint.family.lora,
+      lora,
+      checkpoint.text.numLayers,
+      (name) => checkpoint.stored(name).shape,
+    );
     const tensors = initLora(shapes, 5);
     for (const values of tensors.values()) values.fill(100);
     const folderOf = join(folder, 'large');
-    await writeAdapter(folderOf, { lora, tensors, card: await readCard(adapter()), baseModel: model() });
+    const card = await readCard(adapter());
+    await writeAdapter(folderOf, { lora, tensors, card, baseModel: model() }, checkpoint.family);
     const half = exportAdapter(folderOf, join(folder, 'half'), 'merged', { dtype: 'F16' });
     await expect(half).rejects.toMatchObject({ code: 'non-finite' });
     const alone = exportAdapter(adapter(), join(folder, 'alone-bf16'), 'adapter', { dtype: 'BF16' });

@@ -1,7 +1,6 @@
-// Streams that prepare items ahead: order, bounds, ends, sources that pause or fail; and batches of like length.
-import * as fc from 'fast-check';
+// Streams that prepare items ahead: order, bounds, ends, sources that pause or fail.
 import { describe, expect, test } from 'vitest';
-import { batchByLength, prepareAhead } from '../../src/score/index.ts';
+import { prepareAhead } from '../../src/score/stream.ts';
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -113,32 +112,5 @@ describe('prepareAhead', () => {
     const next = stream.next();
     setTimeout(() => stop.abort(new Error('enough')), 5);
     await expect(next).rejects.toThrow('enough');
-  });
-});
-
-describe('batchByLength', () => {
-  test('holds every clip once, within its limits and with little padding', () => {
-    const limits = { clips: 4, tokens: 1000 };
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 1500 }), { maxLength: 40 }), (lengths) => {
-        const batches = batchByLength(lengths, limits);
-        expect(batches.flat().toSorted((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
-        for (const batch of batches) {
-          const longest = Math.max(...batch.map((i) => lengths[i]!));
-          const tokens = batch.reduce((sum, i) => sum + lengths[i]!, 0);
-          expect(batch.length).toBeLessThanOrEqual(limits.clips);
-          expect(batch.length === 1 || longest * batch.length <= limits.tokens).toBe(true);
-          expect(longest * batch.length - tokens).toBeLessThanOrEqual(0.1 * longest * batch.length);
-        }
-      }),
-    );
-  });
-
-  test('keeps clips of one length in order', () => {
-    expect(batchByLength([300, 300, 300, 300, 300], { clips: 2, tokens: 2048 })).toEqual([[0, 1], [2, 3], [4]]);
-    expect(batchByLength([400, 20, 390, 21], { clips: 4, tokens: 2048 })).toEqual([
-      [1, 3],
-      [2, 0],
-    ]);
   });
 });

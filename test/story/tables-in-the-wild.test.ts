@@ -167,7 +167,14 @@ describe.each(tables)(
       expect(checked).toMatchObject({ problems: [] });
 
       const out = at(`${file}-run`);
-      const sets = ['epochs=1', 'batchSize=6', 'lora.rank=1', 'data.validation=null', 'run.workers=1', 'run.threads=1'];
+      const sets = [
+        'epochs=1',
+        'batchSize=6',
+        'lora.rank=1',
+        'data.validation=null',
+        'runtime.workers=1',
+        'runtime.threads=1',
+      ];
       const settings = sets.flatMap((set) => ['--set', set]);
       await run('train', '--manifest', table, '--model', at('model'), '--out', out, ...same, ...settings);
 

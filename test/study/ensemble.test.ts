@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { acquireLock, lockBeside } from '../../src/files/index.ts';
+import type { Clip, ScorerSettings } from '../../src/inputs/index.ts';
 import type { LoraOptions } from '../../src/model/index.ts';
 import { createRandomCheckpoint, loraTargets } from '../../src/model/index.ts';
-import type { Clip, ClipReading, ClipScore, FailedClip, ScorerSettings } from '../../src/score/index.ts';
+import type { ClipPrediction, ClipScore, FailedClip } from '../../src/score/index.ts';
 import { loadScorer } from '../../src/score/index.ts';
 import type { EnsembleMember, EnsembleScore } from '../../src/study/index.ts';
 import { createEnsemble, isEnsemble, loadEnsemble, paperWeights, parseWeights } from '../../src/study/index.ts';
@@ -62,14 +63,14 @@ async function alone(name: string): Promise<ClipScore[]> {
   return await collect<ClipScore>(scorer.score(clips));
 }
 
-const reading = (score: number, rest: Partial<ClipReading> = {}): ClipReading => ({
+const prediction = (score: number, rest: Partial<ClipPrediction> = {}): ClipPrediction => ({
   score,
   answer: '30',
   integer: 30,
   std: 0,
   legalMass: 1,
   probabilities: null,
-  plan: { as: 'image', width: 28, height: 28, sha256: '', frames: [] } as unknown as ClipReading['plan'],
+  plan: { as: 'image', width: 28, height: 28, sha256: '', frames: [] } as unknown as ClipPrediction['plan'],
   cached: false,
   ...rest,
 });
@@ -199,7 +200,7 @@ describe('ensemble.json', () => {
 describe('combine', () => {
   test('spreads with the members and with what is between them', () => {
     const { score, std, integer } = combine(
-      [reading(20, { std: 3, integer: 21 }), reading(30, { std: 4, integer: 28 })],
+      [prediction(20, { std: 3, integer: 21 }), prediction(30, { std: 4, integer: 28 })],
       [0.5, 0.5],
     );
     expect(score).toBe(25);
@@ -208,7 +209,10 @@ describe('combine', () => {
   });
 
   test('knows no spread where a member generates its answers', () => {
-    const { std, legalMass, score } = combine([reading(20), reading(30, { std: null, legalMass: null })], [0.25, 0.75]);
+    const { std, legalMass, score } = combine(
+      [prediction(20), prediction(30, { std: null, legalMass: null })],
+      [0.25, 0.75],
+    );
     expect([score, std, legalMass]).toEqual([27.5, null, null]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { AdvisedRun, Evaluated } from '../../src/train/index.ts';
-import { evaluationAdvice, openingAdvice, resolveRecipe } from '../../src/train/index.ts';
+import type { AdvisedRun, Evaluated } from '../../src/train/advice.ts';
+import { evaluationAdvice, openingAdvice } from '../../src/train/advice.ts';
+import { resolveRecipe } from '../../src/train/index.ts';
 
 const recipeOf = (recipe: 'paper' | null) =>
   resolveRecipe({ base: { recipe, model: 'm', out: 'o', data: { manifest: 't.csv' } } });

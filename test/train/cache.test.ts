@@ -2,7 +2,8 @@
 import { cp, mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { SETTLED_MS, openCheckpoint, setCacheLimit } from '../../src/model/index.ts';
+import { openCheckpoint, setCacheLimit } from '../../src/model/index.ts';
+import { SETTLED_MS } from '../../src/model/cache/file-identity.ts';
 import type { RecipeInput, TrainEvent } from '../../src/train/index.ts';
 import { prepareClips } from '../../src/train/prepare.ts';
 import type { Workshop } from './run-fixtures.ts';
@@ -47,7 +48,7 @@ test.each([
   async (name, changes) => {
     const without = await run(`${name}-without`, changes);
     vi.stubEnv('IOVQA_CACHE', shop.at(`${name}-cache`));
-    const off = await run(`${name}-off`, { ...changes, run: { workers: 1, threads: 1, cache: false } });
+    const off = await run(`${name}-off`, { ...changes, runtime: { workers: 1, threads: 1, cache: false } });
     await expect(readdir(shop.at(`${name}-cache`))).rejects.toThrow('ENOENT');
     const cold = await run(`${name}-cold`, changes);
     const warm = await run(`${name}-warm`, changes);

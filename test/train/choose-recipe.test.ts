@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandomCheckpoint, embeddedModel } from '../../src/model/index.ts';
 import type { RecipeInput, ResolvedRecipe } from '../../src/train/index.ts';
-import { adoptAdapter, chooseRecipe, formatRecipe, resolveRecipe, smallLearningRates } from '../../src/train/index.ts';
+import { inheritAdapterSettings, chooseRecipe, formatRecipe, resolveRecipe } from '../../src/train/index.ts';
+import { smallLearningRates } from '../../src/train/recipe/presets.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -51,7 +52,7 @@ describe('a recipe that goes by the size of the model', () => {
   });
 
   it('is settled once: written and read again, it is the same', async () => {
-    const chosen = await adoptAdapter(await choose({ model: embeddedModel() }));
+    const chosen = await inheritAdapterSettings(await choose({ model: embeddedModel() }));
     const text = formatRecipe(chosen.recipe, chosen.provenance);
     expect(text).toContain('adapter: shipped # recipe small');
     const again = await chooseRecipe(resolveRecipe({ file: { path: 'recipe.yaml', text }, folder }));

@@ -31,8 +31,8 @@ it('a clip with too much text is as bad as one that cannot be read', async () =>
 });
 
 it('a clip that needs too much memory is so too, and names the forecast', async () => {
-  const run = { workers: 1, threads: 1, maxMemory: '60MB' };
-  const recipe = shop.recipe('memory', { data: data(0), epochs: 1, run, prompt: { maxTextTokens: 100_000 } });
+  const runtime = { workers: 1, threads: 1, maxMemory: '60MB' };
+  const recipe = shop.recipe('memory', { data: data(0), epochs: 1, runtime, prompt: { maxTextTokens: 100_000 } });
   await expect(runAll(recipe)).rejects.toThrow(
     /got 1:\ntraining on a clip of [\d,]+ tokens: expected at most 60 MB of memory, got a forecast of [\d.]+ [MG]B$/,
   );
@@ -40,8 +40,8 @@ it('a clip that needs too much memory is so too, and names the forecast', async 
 
 it('a micro-batch that needs too much memory is cut, and the update stays the same', async () => {
   const losses = async (name: string, maxMemory: string | null): Promise<number[]> => {
-    const run = { workers: 1, threads: 1, maxMemory };
-    const events = await runAll(shop.recipe(name, { epochs: 1, run, data: { manifest: shop.at('clips.csv') } }));
+    const runtime = { workers: 1, threads: 1, maxMemory };
+    const events = await runAll(shop.recipe(name, { epochs: 1, runtime, data: { manifest: shop.at('clips.csv') } }));
     return only(events, 'step').map(({ loss }) => loss);
   };
   const [whole, cut] = [await losses('whole', null), await losses('cut', '5MB')];

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ResolvedRecipe } from '../../src/train/index.ts';
-import { adoptGroups, formatRecipe, readRunData, resolveRecipe } from '../../src/train/index.ts';
+import { detectGrouping, formatRecipe, resolveRecipe } from '../../src/train/index.ts';
+import { readRunData } from '../../src/train/data.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -38,7 +39,7 @@ describe('a table with prompts and no groups', () => {
   it('is split by prompt, and says so', async () => {
     const resolved = await recipeOf({ prompt });
     expect(await torn(resolved)).toBeGreaterThan(0); // as a run had it that was begun before
-    const adopted = await adoptGroups(resolved);
+    const adopted = await detectGrouping(resolved);
     expect(adopted.recipe.data.groupBy).toBe('prompt');
     expect(adopted.provenance.get('data.groupBy')).toBe('the table');
     expect(await torn(adopted)).toBe(0);
@@ -48,15 +49,15 @@ describe('a table with prompts and no groups', () => {
   });
 
   it('can be split by clip', async () => {
-    const adopted = await adoptGroups(await recipeOf({ prompt }, 'data.groupBy=group'));
+    const adopted = await detectGrouping(await recipeOf({ prompt }, 'data.groupBy=group'));
     expect(adopted.recipe.data.groupBy).toBe('group');
     expect(await torn(adopted)).toBeGreaterThan(0);
   });
 
   it('keeps the rows of a split where no prompt is shared, and where there are groups', async () => {
-    const alone = await adoptGroups(await recipeOf({ prompt: String }));
+    const alone = await detectGrouping(await recipeOf({ prompt: String }));
     expect(alone.recipe.data.groupBy).toBe('group');
-    const grouped = await adoptGroups(await recipeOf({ prompt, group: (i) => `g${i % 20}` }));
+    const grouped = await detectGrouping(await recipeOf({ prompt, group: (i) => `g${i % 20}` }));
     expect(grouped.recipe.data.groupBy).toBe('group');
   });
 });
@@ -69,14 +70,14 @@ describe('a run that goes on', () => {
     const old = formatRecipe(resolved.recipe, resolved.provenance).replace(/^\s*groupBy:.*\n/m, '');
     expect(old).not.toContain('groupBy');
     writeFileSync(join(out, 'recipe.yaml'), old);
-    expect((await adoptGroups(resolved, true)).recipe.data.groupBy).toBeNull();
-    expect((await adoptGroups(resolved, false)).recipe.data.groupBy).toBe('prompt');
+    expect((await detectGrouping(resolved, true)).recipe.data.groupBy).toBeNull();
+    expect((await detectGrouping(resolved, false)).recipe.data.groupBy).toBe('prompt');
 
-    const begun = await adoptGroups(resolved);
+    const begun = await detectGrouping(resolved);
     writeFileSync(join(out, 'recipe.yaml'), formatRecipe(begun.recipe, begun.provenance));
     // The table may have changed its mind since: the run has not.
     const now = await recipeOf({ prompt: String });
-    expect((await adoptGroups(now, true)).recipe.data.groupBy).toBe('prompt');
+    expect((await detectGrouping(now, true)).recipe.data.groupBy).toBe('prompt');
   });
 });
 

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Card } from '../../src/model/index.ts';
 import { embeddedAdapter, readCard } from '../../src/model/index.ts';
-import { settingsOf } from '../../src/score/index.ts';
-import { formatRecipe, keepPixels, readRunRecipe, resolveRecipe } from '../../src/train/index.ts';
+import { settingsOf } from '../../src/score/card.ts';
+import { formatRecipe, readRunRecipe, resolveRecipe } from '../../src/train/index.ts';
+import { keepPixels } from '../../src/train/run-folder.ts';
 import { storedPixels } from '../../src/video/index.ts';
 import { shownPixels } from '../../src/video/types.ts';
 

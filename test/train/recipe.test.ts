@@ -6,14 +6,11 @@ import { format } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/index.ts';
 import type { Recipe, ResolvedRecipe } from '../../src/train/index.ts';
-import {
-  formatRecipe,
-  recipeDocs,
-  recipeJsonSchema,
-  recipePresets,
-  recipeSchema,
-  resolveRecipe,
-} from '../../src/train/index.ts';
+import { formatRecipe, resolveRecipe } from '../../src/train/index.ts';
+import { recipeDocs } from '../../src/train/recipe/docs.ts';
+import { recipeJsonSchema } from '../../src/train/recipe/keys.ts';
+import { recipePresets } from '../../src/train/recipe/presets.ts';
+import { recipeSchema } from '../../src/train/recipe/schema.ts';
 import type { JsonSchema } from '../../src/train/recipe/keys.ts';
 import { recipeKeys } from '../../src/train/recipe/keys.ts';
 import { recipeTypes } from './recipe-types.ts';
@@ -136,7 +133,19 @@ describe('mistakes', () => {
   it('point to the section of a key', () => {
     expect(refusal(() => withFile('learningRate: 1')).hint).toBe('did you mean learningRate in the section optimizer?');
     expect(refusal(() => withFile('lora.rank: 1')).hint).toBe('did you mean rank in the section lora?');
-    expect(refusal(() => withFile('run: { rank: 1 }')).hint).toBe('did you mean rank in the section lora?');
+    expect(refusal(() => withFile('runtime: { rank: 1 }')).hint).toBe('did you mean rank in the section lora?');
+  });
+
+  it('of a key that was renamed name the new one', () => {
+    const { message } = refusal(() => withFile('run: { threads: 2 }'));
+    expect(message).toBe('recipe.yaml:1: expected its name of today, runtime, got "run"');
+    const nested = refusal(() => withFile('train:\n  recompute: true\n'));
+    expect(nested.message).toBe(
+      'recipe.yaml:2: train: expected its name of today, train.gradientCheckpointing, got "train.recompute"',
+    );
+    expect(refusal(() => withSets('run.workers=3')).message).toContain(
+      'expected its name of today, runtime, got "run"',
+    );
   });
 
   it('are told all at once, in the order of the file', () => {
@@ -285,7 +294,7 @@ function valuesOf(key: string, schema: JsonSchema): fc.Arbitrary<unknown> {
       );
     default:
       if (schema.format === 'layers') return fc.integer({ min: 1, max: 99 }).map((n) => `last ${n}`);
-      if (key === 'run.maxMemory') return fc.constantFrom('8GB', '1.5 TB', '800000000');
+      if (key === 'runtime.maxMemory') return fc.constantFrom('8GB', '1.5 TB', '800000000');
       if (key === 'data.scale') return fc.constantFrom('1-5', '0-1', 'dmos-0-100');
       if (key === 'data.delimiter') return fc.constantFrom(',', ';', 'tab', 'pipe', ' ');
       if (key === 'prompt.template') return fc.constantFrom('single-dimension:aesthetics', './own "template": #1.txt');
@@ -331,6 +340,8 @@ function companions(key: string, value: unknown): string[] {
       return ['adapter=a'];
     case 'softLabelStd':
       return ['loss=soft-label'];
+    case 'seeds.frames':
+      return ['frames.pick=random'];
     default:
       return [];
   }
@@ -489,6 +500,6 @@ describe('what is written from the schema', () => {
   it('a JSON Schema that needs what a recipe needs and allows nothing else', () => {
     const schema = recipeJsonSchema();
     expect(schema.required).toEqual(['model', 'out', 'data']);
-    expect(JSON.stringify(schema).match(/"additionalProperties":false/g)).toHaveLength(16);
+    expect(JSON.stringify(schema).match(/"additionalProperties":false/g)).toHaveLength(17);
   });
 });

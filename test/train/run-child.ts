@@ -18,7 +18,7 @@ const recipe = resolveRecipe({
     optimizer: { learningRate: 3e-3 },
     evaluation: { every: 3 },
     checkpoint: { every: 2, keep: 2 },
-    run: { workers: 1, threads: 1 },
+    runtime: { workers: 1, threads: 1 },
   },
 });
 for await (const event of train(recipe, { resume: resume === 'resume' })) {

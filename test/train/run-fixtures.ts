@@ -42,7 +42,7 @@ export async function openWorkshop(): Promise<Workshop> {
           batchSize: 3,
           microBatch: 3,
           optimizer: { learningRate: 3e-3 },
-          run: { workers: 1, threads: 1 },
+          runtime: { workers: 1, threads: 1 },
           ...changes,
         },
       }),

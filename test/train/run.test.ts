@@ -26,7 +26,7 @@ const numbers = (events: readonly TrainEvent[]): unknown[] => [
 describe('a run', () => {
   test('again is the same to the last bit, whatever the workers; another seed is another run', async () => {
     const first = await runAll(shop.recipe('first'));
-    const again = await runAll(shop.recipe('again', { run: { workers: 2, threads: 1 } }));
+    const again = await runAll(shop.recipe('again', { runtime: { workers: 2, threads: 1 } }));
     const other = await runAll(shop.recipe('other', { seed: 8 }));
     expect(numbers(again)).toEqual(numbers(first));
     expect(await bytesOf(shop.at('again'), 6)).toBe(await bytesOf(shop.at('first'), 6));
@@ -71,7 +71,7 @@ describe('a run', () => {
 
   test('with layers computed again has the losses of one that keeps them', async () => {
     const kept = only(await runAll(shop.recipe('layers-kept')), 'step');
-    const again = only(await runAll(shop.recipe('layers-again', { train: { recompute: true } })), 'step');
+    const again = only(await runAll(shop.recipe('layers-again', { train: { gradientCheckpointing: true } })), 'step');
     again.forEach(({ loss }, i) => expect(Math.abs(loss / kept[i]!.loss - 1)).toBeLessThan(1e-4));
   });
 
@@ -175,7 +175,7 @@ describe('what is refused', () => {
     expect(await refused('begun', { seed: 9, optimizer: { learningRate: 1e-4 } })).toMatch(
       /expected the recipe that the run was begun with, got another optimizer\.learningRate, seed|seed, optimizer\.learningRate/,
     );
-    expect(await refused('begun', { run: { workers: 2, threads: 2 } })).toBe('nothing');
+    expect(await refused('begun', { runtime: { workers: 2, threads: 2 } })).toBe('nothing');
   });
 
   test('to go on with other pixels', async () => {

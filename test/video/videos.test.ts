@@ -13,7 +13,8 @@ import {
   AVCOL_SPC_SMPTE170M,
 } from 'node-av';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { ClipFrames, FrameOptions } from '../../src/video/index.ts';
+import type { FrameOptions } from '../../src/video/index.ts';
+import type { ClipFrames } from '../../src/video/types.ts';
 import { openFrameReader } from '../../src/video/index.ts';
 import { decode, openFilm } from '../../src/video/film.ts';
 import { inspectFile } from '../../src/media/index.ts';

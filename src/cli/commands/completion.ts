@@ -1,8 +1,8 @@
 // `iovqa completion`: a script that lets a shell complete commands, flags and the keys of a recipe.
 import type { Command } from 'commander';
 import { commonScales, presetNames } from '../../dataset/index.ts';
-import { providers } from '../../graph/index.ts';
-import { modelSizes } from '../../model/index.ts';
+import { providers } from '../../engine/index.ts';
+import { randomSizes } from '../../model/index.ts';
 import { recipeKeyNames } from '../../train/index.ts';
 import { bashCompletion } from '../completion/bash.ts';
 import { fishCompletion } from '../completion/fish.ts';
@@ -33,6 +33,6 @@ export function completionCommand(terminal: Terminal, shell: Shell, program: Com
     '--provider': providers,
   };
   const known = (path: readonly string[], flag: string): readonly string[] | undefined =>
-    path.join(' ') === 'models new' && flag === '--preset' ? Object.keys(modelSizes) : values[flag];
+    path.join(' ') === 'models new' && flag === '--preset' ? Object.keys(randomSizes()) : values[flag];
   terminal.out(writers[shell](completionWords(program, known)));
 }

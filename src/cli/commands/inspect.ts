@@ -2,7 +2,7 @@
 import type { InspectedFrames } from '../../checks/index.ts';
 import { inspectFrames, inspectMask, inspectModel } from '../../checks/index.ts';
 import { oneLine, show } from '../../core/index.ts';
-import { formatMaskReport } from '../../example/index.ts';
+import { formatMaskReport } from '../../inputs/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf } from '../recipe-options.ts';

@@ -1,8 +1,8 @@
 // `iovqa score`: a score for each clip, in order, as they come; only what is being worked on is held.
 import { UserError, nearest, parseSize, show } from '../../core/index.ts';
 import { scaleName } from '../../dataset/index.ts';
-import type { Provider, RunOptions } from '../../graph/index.ts';
-import { providers } from '../../graph/index.ts';
+import type { Provider, RuntimeOptions } from '../../engine/index.ts';
+import { providers } from '../../engine/index.ts';
 import { NoteCounter } from '../../media/index.ts';
 import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
 import type { ClipList, ListScorer, ScoredRow, ScorerOptions } from '../../score/index.ts';
@@ -75,7 +75,7 @@ export async function score(terminal: Terminal, inputs: string[], flags: ScoreFl
     ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, '--max-memory') }),
     ...(flags.cache === false ? { cache: false } : {}),
     onNote: note,
-    run: runOptions(flags),
+    runtime: runtimeOptions(flags),
   };
   await using scorer = await ((await isEnsemble(source)) ? loadEnsemble(source, options) : loadScorer(source, options));
   if (flags.prompt !== undefined) scorer.checkPrompt(flags.prompt); // once, not for each clip
@@ -150,7 +150,7 @@ function requireOut({ out, resume, retryFailed }: ScoreFlags): void {
   }
 }
 
-function runOptions({ threads, provider }: ScoreFlags): RunOptions {
+function runtimeOptions({ threads, provider }: ScoreFlags): RuntimeOptions {
   if (provider !== undefined && !providers.includes(provider as Provider)) {
     const near = nearest(provider, providers);
     const hint = near === undefined ? {} : { hint: `did you mean ${near}?` };

@@ -2,9 +2,9 @@
 import { UserError } from '../../core/index.ts';
 import type { Recipe, ResolvedRecipe, TrainEvent } from '../../train/index.ts';
 import {
-  adoptAdapter,
-  adoptGroups,
-  adoptTable,
+  inheritAdapterSettings,
+  detectGrouping,
+  inheritTableOptions,
   chooseRecipe,
   formatRecipe,
   openTraining,
@@ -152,10 +152,15 @@ async function show(
 
 /** Opens everything that training would open, and shows what it found. */
 async function dryRun(terminal: Terminal, resolved: ResolvedRecipe, json: boolean): Promise<void> {
-  const { recipe, provenance } = await adoptAdapter(await adoptGroups(await chooseRecipe(await adoptTable(resolved))));
+  const { recipe, provenance } = await inheritAdapterSettings(
+    await detectGrouping(await chooseRecipe(await inheritTableOptions(resolved))),
+  );
   await using setup = await openTraining(recipe);
-  const { data, shapes, numModelParameters } = setup;
-  const numParameters = [...shapes.values()].reduce((total, shape) => total + shape.reduce((a, b) => a * b, 1), 0);
+  const { data, model, numModelParameters } = setup;
+  const numParameters = [...model.shapes.values()].reduce(
+    (total, shape) => total + shape.reduce((a, b) => a * b, 1),
+    0,
+  );
   const totalSteps = Math.ceil(data.train.length / recipe.batchSize) * recipe.epochs;
   const facts = {
     numTrain: data.train.length,

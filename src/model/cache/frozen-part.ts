@@ -1,5 +1,5 @@
-// The key of a frozen part of a model: its weights to the last bit, its sizes, and everything about this machine and the way the
-// graph is run that moves the last bits of a result.
+// The cache key of a frozen part of a model. It covers everything that can change the last bits of an output: all bytes of the weights,
+// the sizes, the settings of the runtime, and the machine.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';

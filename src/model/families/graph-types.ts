@@ -3,7 +3,7 @@
 // Symbols in the shapes of every family's graphs: B clips, T tokens of the longest clip, P tokens before them that all clips share, Q
 // wanted rows of each clip, M rows of vision features of all clips. Other symbols are a family's own; `memory.visionSizes` gives them.
 import type { TensorData, Value } from '../../graph/index.ts';
-import type { LoraOptions } from '../lora.ts';
+import type { LoraOptions } from '../lora-options.ts';
 import type { StoredTensor } from '../weights.ts';
 import type { TextConfig, TokenRows, VisionConfig, VisionPatches } from './sizes.ts';
 

@@ -1,5 +1,5 @@
 // What a model family gives: everything that is its own, so that no other folder knows its names, layout or feeds.
-import type { LoraTarget } from '../lora.ts';
+import type { LoraTarget } from '../lora-options.ts';
 import type { FamilyFeeds, FamilyGraphs } from './graph-types.ts';
 import type {
   ModelConfig,

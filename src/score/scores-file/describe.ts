@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { UserError, packageVersion } from '../../core/index.ts';
 import type { MosScale } from '../../dataset/index.ts';
 import { sha256File } from '../../files/index.ts';
-import type { RunOptions } from '../../graph/index.ts';
+import type { RuntimeOptions } from '../../engine/index.ts';
+import type { PromptProcessor, ScorerSettings } from '../../inputs/index.ts';
+import { decoderVersions } from '../../inputs/index.ts';
 import type { Checkpoint, LoraOptions } from '../../model/index.ts';
 import { adapterTensorsFile, machine, versionOf } from '../../model/index.ts';
 import type { VisionKind } from '../../prompt/index.ts';
 import type { DecoderName } from '../../video/index.ts';
-import { decoderVersions } from '../decoders.ts';
-import { DEFAULT_BATCH } from '../read-group.ts';
-import type { Questioner, ScorerSettings } from '../settings.ts';
+import { DEFAULT_BATCH } from '../score-stream.ts';
 import type { ScoresMeta, ScoresModel } from './meta.ts';
 
 /** What is known of a model that is open. */
@@ -23,9 +23,9 @@ export interface DescribedModel {
   checkpoint: Checkpoint;
   /** The adapter's shape; null without one. */
   lora: LoraOptions | null;
-  /** The question. */
-  questioner: Questioner;
-  /** How it is asked. */
+  /** Makes its prompts. */
+  processor: PromptProcessor;
+  /** How it is prompted. */
   settings: ScorerSettings;
 }
 
@@ -41,7 +41,7 @@ const sha256 = (value: unknown): string => createHash('sha256').update(JSON.stri
  * @returns all but its path, as the user named it, and its weight among others
  */
 export async function describeModel(model: DescribedModel): Promise<Omit<ScoresModel, 'path' | 'weight'>> {
-  const { folder, checkpoint, lora, questioner, settings } = model;
+  const { folder, checkpoint, lora, processor, settings } = model;
   const { answer, positions } = settings;
   const { assumedFps, ...frames } = settings.frames;
   return {
@@ -49,16 +49,16 @@ export async function describeModel(model: DescribedModel): Promise<Omit<ScoresM
     tokenizerHash: await sha256File(join(checkpoint.folder, 'tokenizer.json')),
     adapterHash: lora === null ? null : await sha256File(adapterTensorsFile(folder)),
     loraHash: lora === null ? null : sha256(Object.entries(lora).sort(([a], [b]) => (a < b ? -1 : 1))),
-    template: { name: questioner.template.name, sha256: sha256(askedInWords(questioner, settings.frames.as)) },
+    template: { name: processor.template.name, sha256: sha256(promptsInWords(processor, settings.frames.as)) },
     answer,
     positions,
-    maxTextTokens: questioner.maxTextTokens,
+    maxTextTokens: processor.maxTextTokens,
     frames: { ...frames, assumedFps: assumedFps ?? null },
   };
 }
 
 /** The chat text of questions about a picture and a video, with and without a prompt. */
-function askedInWords({ template, chat, codec }: Questioner, as: ScorerSettings['frames']['as']): unknown[] {
+function promptsInWords({ template, chat, codec }: PromptProcessor, as: ScorerSettings['frames']['as']): unknown[] {
   const several: VisionKind[] = as === 'images' ? ['image', 'image'] : ['video'];
   return (['image', 'video'] as const).flatMap((kind) =>
     [undefined, 'PROMPT'].map((prompt) => {
@@ -75,8 +75,8 @@ function askedInWords({ template, chat, codec }: Questioner, as: ScorerSettings[
 
 /** How scores are made, besides by which models. */
 export interface DescribedRun {
-  /** How graphs are run. */
-  run?: RunOptions;
+  /** How models are run. */
+  runtime?: RuntimeOptions;
   /** Most clips of a run of the graph; default 4. */
   batchSize?: number;
   /** Most memory of a run of the graph, in bytes. */
@@ -86,14 +86,14 @@ export interface DescribedRun {
 /**
  * Completes a description.
  * @param made - models, scale, and what their cards say
- * @param options - how graphs are run
+ * @param options - how models are run
  */
 export async function describeScores(
   made: Pick<ScoresMeta, 'models' | 'isEnsemble' | 'scale' | 'basis'>,
-  { run = {}, batchSize = DEFAULT_BATCH, maxMemory }: DescribedRun,
+  { runtime = {}, batchSize = DEFAULT_BATCH, maxMemory }: DescribedRun,
 ): Promise<ScoresMeta> {
   const { min, max, higherIsBetter }: MosScale = made.scale;
-  const { provider = 'cpu', threads = 0 } = run;
+  const { provider = 'cpu', threads = 0 } = runtime;
   return {
     format: 1,
     ...made,

@@ -1,10 +1,9 @@
 // From a list of clips with names, and rows that cannot be read, to rows of scores.
 import { UserError, oneLine } from '../../core/index.ts';
 import type { FramePlan } from '../../video/index.ts';
-import type { Clip } from '../clip-viewer.ts';
-import type { Reading } from '../readout.ts';
-import type { FailedClip, RejectedClip } from '../read-clips.ts';
-import type { ScoreStream } from '../scorer.ts';
+import type { Clip } from '../../inputs/index.ts';
+import type { Prediction } from '../prediction.ts';
+import type { FailedClip, RejectedClip, ScoreStream } from '../score-stream.ts';
 import type { ScoreLine } from './line.ts';
 import { rowKey } from './line.ts';
 import type { ScoresMeta } from './meta.ts';
@@ -31,13 +30,13 @@ export type ListRow = ListedClip | UnusableRow;
 export type ClipList = () => AsyncIterable<ListRow>;
 
 /** What a member of an ensemble says of a clip. */
-export interface MemberScore extends Pick<Reading, 'score'> {
+export interface MemberScore extends Pick<Prediction, 'score'> {
   /** Which frames it looked at, and what there is to know of them. */
   plan?: Pick<FramePlan, 'notes'>;
 }
 
 /** What came of a clip: a scorer's or an ensemble's. */
-export interface ScoredClip extends Pick<Reading, 'score' | 'integer' | 'std' | 'legalMass'> {
+export interface ScoredClip extends Pick<Prediction, 'score' | 'integer' | 'std' | 'legalMass'> {
   /** The clip, as it was given. */
   clip: Clip;
   /** Its row in the list, from 1. */

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { UserError } from '../../core/index.ts';
 import type { OutputFile } from '../../files/index.ts';
 import { acquireLock, asWriteError, lockBeside, makeFolder, realPlace, writeFileAtomic } from '../../files/index.ts';
-import { rowsOfGroup } from '../read-group.ts';
+import { rowsOfGroup } from '../score-stream.ts';
 import { appendScores, lineFormat } from './append.ts';
 import type { BegunRows } from './go-on.ts';
 import { compareWithList, requireSameMeta } from './go-on.ts';

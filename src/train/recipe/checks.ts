@@ -3,7 +3,7 @@ import { UserError, parseSize } from '../../core/index.ts';
 import { parseDelimiter, parseScale } from '../../dataset/index.ts';
 import { showValue } from '../../files/index.ts';
 import { builtInTemplate } from '../../prompt/index.ts';
-import { isOverAnswers } from '../objective.ts';
+import { objectives } from '../../objectives/index.ts';
 import type { Recipe } from './types.ts';
 
 /** A contradiction. */
@@ -23,7 +23,8 @@ export interface Clash {
  * @param recipe - values that are right one by one
  */
 export function findClashes(recipe: Recipe): Clash[] {
-  const { adapter, answer, batchSize, data, evaluation, frames, lora, loss, method, microBatch, prompt, run } = recipe;
+  const { adapter, answer, batchSize, data, evaluation, frames, lora, loss, method, microBatch, prompt, runtime } =
+    recipe;
   const clashes: Clash[] = [];
   const clash = (wrong: boolean, keys: Clash['keys'], expected: string, value: unknown, hint?: string): void => {
     if (wrong) clashes.push({ keys, expected, got: showValue(value), ...(hint === undefined ? {} : { hint }) });
@@ -57,7 +58,7 @@ export function findClashes(recipe: Recipe): Clash[] {
     answer.step,
   );
   clash(
-    answer.kind === 'raw' && isOverAnswers(loss),
+    answer.kind === 'raw' && objectives[loss].form.over === 'answers',
     ['answer.kind', 'loss'],
     `integer, decimal or level with loss ${loss}`,
     answer.kind,
@@ -91,7 +92,7 @@ export function findClashes(recipe: Recipe): Clash[] {
     'null without validation rows',
     evaluation.earlyStop,
   );
-  refusal('run.maxMemory', () => run.maxMemory !== null && parseSize(run.maxMemory));
+  refusal('runtime.maxMemory', () => runtime.maxMemory !== null && parseSize(runtime.maxMemory));
   refusal('data.scale', () => data.scale !== null && parseScale(data.scale));
   refusal('data.delimiter', () => data.delimiter !== null && parseDelimiter(data.delimiter));
   if (!/[./\\]/.test(prompt.template)) refusal('prompt.template', () => builtInTemplate(prompt.template));
@@ -121,6 +122,15 @@ export function unusedKeys(recipe: Recipe): Map<string, string> {
   // `small` and `auto` may come to start from an adapter.
   if (adapter === null && recipe.recipe !== 'small' && recipe.recipe !== 'auto') {
     unused.set('optimizer.gentleLearningRate', 'without an adapter to start from');
+  }
+  if (method === 'full') unused.set('seeds.init', 'with method full').set('seeds.dropout', 'with method full');
+  else {
+    if (adapter !== null) unused.set('seeds.init', 'with an adapter to start from');
+    if (recipe.lora.dropout === 0) unused.set('seeds.dropout', 'without dropout');
+  }
+  if (frames.pick !== 'random') unused.set('seeds.frames', `with frames.pick ${frames.pick}`);
+  if (data.validation === null || 'split' in data.validation) {
+    unused.set('seeds.split', 'where validation holds no share of the rows out');
   }
   if (loss !== 'soft-label') unused.set('softLabelStd', `with loss ${loss}`);
   if (frames.count === 1) unused.set('frames.as', 'with one frame');

@@ -20,6 +20,8 @@ export interface RecipeFile {
   path: string;
   /** Its text: YAML, at most 65,536 characters. */
   text: string;
+  /** Whether it is the recipe of a run, whose keys have the names of the version that wrote it; default false. */
+  isSaved?: boolean;
 }
 
 /** What a recipe is put together from; each goes before those above it. */
@@ -56,7 +58,7 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
     const tree = parseYaml(file.text, (line) => `${file.path}:${line}`, problems);
     // Whatever a file without syntax lacks is no news.
     if (tree === undefined) throw recipeError(file.path, problems);
-    assign(user, collectSettings(tree, dirname(resolve(folder, file.path)), problems));
+    assign(user, collectSettings(tree, dirname(resolve(folder, file.path)), problems, file.isSaved));
   }
   assign(user, parseSets(sets, folder, problems));
 

@@ -1,11 +1,11 @@
 // The schema of a recipe: every key with its range, default and meaning. Types, docs, JSON Schema and `--set` follow from it.
 import { z } from 'zod';
 import { columnRoles, presetNames } from '../../dataset/index.ts';
-import { providers } from '../../graph/index.ts';
+import { providers } from '../../engine/index.ts';
 import { loraTargets } from '../../model/index.ts';
-import { MAX_TEXT_TOKENS } from '../../score/index.ts';
+import { MAX_TEXT_TOKENS } from '../../inputs/index.ts';
 import { orders } from '../order.ts';
-import { losses } from '../objective.ts';
+import { losses, objectives } from '../../objectives/index.ts';
 import { schedules } from '../schedule.ts';
 import type { Recipe, RecipeInput } from './types.ts';
 
@@ -17,6 +17,8 @@ const path = text.meta({ format: 'path' });
 const model = text.meta({ format: 'model' });
 const count = z.int().min(1);
 const every = z.union([z.literal('epoch'), count]);
+const seed = z.int().min(0).max(0xffffffff);
+const ownSeed = seed.nullable().default(null);
 const splitPart = z.strictObject({ split: text.describe('Name in the split column.') });
 const fractionPart = z.strictObject({
   fraction: z.number().gt(0).lt(1).describe('Share of the rows, whole groups only.'),
@@ -248,9 +250,7 @@ const schema = z
     loss: z
       .enum(losses)
       .default('integer-only')
-      .describe(
-        'What is minimised: cross-entropy at the answer alone (`integer-only`) or also at the end token (`response`); the squared error of the expected score alone (`softmax-regression`) or with the probability that is not on a valid answer (`expected-score`); cross-entropy against a distribution around the score (`soft-label`).',
-      ),
+      .describe(`What is minimised: ${losses.map((name) => `${objectives[name].about} (\`${name}\`)`).join('; ')}.`),
     softLabelStd: z
       .number()
       .gt(0)
@@ -288,21 +288,28 @@ const schema = z
           .describe(
             'Order of the clips in an epoch: shuffled, or in shuffled batches of clips of similar length, which need less padding with a large `microBatch`.',
           ),
-        recompute: z
+        gradientCheckpointing: z
           .boolean()
           .default(false)
           .describe(
-            'Gradient checkpointing: keep only the values between layers and compute the others again in the backward pass. Needs a third more time and less memory.',
+            'Keep only the values between layers, and compute the others again in the backward pass. Needs a third more time and less memory.',
           ),
       })
       .prefault({})
       .describe('How updates are made.'),
-    seed: z
-      .int()
-      .min(0)
-      .max(0xffffffff)
+    seed: seed
       .default(0)
       .describe('Determines the order of the clips, the split, dropout, random frames and the initial adapter.'),
+    seeds: z
+      .strictObject({
+        split: ownSeed.describe('Seed of the share of rows that validation holds out; null: `seed`.'),
+        order: ownSeed.describe('Seed of the order of the clips; null: `seed`.'),
+        init: ownSeed.describe('Seed of the initial values of a new adapter; null: `seed`.'),
+        dropout: ownSeed.describe('Seed of dropout; null: `seed`.'),
+        frames: ownSeed.describe('Seed of `frames.pick: random`; null: `seed`.'),
+      })
+      .prefault({})
+      .describe('Seeds of single choices, to change one and keep the others.'),
     evaluation: z
       .strictObject({
         every: every
@@ -328,7 +335,7 @@ const schema = z
       })
       .prefault({})
       .describe('Saved states, from which a run is resumed.'),
-    run: z
+    runtime: z
       .strictObject({
         provider: z.enum(providers).default('cpu').describe('Provider of ONNX Runtime that runs the graph.'),
         threads: z.int().min(0).default(0).describe('Threads per operation; 0: one per physical core.'),

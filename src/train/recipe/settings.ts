@@ -8,6 +8,7 @@ import type { JsonSchema, RecipeKey, RecipeSection } from './keys.ts';
 import { isSection, recipeKeys, recipeRoot } from './keys.ts';
 import type { RecipeProblem } from './problem.ts';
 import { fromFlag } from './problem.ts';
+import { renamedKeys } from './renamed.ts';
 
 /** A value of one key. */
 export interface Setting {
@@ -25,8 +26,14 @@ export type Settings = Map<string, Setting>;
  * @param tree - what was read
  * @param folder - the folder that its paths are relative to
  * @param problems - receives unknown keys, and values where a section belongs
+ * @param readsOldNames - whether keys may have names of earlier versions; default false
  */
-export function collectSettings(tree: Tree, folder: string, problems: RecipeProblem[]): Settings {
+export function collectSettings(
+  tree: Tree,
+  folder: string,
+  problems: RecipeProblem[],
+  readsOldNames = false,
+): Settings {
   const settings: Settings = new Map();
   const walk = (section: RecipeSection, prefix: string, { value, entries, where }: Tree): void => {
     if (entries === undefined) {
@@ -35,9 +42,17 @@ export function collectSettings(tree: Tree, folder: string, problems: RecipeProb
       problems.push({ where, key: prefix, expected: 'keys with values', got: showValue(value) });
       return;
     }
-    for (const [name, child] of entries) {
+    for (const [given, child] of entries) {
+      const keyOf = (name: string): string => (prefix === '' ? name : `${prefix}.${name}`);
+      const renamed = renamedKeys.get(keyOf(given));
+      if (renamed !== undefined && !readsOldNames) {
+        const expected = `its name of today, ${renamed}`;
+        problems.push({ where: child.where, key: prefix, expected, got: show(keyOf(given)) });
+        continue;
+      }
+      const name = renamed?.split('.').at(-1) ?? given;
       const known = section.children.get(name);
-      const key = prefix === '' ? name : `${prefix}.${name}`;
+      const key = keyOf(name);
       if (known === undefined) problems.push(unknownKey(name, section, prefix, child.where));
       else if (isSection(known)) walk(known, key, child);
       else settings.set(key, { value: leafValue(known, child, folder), where: child.where });

@@ -116,7 +116,7 @@ export interface Recipe {
     /** Distance between neighbouring answers on the scale 1–5; null: 0.1 with `integer` and `decimal`, none with the others. Default null. */
     step: 0.1 | 0.2 | 0.5 | 1 | null;
   };
-  /** What is minimised: cross-entropy at the answer alone (`integer-only`) or also at the end token (`response`); the squared error of the expected score alone (`softmax-regression`) or with the probability that is not on a valid answer (`expected-score`); cross-entropy against a distribution around the score (`soft-label`). Default `integer-only`. */
+  /** What is minimised: cross-entropy at the answer alone (`integer-only`); cross-entropy at the answer and at the end token (`response`); the squared error of the expected score (`softmax-regression`); cross-entropy against a distribution around the score (`soft-label`); the squared error of the expected score with the probability that is not on a valid answer (`expected-score`). Default `integer-only`. */
   loss: 'integer-only' | 'response' | 'softmax-regression' | 'soft-label' | 'expected-score';
   /** Standard deviation of the distribution of `loss: soft-label` on the scale 1–5, for clips without `std` in the table. Default `0.3`. */
   softLabelStd: number;
@@ -171,11 +171,24 @@ export interface Recipe {
   train: {
     /** Order of the clips in an epoch: shuffled, or in shuffled batches of clips of similar length, which need less padding with a large `microBatch`. Default `shuffled`. */
     order: 'shuffled' | 'by-length';
-    /** Gradient checkpointing: keep only the values between layers and compute the others again in the backward pass. Needs a third more time and less memory. Default `false`. */
-    recompute: boolean;
+    /** Keep only the values between layers, and compute the others again in the backward pass. Needs a third more time and less memory. Default `false`. */
+    gradientCheckpointing: boolean;
   };
   /** Determines the order of the clips, the split, dropout, random frames and the initial adapter. Default `0`. */
   seed: number;
+  /** Seeds of single choices, to change one and keep the others. */
+  seeds: {
+    /** Seed of the share of rows that validation holds out; null: `seed`. Default null. */
+    split: number | null;
+    /** Seed of the order of the clips; null: `seed`. Default null. */
+    order: number | null;
+    /** Seed of the initial values of a new adapter; null: `seed`. Default null. */
+    init: number | null;
+    /** Seed of dropout; null: `seed`. Default null. */
+    dropout: number | null;
+    /** Seed of `frames.pick: random`; null: `seed`. Default null. */
+    frames: number | null;
+  };
   /** Validation during training. */
   evaluation: {
     /** When the validation rows are scored: after each epoch, or after this number of updates. Default `epoch`. */
@@ -193,7 +206,7 @@ export interface Recipe {
     keep: number;
   };
   /** How the machine is used. */
-  run: {
+  runtime: {
     /** Provider of ONNX Runtime that runs the graph. Default `cpu`. */
     provider: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
     /** Threads per operation; 0: one per physical core. Default `0`. */

@@ -1,8 +1,8 @@
-// What one compressed packet means to the frames that decoding gives, read from its headers without decoding.
+// What one compressed packet contributes to the decoded frames, read from its headers without decoding.
 
 /** What a packet means. */
 export interface PacketKind {
-  /** Whether a frame to show comes out of it: exactly one, or none. */
+  /** Whether decoding it gives a frame that is shown: exactly one, or none. */
   shown: boolean;
   /** Whether the decoder will call that frame a keyframe; undefined where only decoding tells. */
   key: boolean | undefined;

@@ -17,7 +17,6 @@ import { describe, expect, test } from 'vitest';
 import type { RunOptions } from '../../../src/graph/index.ts';
 import type { Checkpoint } from '../../../src/model/index.ts';
 import {
-  SETTLED_MS,
   createFeatureCache,
   createRandomCheckpoint,
   identifyFile,
@@ -26,6 +25,7 @@ import {
   openCheckpoint,
   visionPart,
 } from '../../../src/model/index.ts';
+import { SETTLED_MS } from '../../../src/model/cache/file-identity.ts';
 import { temporaryFolder } from '../../files/temporary.ts';
 
 async function madeModel(): Promise<string> {
@@ -70,9 +70,10 @@ describe('the key of a tower', () => {
     const folder = await madeModel();
     const first = await keyOf(folder);
     const { vision } = await openCheckpoint(folder);
+    const other = { ...vision, fullAttentionLayers: [0] };
     const keys = [
       first,
-      await keyOf(folder, {}, { vision: { ...vision, fullAttentionLayers: [0] } }),
+      await keyOf(folder, {}, { vision: other }),
       await keyOf(folder, { threads: 1 }),
       await keyOf(folder, { threads: 2 }),
       await keyOf(folder, { provider: 'webgpu' }),

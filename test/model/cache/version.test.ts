@@ -5,13 +5,16 @@ import { fromBinary, toJsonString } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { expect, test } from 'vitest';
 import type { Value } from '../../../src/graph/index.ts';
-import { input, writeOnnx } from '../../../src/graph/index.ts';
-import { FEATURES_VERSION, frozenWeights, visionFeeds } from '../../../src/model/index.ts';
+import { input } from '../../../src/graph/index.ts';
+import { writeOnnx } from '../../../src/graph/onnx.ts';
+import { FEATURES_VERSION } from '../../../src/model/cache/frozen-part.ts';
+import { frozenWeights } from '../../../src/model/weights.ts';
+import { visionFeeds } from '../../../src/model/families/qwen2-5-vl/feeds.ts';
 import { embedTokens, layerInputs, lowerLayers } from '../../../src/model/families/qwen2-5-vl/text.ts';
 import { visionFeatures, visionInputs } from '../../../src/model/families/qwen2-5-vl/vision.ts';
 import type { StoredTensor } from '../../../src/model/index.ts';
 import { cutPatches } from '../../../src/video/index.ts';
-import { shapeOf, textConfig, vision } from '../../score/fixtures.ts';
+import { shapeOf, textConfig, vision } from '../../engine/onnx/fed-model.ts';
 
 const text = textConfig(300);
 const stored = (name: string): StoredTensor => ({

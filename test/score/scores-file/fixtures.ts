@@ -1,8 +1,8 @@
 // A scorer without a model: what a clip gets depends on all that stand in its group, as the last bits of a real one's do.
 import { createHash } from 'node:crypto';
 import { UserError } from '../../../src/core/index.ts';
+import type { Clip } from '../../../src/inputs/index.ts';
 import type {
-  Clip,
   FailedClip,
   ListRow,
   ListScorer,

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ListRow, ScoresFileOptions, ScoresMeta } from '../../../src/score/index.ts';
-import { openScoresFile, readScoresMeta, scoresMetaPath, writeScoresMeta } from '../../../src/score/index.ts';
+import { openScoresFile, readScoresMeta } from '../../../src/score/index.ts';
+import { scoresMetaPath, writeScoresMeta } from '../../../src/score/scores-file/meta.ts';
 import type { FakeScorer } from './fixtures.ts';
 import { fakeScorer, listOf, meta, withModel } from './fixtures.ts';
 

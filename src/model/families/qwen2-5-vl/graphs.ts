@@ -2,7 +2,7 @@
 import { invariant } from '../../../core/index.ts';
 import type { Value } from '../../../graph/index.ts';
 import { input } from '../../../graph/index.ts';
-import type { LoraOptions } from '../../lora.ts';
+import type { LoraOptions } from '../../lora-options.ts';
 import { adapterShapes, firstLoraLayer, loraInputs } from '../../lora.ts';
 import { fedWeights, frozenWeights } from '../../weights.ts';
 import type { GraphModel, ModelGraph, WholeGraph } from '../types.ts';

@@ -1,6 +1,6 @@
 // Where LoRA goes in Qwen2.5-VL, and what PEFT calls those modules in the versions of transformers.
-import type { LoraTarget } from '../../lora.ts';
-import { loraTargets } from '../../lora.ts';
+import type { LoraTarget } from '../../lora-options.ts';
+import { loraTargets } from '../../lora-options.ts';
 import type { FamilyLora } from '../types.ts';
 
 const isOfAttention = (target: LoraTarget): boolean => /^[qkvo]_/.test(target);

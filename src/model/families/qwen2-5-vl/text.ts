@@ -12,7 +12,7 @@ import {
   mul,
   reshape,
   rmsNorm,
-  seam,
+  checkpointBoundary,
   silu,
   where,
 } from '../../../graph/index.ts';
@@ -153,9 +153,9 @@ export function textHidden(
   const rows = reshape(input('rows', 'int64', ['B', 'Q']), ['B*Q']);
   for (let i = first; i < config.numLayers; i++) {
     const wanted = i === config.numLayers - 1 ? rows : null;
-    x_NC = decoderLayer(seam(x_NC), i, inputs, wanted, config, weights, lora).out;
+    x_NC = decoderLayer(checkpointBoundary(x_NC), i, inputs, wanted, config, weights, lora).out;
   }
-  return rmsNorm(seam(x_NC), weights.get('norm.weight'), config.rmsNormEps);
+  return rmsNorm(checkpointBoundary(x_NC), weights.get('norm.weight'), config.rmsNormEps);
 }
 
 /** One decoder layer; with `rows`, its output is those rows only. Keys and values are those of its own rows. */

@@ -1,7 +1,19 @@
 // The vision tower as a graph: patches of any number of frames in, one feature per merged token out.
 // Legend: P patches, M = P/4 merged tokens, C width, D head width, W windows of L patches, S frames of F patches.
 import type { Value } from '../../../graph/index.ts';
-import { add, gather, gelu, input, matmul, mul, reshape, rmsNorm, seam, silu, slice } from '../../../graph/index.ts';
+import {
+  add,
+  gather,
+  gelu,
+  input,
+  matmul,
+  mul,
+  reshape,
+  rmsNorm,
+  checkpointBoundary,
+  silu,
+  slice,
+} from '../../../graph/index.ts';
 import type { QwenVisionConfig } from './config.ts';
 import type { WeightSource } from '../shared/layers.ts';
 import { attention, linear, rotate } from '../shared/layers.ts';
@@ -73,7 +85,7 @@ export function visionFeatures(inputs: VisionInputs, config: QwenVisionConfig, w
   const cos = reshape(inputs.cos, [P, 1, headDim]);
   const sin = reshape(inputs.sin, [P, 1, headDim]);
   for (let i = 0; i < config.depth; i++) {
-    x = seam(x);
+    x = checkpointBoundary(x);
     const name = `visual.blocks.${i}`;
     const layout = config.fullAttentionLayers.includes(i) ? inputs.frames : inputs.windows;
     const [sequences, length] = layout.slots.shape as [string, string];
@@ -97,7 +109,7 @@ export function visionFeatures(inputs: VisionInputs, config: QwenVisionConfig, w
     const mlp = (layer: string, v: Value): Value => linear(v, `${name}.mlp.${layer}`, weights, { bias: true });
     x = add(x, mlp('down_proj', mul(silu(mlp('gate_proj', h)), mlp('up_proj', h))));
   }
-  const joined = reshape(norm(seam(x), 'visual.merger.ln_q.weight'), ['M', merged * hiddenSize]);
+  const joined = reshape(norm(checkpointBoundary(x), 'visual.merger.ln_q.weight'), ['M', merged * hiddenSize]);
   const hidden = gelu(linear(joined, 'visual.merger.mlp.0', weights, { bias: true }));
   return linear(hidden, 'visual.merger.mlp.2', weights, { bias: true });
 

@@ -9,7 +9,7 @@ import {
   dimProduct,
   cast,
   hardSigmoid,
-  later,
+  controlDependency,
   matmul,
   mul,
   neg,
@@ -113,7 +113,7 @@ export function drop(x_NC: Value, keys_N1: Value, rate: number, module: string):
   );
   const u = (n: number): Value => constant(Uint32Array.of(n), [1, 1]);
   // Nothing but keys goes into the masks: without waiting, those of all modules would be made, and kept, before the first layer.
-  const r = mixValue(bitXor(later(keys_N1, x_NC), u(hashKey(...new TextEncoder().encode(module)))));
+  const r = mixValue(bitXor(controlDependency(keys_N1, x_NC), u(hashKey(...new TextEncoder().encode(module)))));
   const k = mixValue(bitXor(r, u(0x9e3779b9)));
   const hash = add(mul(k, channels), r);
   // A hash as float32 differs from the threshold as float32 by 1 or more, or not at all: the mask is exactly 0 or 1.

@@ -1,0 +1,36 @@
+/**
+ * Who computes: the interface that training and scoring know, and what opens an engine.
+ * @module engine
+ */
+import type { ForecastOptions, RunForecast } from './forecast.ts';
+import type { OpenEngine } from './types.ts';
+
+export type { MachineSpeed, Provider } from '../graph/index.ts';
+export { providers } from '../graph/index.ts';
+export type { AnswerDistribution } from './distribution.ts';
+export type { ForecastSample, WorkCost } from './forecast.ts';
+export type { MemoryLimits } from './memory-limit.ts';
+export type {
+  AdamWOptions,
+  AttachOptions,
+  AttachedModel,
+  Engine,
+  EngineOptions,
+  OpenEngine,
+  PredictOptions,
+  RuntimeOptions,
+  StateTensor,
+  TrainingOptions,
+  UpdateResult,
+} from './types.ts';
+
+/** Opens a base model with the engine of the project, which ONNX Runtime runs. */
+export const openEngine: OpenEngine = async (checkpoint, options) =>
+  (await import('./onnx/index.ts')).openOnnxEngine(checkpoint, options);
+
+/**
+ * Forecasts what a run costs with that engine. Measures the machine for a second or two.
+ * @param options - model, adapter, a few examples
+ */
+export const forecastRun = async (options: ForecastOptions): Promise<RunForecast> =>
+  (await import('./onnx/index.ts')).forecastRun(options);

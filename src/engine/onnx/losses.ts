@@ -1,0 +1,66 @@
+// The forms of objectives as graphs over the logits of the wanted rows. Each is a weighted sum over the rows or clips of a micro-batch,
+// so that micro-batches add up: whoever feeds the weights divides them by the size of the whole batch.
+import type { Value } from '../../graph/index.ts';
+import { add, dimProduct, gather, input, logSoftmax, mul, neg, reshape, softmax, sub, sum } from '../../graph/index.ts';
+import type { AnswerTerm, ObjectiveForm } from '../../objectives/index.ts';
+import { answerLogProbs } from './answer-graph.ts';
+
+const total = (x: Value): Value =>
+  sum(
+    x,
+    x.shape.map((_, i) => i),
+    false,
+  );
+
+/**
+ * Cross-entropy over the full vocabulary: − Σ weight · log softmax(logits)[target].
+ * Inputs: `targets` int64 [R], row · V + token; `targetWeights` float32 [R].
+ * @param logits_RV - float32 [R, V]
+ * @returns float32 []
+ */
+export function crossEntropy(logits_RV: Value): Value {
+  const [R, V] = logits_RV.shape as [string, number];
+  const flat = reshape(logSoftmax(logits_RV), [dimProduct(R, V)]);
+  const picked = gather(flat, input('targets', 'int64', [R]));
+  return neg(total(mul(picked, input('targetWeights', 'float32', [R]))));
+}
+
+/**
+ * A weighted sum over clips of terms over the legal answers, as `AnswerTerm` defines them. Inputs: `clipWeights` float32 [B]; with
+ * `squared-error`, `answerValues` float32 [A] and `scoreTargets` float32 [B]; with `cross-entropy`, `labelTargets` float32 [B, A].
+ * @param logProbs_BA - float32 [B, A]: logarithms of p
+ * @param terms - at least one
+ * @returns float32 []
+ */
+export function answerLoss(logProbs_BA: Value, terms: readonly AnswerTerm[]): Value {
+  const probabilities = terms.includes('cross-entropy') && terms.length === 1 ? null : softmax(logProbs_BA);
+  const ofTerm = (term: AnswerTerm): Value => {
+    switch (term) {
+      case 'squared-error': {
+        const expected = sum(mul(probabilities!, input('answerValues', 'float32', ['A'])), [-1], false);
+        const error = sub(expected, input('scoreTargets', 'float32', ['B']));
+        return mul(error, error);
+      }
+      case 'log-mass':
+        // The logarithm of the sum is the same difference for each answer; any mean of them has it.
+        return neg(sum(mul(probabilities!, sub(logProbs_BA, logSoftmax(logProbs_BA))), [-1], false));
+      case 'cross-entropy':
+        return neg(sum(mul(logSoftmax(logProbs_BA), input('labelTargets', 'float32', ['B', 'A'])), [-1], false));
+    }
+  };
+  const perClip = terms.map(ofTerm).reduce((sum, term) => add(sum, term));
+  return total(mul(perClip, input('clipWeights', 'float32', ['B'])));
+}
+
+/**
+ * The graph of a form.
+ * @param form - which
+ * @param logits_RV - float32 [B·Q, V]
+ * @param numColumns - tokens on edges of the tree of answers; used by the losses over answers
+ * @returns float32 []
+ */
+export function lossGraph(form: ObjectiveForm, logits_RV: Value, numColumns: number): Value {
+  return form.over === 'tokens'
+    ? crossEntropy(logits_RV)
+    : answerLoss(answerLogProbs(logits_RV, numColumns), form.terms);
+}

@@ -1,0 +1,221 @@
+// What computes: one interface for every engine. Examples go in as plain data; what comes out is losses, distributions, text and
+// state, tensor by tensor. An engine keeps parameters, moments and gradients on its own side.
+import type { UserError } from '../core/index.ts';
+import type { PreparedExample, PreparedPicture, VisionEncoder } from '../inputs/index.ts';
+import type { CacheStore, Checkpoint, FrozenPart, LoraOptions } from '../model/index.ts';
+import type { ObjectiveForm } from '../objectives/index.ts';
+import type { AnswerDistribution } from './distribution.ts';
+import type { MemoryLimits } from './memory-limit.ts';
+
+/** How the machine is used; what of it an engine knows nothing of, it does not look at. */
+export interface RuntimeOptions {
+  /** Execution provider of ONNX Runtime; default `cpu`. Another one falls back to nothing: where it is missing, that is an error. */
+  provider?: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
+  /** Threads of one op; default 0, one for each physical core. The same number gives the same bits. */
+  threads?: number;
+  /**
+   * Keep a second, reordered copy of constant weights, which makes products with them faster; default true.
+   * Turn it off for models whose mapped weights do not fit into memory twice.
+   */
+  prepack?: boolean;
+}
+
+/** How an engine is opened. */
+export interface EngineOptions extends MemoryLimits {
+  /** How the machine is used. */
+  runtime?: RuntimeOptions;
+  /** Where outputs of frozen parts may be kept; default null, nowhere. */
+  store?: CacheStore | null;
+}
+
+/** Settings of AdamW. */
+export interface AdamWOptions {
+  /** Decay of the first moment; default of recipes 0.9. */
+  beta1: number;
+  /** Decay of the second moment; default of recipes 0.999. */
+  beta2: number;
+  /** Added to the root of the second moment; default of recipes 1e-8. */
+  eps: number;
+  /** Decoupled weight decay: parameters shrink by lr · weightDecay a step; default of recipes 0. */
+  weightDecay: number;
+}
+
+/** How a model is trained. */
+export interface TrainingOptions {
+  /** What is minimised. */
+  form: ObjectiveForm;
+  /** AdamW's settings. */
+  optimizer: AdamWOptions;
+  /** Gradients are scaled down to this norm; null for never. */
+  clipNorm: number | null;
+  /** Most examples that go through the model at a time; gradients are accumulated. */
+  microBatch: number;
+  /** Keep only what goes from layer to layer, and compute the rest again for the backward pass. */
+  gradientCheckpointing: boolean;
+}
+
+/** Sizes of the tree of legal answers. */
+export interface AnswerTreeSizes {
+  /** Inner nodes. */
+  numNodes: number;
+  /** Tokens on edges. */
+  numColumns: number;
+}
+
+/** What is put on a base model. */
+export interface AttachOptions {
+  /** The adapter's shape; null for none. */
+  lora: LoraOptions | null;
+  /** The adapter's factors by name, which become the engine's; null where every weight of the model trains, or none does. */
+  parameters: Map<string, Float32Array> | null;
+  /** How it is trained; null for a model that only predicts. Without an adapter every weight trains, vision tower included. */
+  training: TrainingOptions | null;
+  /** The tree of legal answers; null where answers are generated. */
+  answers: AnswerTreeSizes | null;
+}
+
+/** What an update did. */
+export interface UpdateResult {
+  /** Loss of the batch. */
+  loss: number;
+  /** Norm of the gradients before clipping. */
+  gradientNorm: number;
+}
+
+/** How examples are predicted. */
+export interface PredictOptions {
+  /**
+   * `by-length`: in batches of like length, whatever their order. `as-given`: all in one pass, or in halves where that needs more
+   * memory than there is. Default `by-length`.
+   */
+  batching?: 'by-length' | 'as-given';
+  /** Most examples of a batch by length; default 4. */
+  batchSize?: number;
+  /**
+   * Tokens that each example begins with and that others begin with, too: what the engine makes of them may be computed once. Empty
+   * for none. Default: none.
+   */
+  prefixes?: readonly Int32Array[];
+}
+
+/** How text is generated. */
+export interface GenerateLimits {
+  /** Token that ends an answer; not in the result. */
+  endTokenId: number;
+  /** Most tokens of an answer. */
+  maxTokens: number;
+}
+
+/** A tensor of an engine's state, read when it is wanted: one at a time goes to a file. */
+export interface StateTensor {
+  /** Its name. */
+  name: string;
+  /** Sizes, outermost first. */
+  shape: readonly number[];
+  /** Its elements as float32, in row-major order; not to be changed. */
+  read: () => Float32Array | Promise<Float32Array>;
+}
+
+/** Size of an example before it is built. */
+export interface ExampleSize {
+  /** Tokens of the prompt. */
+  tokens: number;
+  /** Those of them that stand for vision. */
+  visionTokens: number;
+}
+
+/** A base model with what was attached to it. Dispose of it to free what is its own. */
+export interface AttachedModel {
+  /** Names and shapes of what was attached, in a fixed order: the adapter's factors, or all weights where they train. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /**
+   * Whether {@link AttachedModel.prepare} has something to do: the layers below the adapter are frozen, and run once for each example.
+   */
+  readonly hasFrozenPrefix: boolean;
+  /**
+   * Computes and keeps what updates with examples will need again and again.
+   * @param examples - examples of the training objective
+   */
+  prepare: (examples: readonly PreparedExample[]) => Promise<void>;
+  /**
+   * Makes one update, or none when a number is not finite.
+   * @param examples - the batch
+   * @param learningRate - of this update
+   * @throws UserError `non-finite` before anything is changed
+   */
+  update: (examples: readonly PreparedExample[], learningRate: number) => Promise<UpdateResult>;
+  /**
+   * Computes the distribution over the legal answers. What an example gets does not depend on the others, but for the rounding of
+   * float32; and that is the same whenever the same examples come together.
+   * @param examples - examples that want answers, all with the same tree
+   * @param options - batches
+   * @returns for each a distribution, or why there is none: `non-finite`, with the mapped weights to blame; `not-supported`, before
+   *   anything is allocated, when it needs more memory than there is
+   */
+  predict: (
+    examples: readonly PreparedExample[],
+    options?: PredictOptions,
+  ) => Promise<(AnswerDistribution | UserError)[]>;
+  /**
+   * Generates text at temperature 0.
+   * @param examples - examples that want text
+   * @param limits - its end
+   * @returns for each the tokens, or why there are none
+   */
+  generate: (
+    examples: readonly PreparedExample[],
+    limits: GenerateLimits,
+  ) => Promise<(readonly number[] | UserError)[]>;
+  /**
+   * Refuses an example that is too large on its own.
+   * @param size - of the example
+   * @param use - what is to be done with it
+   * @throws UserError `not-supported` when the forecast is more memory than there is
+   */
+  requireMemory: (size: ExampleSize, use: 'update' | 'predict') => void;
+  /**
+   * The state as tensors: parameters by the names of {@link AttachedModel.shapes}, moments of the optimizer as `m.NAME` and `v.NAME`.
+   * @param what - which part
+   */
+  exportState: (what: 'parameters' | 'optimizer') => readonly StateTensor[];
+  /**
+   * Takes up a state.
+   * @param what - which part
+   * @param tensors - all of that part, in any order
+   * @param step - updates that were made, with the optimizer's part
+   */
+  importState: (
+    what: 'parameters' | 'optimizer',
+    tensors: AsyncIterable<readonly [string, Float32Array]>,
+    step?: number,
+  ) => Promise<void>;
+  /** Frees its memory. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/** A base model, opened by an engine. Dispose of it to free its memory. */
+export interface Engine extends VisionEncoder {
+  /** The model. */
+  readonly checkpoint: Checkpoint;
+  /** The frozen vision tower as what computes kept numbers: its key holds engine and dtype besides weights and sizes. */
+  readonly tower: FrozenPart;
+  /**
+   * Runs the frozen tower.
+   * @param pictures - the images and videos of one clip
+   * @returns features in the layout of the model's family
+   * @throws UserError `non-finite` when they are not finite, with the weights to blame
+   */
+  encode: (pictures: readonly PreparedPicture[]) => Promise<Float32Array>;
+  /**
+   * Puts an adapter on the model, or opens it for training. Several may be attached; those of one shape share what they can.
+   * @param options - adapter, objective
+   */
+  attach: (options: AttachOptions) => Promise<AttachedModel>;
+  /** Frees memory; what is needed again is opened again. Not while something runs. */
+  unload: () => Promise<void>;
+  /** Frees everything, attached models too. */
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/** Opens a base model. */
+export type OpenEngine = (checkpoint: Checkpoint, options?: EngineOptions) => Promise<Engine> | Engine;

@@ -1,0 +1,132 @@
+// A stream of clips through one or more models: each clip is looked at once for all that look alike, and predicted by each.
+import { UserError, invariant } from '../core/index.ts';
+import type { FramePlan } from '../video/index.ts';
+import type { Clip, ClipViewer, ViewedClip } from '../inputs/index.ts';
+import { withClipFile, withClipName } from '../inputs/index.ts';
+import type { Prediction } from './prediction.ts';
+import type { Predictor, PromptedClip } from './predictor.ts';
+import type { FailedClip, RejectedClip, ScoreListOptions } from './score-stream.ts';
+import { DEFAULT_BATCH, rowsOfGroup } from './score-stream.ts';
+import { prepareAhead } from './stream.ts';
+
+/** What a model says of a clip. */
+export interface ClipPrediction extends Prediction {
+  /** Which frames were looked at. */
+  plan: FramePlan;
+  /** Whether its vision features came from the cache. */
+  cached: boolean;
+}
+
+/** A clip with what every model says of it. */
+export interface PredictedClip {
+  /** The clip, as it was given. */
+  clip: Clip;
+  /** Its row in the list, from 1. */
+  row: number;
+  /** What they say, in the order of the models. */
+  predictions: ClipPrediction[];
+}
+
+/** How a stream is run. */
+export interface PredictClipsOptions extends ScoreListOptions {
+  /** Most clips read by one run of the graph; default 4, fewer where they are long. The scores do not depend on it. */
+  batchSize?: number;
+  /** Processes that decode clips; default 2. */
+  workers?: number;
+  /** Stops the stream with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads clips in order. One that cannot be read gives its error, and the next ones go on.
+ * @param predictors - at least one model
+ * @param clips - the clips, and rows that are known to fail, which come out in their place; taken as they are needed, ahead of
+ *   their results
+ * @param options - batches
+ * @returns one result a clip, in the order given
+ */
+export async function* predictClips(
+  predictors: readonly Predictor[],
+  clips: Iterable<Clip | RejectedClip> | AsyncIterable<Clip | RejectedClip>,
+  options: PredictClipsOptions,
+): AsyncGenerator<PredictedClip | FailedClip, void> {
+  const { batchSize = DEFAULT_BATCH, workers = 2, inGroups = !(Symbol.asyncIterator in clips), signal } = options;
+  const viewers = [...new Set(predictors.map(({ viewer }) => viewer))];
+
+  const prepare = async ({ row, item }: Numbered): Promise<Prepared | FailedClip> => {
+    if ('error' in item) return { ...item, row };
+    const clip = item;
+    try {
+      const seen = await withClipFile(clip, (file) => Promise.all(viewers.map((viewer) => viewer.view(file, signal))));
+      if (clip.data !== undefined) for (const { plan } of seen) plan.path = clip.path;
+      const views = new Map<ClipViewer, ViewedClip>(viewers.map((viewer, i) => [viewer, seen[i]!]));
+      return {
+        clip,
+        row,
+        prompted: predictors.map((predictor) => predictor.prompt(views.get(predictor.viewer)!, clip)),
+      };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { clip, row, error: error.code === 'non-finite' ? withClipName(clip, error) : error };
+    }
+  };
+
+  const size = inGroups ? rowsOfGroup(batchSize) : 1;
+  const groupOf = ({ row }: Numbered): number => Math.ceil(row / size);
+  const ahead = {
+    group: size,
+    ahead: rowsOfGroup(batchSize) - size + 2 * workers,
+    endsGroup: (one: Numbered, next?: Numbered) =>
+      one.row % size === 0 || (next !== undefined && groupOf(one) !== groupOf(next)),
+    signal,
+  };
+  for await (const group of prepareAhead(numbered(clips), prepare, ahead)) {
+    const results: (PredictedClip | FailedClip)[] = group.map((item) =>
+      'error' in item ? item : { clip: item.clip, row: item.row, predictions: [] },
+    );
+    for (const [m, predictor] of predictors.entries()) {
+      signal?.throwIfAborted();
+      const open = results.flatMap((result, i) => ('error' in result ? [] : [i]));
+      const prompted = open.map((i) => ({ ...(group[i] as Prepared).prompted[m]!, row: group[i]!.row }));
+      const found = await predictor.predict(prompted, batchSize);
+      for (const [n, i] of open.entries()) {
+        const { clip, row, predictions } = results[i] as PredictedClip;
+        const prediction = found[n]!;
+        if (prediction instanceof UserError) results[i] = { clip, row, error: withClipName(clip, prediction) };
+        else predictions.push({ ...prediction, plan: prompted[n]!.plan, cached: prompted[n]!.cached });
+      }
+    }
+    for (const result of results) {
+      signal?.throwIfAborted();
+      yield result;
+    }
+  }
+}
+
+/** A clip with its row. */
+interface Numbered {
+  row: number;
+  item: Clip | RejectedClip;
+}
+
+interface Prepared {
+  clip: Clip;
+  row: number;
+  /** The clip as each predictor takes it. */
+  prompted: PromptedClip[];
+}
+
+/** Clips with their rows; as its source, it is async or not. */
+function numbered(clips: Iterable<Clip | RejectedClip> | AsyncIterable<Clip | RejectedClip>): AsyncIterable<Numbered> {
+  return {
+    [Symbol.asyncIterator]: async function* () {
+      let last = 0;
+      for await (const item of clips) {
+        const row: number = ('error' in item ? item.clip : item).row ?? last + 1;
+        invariant(Number.isInteger(row) && row > last, `rows of clips: expected one above ${last}, got ${row}`);
+        last = row;
+        yield { row, item };
+      }
+    },
+  };
+}

@@ -1,0 +1,193 @@
+// The losses against their definitions in float64: logits of every row, labels of -100 wherever nothing is trained.
+import { describe, expect, test } from 'vitest';
+import { trainingGraph } from '../../../src/engine/onnx/model.ts';
+import type { PreparedExample } from '../../../src/inputs/index.ts';
+import type { Example, TokenRows } from '../../../src/inputs/token-rows.ts';
+import { buildExample, promptRows, trimToTargets } from '../../../src/inputs/index.ts';
+import { hashKey } from '../../../src/core/index.ts';
+import type { LoraOptions } from '../../../src/model/index.ts';
+import type { AnswerCodec, PromptTemplate } from '../../../src/prompt/index.ts';
+import type { VisionInput } from '../../../src/prompt/encode-prompt.ts';
+import { builtInTemplate, createAnswerCodec, encodePrompt, parseTemplate } from '../../../src/prompt/index.ts';
+import { compileStep } from '../../../src/engine/onnx/step.ts';
+import { evaluate } from '../../graph/evaluate.ts';
+import { setups } from '../../prompt/fixtures.ts';
+import { LABEL_STD, batches, clips, dropoutKeyOf, feedsOf, preparedOf, promptOf, seen } from './fixtures.ts';
+import { feeds64 } from './float64.ts';
+import {
+  checkpoint,
+  codec as halves,
+  initialParameters,
+  lora,
+  model,
+  modelOf,
+  positions,
+  stepOptions,
+  text,
+  trie,
+  vocabSize,
+} from './tiny-model.ts';
+
+const stored = checkpoint(text, 'float32');
+
+/** Logits of all rows of one clip, in float64, by the graph that scoring uses; [T, V]. */
+function allLogits(
+  adapter: LoraOptions,
+): (rows: TokenRows, item: Pick<PreparedExample, 'vision' | 'dropoutKey'>) => Float64Array[] {
+  const { family } = model;
+  const graph = family.graphs.whole(modelOf(stored), trainingGraph(adapter, 0));
+  const shapes = new Map([...graph.parameters].map(([name, { shape }]) => [name, shape as number[]]));
+  const parameters = initialParameters(shapes);
+  return (example, { vision, dropoutKey }) => {
+    const T = example.tokenIds.length;
+    if (vision.kind !== 'features') throw new Error('features are what a frozen model is fed');
+    const feeds = {
+      ...family.feeds.text([{ example, rows: Array.from({ length: T }, (_, t) => t) }], text, 0),
+      features: { data: vision.features, shape: [vision.features.length / text.hiddenSize, text.hiddenSize] },
+      dropoutKeys: { data: Uint32Array.from({ length: T }, (_, t) => hashKey(dropoutKey, t)), shape: [T, 1] },
+    };
+    const [logits] = evaluate([graph.logits], feeds64([graph.logits], feeds, parameters, text, stored));
+    expect(logits!.shape).toEqual([T, vocabSize]);
+    return Array.from({ length: T }, (_, t) => logits!.data.subarray(t * vocabSize, (t + 1) * vocabSize));
+  };
+}
+
+function negativeLogProb(logits: Float64Array, token: number): number {
+  const top = Math.max(...logits);
+  return top + Math.log(logits.reduce((total, x) => total + Math.exp(x - top), 0)) - logits[token]!;
+}
+
+const mean = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
+
+/** Cross-entropies of the tokens whose label is not -100; a row's logits are for the label of the row behind it. */
+function labelled(logits: readonly Float64Array[], labels: readonly number[]): number[] {
+  return labels.slice(1).flatMap((label, t) => (label === -100 ? [] : [negativeLogProb(logits[t]!, label)]));
+}
+
+describe('cross-entropy equals that of labels which are -100 everywhere but at the answer', () => {
+  const setup = setups[0]!;
+  const templates: PromptTemplate[] = [
+    ...[
+      'four-dimensions',
+      ...['image-quality', 'alignment', 'aesthetics', 'temporal-quality'].map((d) => `single-dimension:${d}`),
+    ].map(builtInTemplate),
+    parseTemplate('{prompt} 34 {answer_format} 34', 'own.txt'),
+  ];
+  const codecs: AnswerCodec[] = [
+    ...([0.1, 0.2, 0.5, 1] as const).flatMap((step) => [
+      createAnswerCodec({ kind: 'integer', step }),
+      createAnswerCodec({ kind: 'decimal', step }),
+    ]),
+    createAnswerCodec({ kind: 'level' }),
+    createAnswerCodec({ kind: 'raw' }),
+  ];
+  const visions: VisionInput[][] = [
+    [{ kind: 'image', grid: { t: 1, h: 4, w: 2 } }],
+    [{ kind: 'video', grid: { t: 2, h: 2, w: 2 }, secondsPerGrid: 0.5 }],
+    [
+      { kind: 'image', grid: { t: 1, h: 2, w: 2 } },
+      { kind: 'image', grid: { t: 1, h: 2, w: 4 } },
+    ],
+  ];
+  const scores = [1, 2.3, 3.45, 11 / 3, 5];
+  const logitsOf = allLogits(lora);
+  let turn = 0;
+
+  test.each(templates)('$name', async (template) => {
+    await using integerOnly = await compileStep(stepOptions('integer-only', stored, lora));
+    await using response = await compileStep(stepOptions('response', stored, lora));
+    const parameters = initialParameters(integerOnly.parameters);
+    for (const codec of codecs) {
+      // The tokenizer's ids in the order in which they come up, so that a small model knows them all.
+      const ids = new Map<number, number>();
+      const small = (id: number): number => {
+        if (!ids.has(id)) ids.set(id, ids.size);
+        return ids.get(id)!;
+      };
+      const shrunk = (example: Example): Example => ({
+        ...example,
+        tokenIds: example.tokenIds.map(small),
+        targets: example.targets.map((target) => ({ ...target, token: small(target.token) })),
+      });
+      const references: { integerOnly: number[]; response: number[] }[] = [];
+      const items: { integerOnly: PreparedExample[]; response: PreparedExample[] } = { integerOnly: [], response: [] };
+      for (const sample of [0, 1]) {
+        turn++;
+        const inputs = visions[turn % 3]!;
+        const clipPrompt = sample === 0 ? 'a corgi' : 'a cat, 34 of them';
+        const question = template.render({ kind: inputs[0]!.kind, prompt: clipPrompt, codec });
+        const prompt = encodePrompt({ ...setup, question, visions: inputs });
+        // Another pair of scores for each template: answers of a batch are to differ in length.
+        const answer = codec.encode(scores[(turn + Math.floor(turn / 10)) % 5]!);
+        const common = { vision: seen(inputs, turn, true), dropoutKey: dropoutKeyOf(sample) };
+        const trained = buildExample({ ...setup, positions, prompt, answer });
+        const told = buildExample({ ...setup, positions, prompt, answer, targets: 'response' });
+        items.integerOnly.push(preparedOf(trimToTargets(shrunk(trained)), common));
+        items.response.push(preparedOf(shrunk(told), common));
+
+        const tokens = [...told.tokenIds];
+        const ofAnswer = tokens.map((id, i) => (i >= prompt.tokenIds.length && id !== setup.endTokenId ? id : -100));
+        const ofTurn = tokens.map((id, i) => (i >= prompt.tokenIds.length ? id : -100));
+        expect(setup.tokenizer.decode(ofAnswer.filter((id) => id !== -100))).toBe(answer);
+        const logits = logitsOf(shrunk(told), common);
+        const smallLabels = (labels: number[]): number[] => labels.map((id) => (id === -100 ? id : small(id)));
+        references.push({
+          integerOnly: labelled(logits, smallLabels(ofAnswer)),
+          response: labelled(logits, smallLabels(ofTurn)),
+        });
+      }
+      expect(ids.size).toBeLessThanOrEqual(vocabSize);
+      const lossOf = async (which: 'integerOnly' | 'response'): Promise<number> => {
+        const step = which === 'response' ? response : integerOnly;
+        const [feeds] = feedsOf(items[which], 'integer-only', true);
+        return (await step.run(parameters, feeds!)).loss;
+      };
+      // Integer-only: the mean over a sample's tokens, then over samples. Response: the mean over all tokens.
+      const wanted = {
+        integerOnly: mean(references.map((sample) => mean(sample.integerOnly))),
+        response: mean(references.flatMap((sample) => sample.response)),
+      };
+      for (const which of ['integerOnly', 'response'] as const) {
+        expect(Math.abs((await lossOf(which)) / wanted[which] - 1), `${codec.kind} ${codec.step}`).toBeLessThan(1e-6);
+      }
+    }
+  });
+});
+
+describe('losses over the legal answers equal those of a pass for each answer', () => {
+  const undropped = { ...lora, dropout: 0 };
+  const all = [0, 1, 2, 3];
+  const logitsOf = allLogits(undropped);
+  const values = halves.legalAnswers()!.map(({ value }) => value);
+  /** For each clip, the probability of each answer among the legal ones, from the text of the answer behind the prompt. */
+  const distributions = all.map((clip) => {
+    const { visions } = clips[clip]!;
+    const masses = trie.answers.map(({ path }) => {
+      const tokens = path.map(({ token }) => token);
+      const rows = promptRows(promptOf(clips[clip]!), positions, tokens);
+      const logits = logitsOf(rows, { vision: seen(visions, clip, true), dropoutKey: 0 });
+      const labels = Array.from(rows.tokenIds, (id, t) => (t < rows.promptLength ? -100 : id));
+      return Math.exp(-labelled(logits, labels).reduce((a, b) => a + b, 0));
+    });
+    const legal = masses.reduce((a, b) => a + b, 0);
+    return { legal, p: masses.map((mass) => mass / legal) };
+  });
+
+  test.each(['softmax-regression', 'soft-label', 'expected-score'] as const)('%s', async (loss) => {
+    await using step = await compileStep(stepOptions(loss, stored, undropped));
+    const [feeds] = batches(all, { loss, frozen: true, dropout: false });
+    const { loss: got } = await step.run(initialParameters(step.parameters), feeds!);
+    const perClip = all.map((clip) => {
+      const { mos } = clips[clip]!;
+      const { legal, p } = distributions[clip]!;
+      const squared = (p.reduce((sum, x, i) => sum + x * values[i]!, 0) - mos) ** 2;
+      if (loss === 'softmax-regression') return squared;
+      if (loss === 'expected-score') return squared - Math.log(legal);
+      // A normal distribution around the score, cut to the answers.
+      const densities = values.map((value) => Math.exp(-(((value - mos) / LABEL_STD) ** 2) / 2));
+      const whole = densities.reduce((a, b) => a + b, 0);
+      return -p.reduce((sum, x, i) => sum + (densities[i]! / whole) * Math.log(x), 0);
+    });
+    expect(Math.abs(got / mean(perClip) - 1)).toBeLessThan(2e-6);
+  });
+});

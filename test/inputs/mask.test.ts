@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest';
+import { assertMask, buildExample, formatMaskReport, maskReport } from '../../src/inputs/index.ts';
+import type { Example } from '../../src/inputs/token-rows.ts';
+import {
+  builtInTemplate,
+  createAnswerCodec,
+  encodePrompt,
+  parseTemplate,
+  type AnswerCodec,
+  type EncodedPrompt,
+  type PromptTemplate,
+} from '../../src/prompt/index.ts';
+import { type VisionInput } from '../../src/prompt/encode-prompt.ts';
+import { hostilePrompts, setups, type Setup } from '../prompt/fixtures.ts';
+import { positions } from './fixtures.ts';
+
+const image: VisionInput = { kind: 'image', grid: { t: 1, h: 4, w: 6 } };
+const video: VisionInput = { kind: 'video', grid: { t: 2, h: 2, w: 4 }, secondsPerGrid: 0.5 };
+const clips: Record<string, VisionInput[]> = { image: [image], video: [video], images: [image, image] };
+
+const templates: PromptTemplate[] = [
+  'four-dimensions',
+  'single-dimension:image-quality',
+  'single-dimension:alignment',
+  'single-dimension:aesthetics',
+  'single-dimension:temporal-quality',
+].map(builtInTemplate);
+templates.push(parseTemplate('{prompt} 34 {answer_format} 34', 'own.txt'));
+
+const codecs: AnswerCodec[] = [
+  ...([0.1, 0.2, 0.5, 1] as const).flatMap((step) => [
+    createAnswerCodec({ kind: 'integer', step }),
+    createAnswerCodec({ kind: 'decimal', step }),
+  ]),
+  createAnswerCodec({ kind: 'level' }),
+  createAnswerCodec({ kind: 'raw' }),
+];
+
+function promptFor(setup: Setup, question: string, visions: VisionInput[]): EncodedPrompt {
+  return encodePrompt({ ...setup, question, visions });
+}
+
+function targetText({ tokenizer }: Setup, example: Example): string {
+  return tokenizer.decode(example.targets.map(({ token }) => token));
+}
+
+describe.each(setups)('$name: the mask', (setup) => {
+  describe.each(templates)('$name', (template) => {
+    test.each(codecs)('$kind step $step: targets decode to the answer and nothing else', (codec) => {
+      for (const visions of Object.values(clips)) {
+        for (const clipPrompt of ['a corgi', hostilePrompts[0]!]) {
+          const question = template.render({ kind: visions[0]!.kind, prompt: clipPrompt, codec });
+          const prompt = promptFor(setup, question, visions);
+          for (const mos of [1, 2.3, 3.45, 11 / 3, 5]) {
+            const answer = codec.encode(mos);
+            const example = buildExample({ ...setup, positions, prompt, answer });
+            assertMask(example, setup.tokenizer, setup.endTokenId);
+            expect(targetText(setup, example)).toBe(answer);
+            // Teacher forcing: the row of each target is followed by that very token; the first follows the whole prompt.
+            const { tokenIds, targets, promptLength } = example;
+            expect(targets.map(({ row }) => row)).toEqual(targets.map((_, i) => promptLength - 1 + i));
+            for (const { row, token } of targets) expect(tokenIds[row + 1]).toBe(token);
+            expect(targets.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1, 12);
+            expect(tokenIds.length).toBe(promptLength + targets.length + 1);
+            expect(tokenIds.at(-1)).toBe(setup.endTokenId);
+          }
+        }
+      }
+    });
+  });
+
+  test('response: answer and end of the turn, each weighing 1', () => {
+    const prompt = promptFor(setup, 'Rate.', [image]);
+    const example = buildExample({ ...setup, positions, prompt, answer: '35', targets: 'response' });
+    assertMask(example, setup.tokenizer, setup.endTokenId, 'response');
+    expect(targetText(setup, example)).toBe('35<|im_end|>');
+    expect(new Set(example.targets.map(({ weight }) => weight))).toEqual(new Set([1]));
+    expect(() => assertMask(example, setup.tokenizer, setup.endTokenId)).toThrow('spell "35", got "35<|im_end|>"');
+  });
+
+  test('the report marks exactly the answer', () => {
+    const prompt = promptFor(setup, `35 ${hostilePrompts[0]!}`, [video]);
+    const example = buildExample({ ...setup, positions, prompt, answer: '35' });
+    const report = maskReport(example, setup.tokenizer);
+    expect(report).toHaveLength(example.tokenIds.length);
+    const trained = report.filter((entry) => entry.trained);
+    expect(trained.map(({ text }) => text).join('')).toBe('35');
+    expect(report.filter((entry) => entry.vision)).toHaveLength(4);
+    const text = formatMaskReport(report);
+    expect(text).toContain('ignored  "<|video_pad|>" × 4\n');
+    expect(text.split('\n').filter((line) => line.includes('  trained  '))).toHaveLength(trained.length);
+  });
+});
+
+describe('assertMask refuses', () => {
+  const setup = setups[0]!;
+  const prompt = promptFor(setup, 'Rate.', [image]);
+  const good = buildExample({ ...setup, positions, prompt, answer: '35' });
+  const [first, second] = good.targets as [Example['targets'][0], Example['targets'][0]];
+  const end = { row: second.row + 1, token: setup.endTokenId, weight: 0.5 };
+  test.each<[string, Example['targets'], string]>([
+    ['an empty mask', [], 'expected targets, got none'],
+    ['a missing digit', [first], 'spell "35", got "3"'],
+    ['the end token', [first, second, end], 'got "35<|im_end|>"'],
+    ['a token before the answer', [{ ...first, row: first.row - 1, token: 198 }, first, second], 'expected row'],
+    ['another token than follows', [first, { ...second, token: first.token }], 'expected the next token 20, got 18'],
+    ['a weight of nought', [{ ...first, weight: 0 }, second], 'expected a positive weight, got 0'],
+  ])('%s', (_, targets, message) => {
+    expect(() => assertMask({ ...good, targets }, setup.tokenizer, setup.endTokenId)).toThrow(message);
+  });
+});

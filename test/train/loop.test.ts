@@ -1,0 +1,124 @@
+// The training loop by itself, on an engine that is no model: validation, early stopping, stopping and going on.
+import { readFile, writeFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RecipeInput, TrainEvent, TrainOptions } from '../../src/train/index.ts';
+import { train } from '../../src/train/index.ts';
+import type { Calls } from './fake-engine.ts';
+import { fakeEngine } from './fake-engine.ts';
+import type { Workshop } from './run-fixtures.ts';
+import { only, openWorkshop, stepsOf } from './run-fixtures.ts';
+
+let shop: Workshop;
+beforeAll(async () => {
+  shop = await openWorkshop();
+  // Grey pictures, rated by how bright they are.
+  const rows = ['image,mos'];
+  for (let i = 0; i < 12; i++) {
+    const grey = Math.round((255 * i) / 11);
+    const picture = sharp({
+      create: { width: 56, height: 56, channels: 3, background: { r: grey, g: grey, b: grey } },
+    });
+    await picture.png().toFile(shop.at(`grey-${i}.png`));
+    rows.push(`grey-${i}.png,${(1.5 + (3 * i) / 11).toFixed(2)}`);
+  }
+  await writeFile(shop.at('grey.csv'), `${rows.join('\n')}\n`);
+});
+afterAll(() => shop.remove());
+
+const none = (): Calls => ({ encoded: 0, updates: 0, predicted: 0 });
+
+const recipeOf = (name: string, changes: RecipeInput = {}) =>
+  shop.recipe(name, {
+    loss: 'softmax-regression',
+    data: { manifest: shop.at('grey.csv'), validation: { fraction: 0.25 } },
+    lora: { rank: 1, targets: ['q_proj'], layers: 'last 1' },
+    epochs: 8,
+    optimizer: { learningRate: 0.3 },
+    ...changes,
+  });
+
+async function run(name: string, calls: Calls, changes: RecipeInput = {}, options: TrainOptions = {}, stuck = false) {
+  const events: TrainEvent[] = [];
+  const how = { ...options, openEngine: fakeEngine(calls, stuck) };
+  for await (const event of train(recipeOf(name, changes), how)) events.push(event);
+  return events;
+}
+
+const weights = (name: string, step: number): Promise<Buffer> =>
+  readFile(shop.at(name, 'checkpoints', `step-${step}`, 'optimizer.safetensors'));
+
+describe('the training loop', () => {
+  test('trains, validates and keeps the best, whatever engine computes', async () => {
+    const calls = none();
+    const events = await run('fits', calls);
+    const steps = only(events, 'step');
+    expect(steps).toHaveLength(24);
+    // Each clip once; two golden pictures with every checkpoint, since no cache keeps them here.
+    expect(calls).toMatchObject({ encoded: 12 + 2 * only(events, 'checkpoint').length, updates: 24 });
+    expect(steps.at(-1)!.loss).toBeLessThan(0.2 * steps[0]!.loss);
+    expect(only(events, 'evaluation').at(-1)).toMatchObject({ srcc: 1 });
+    expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'finished' });
+  });
+
+  test('stops early, and has nothing to do when it is resumed', async () => {
+    const changes = { evaluation: { earlyStop: 2 } };
+    const calls = none();
+    const events = await run('stuck', calls, changes, {}, true);
+    expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'early-stop' });
+    const { updates } = calls;
+    expect(updates).toBeLessThan(24);
+    const again = await run('stuck', calls, changes, { resume: true }, true);
+    expect(again.at(-1)).toMatchObject({ type: 'end', reason: 'early-stop', step: updates });
+    expect(calls.updates).toBe(updates);
+  });
+
+  test('stopped, or left in the middle, it ends with the same bits when it goes on', async () => {
+    await run('whole', none());
+    const stop = new AbortController();
+    const calls = none();
+    const options = { signal: stop.signal, openEngine: fakeEngine(calls) };
+    let ended: TrainEvent | null = null;
+    for await (const event of train(recipeOf('stopped'), options)) {
+      if (event.type === 'step' && event.step === 5) stop.abort();
+      ended = event;
+    }
+    expect(ended).toMatchObject({ type: 'end', reason: 'aborted', step: 5 });
+    expect(await stepsOf(shop.at('stopped'))).toContain(5);
+    await run('stopped', none(), {}, { resume: true });
+    // A process that is killed leaves what was written; here, the loop is left between two updates.
+    for await (const event of train(recipeOf('left'), { openEngine: fakeEngine(none()) })) {
+      if (event.type === 'step' && event.step === 8) break;
+    }
+    const resumed = await run('left', none(), {}, { resume: true });
+    expect(only(resumed, 'step')[0]).toMatchObject({ step: 7 });
+    for (const name of ['stopped', 'left']) {
+      expect((await weights(name, 24)).equals(await weights('whole', 24))).toBe(true);
+    }
+  });
+});
+
+describe('seeds', () => {
+  const heldOut = (events: readonly TrainEvent[]): unknown =>
+    only(events, 'evaluation').map(({ rmseOfMean }) => rmseOfMean)[0];
+  const losses = (events: readonly TrainEvent[]): number[] => only(events, 'step').map(({ loss }) => loss);
+
+  test('each default to the seed, and change what they name alone', async () => {
+    const small = { epochs: 1, seed: 5 };
+    const plain = await run('seed-5', none(), small);
+    const named = await run('seeds-5', none(), {
+      epochs: 1,
+      seed: 1,
+      seeds: { split: 5, order: 5, init: 5, dropout: 5 },
+    });
+    expect(losses(named)).toEqual(losses(plain));
+    const order = await run('order-6', none(), { ...small, seeds: { order: 6 } });
+    expect(heldOut(order)).toBe(heldOut(plain));
+    expect(losses(order)).not.toEqual(losses(plain));
+    const split = await run('split-6', none(), { ...small, seeds: { split: 6 } });
+    expect(heldOut(split)).not.toBe(heldOut(plain));
+    // Another start of the same run: this engine has none, so that nothing changes.
+    const init = await run('init-6', none(), { ...small, seeds: { init: 6 } });
+    expect(losses(init)).toEqual(losses(plain));
+  });
+});
