@@ -14,7 +14,7 @@ import type { VisionInput } from '../model/index.ts';
  */
 export type FramePick = 'middle' | 'first' | 'uniform' | 'random' | 'keyframe';
 
-/** How the frames of every clip are taken and brought to the model's size; what is not said of pixels is as in {@link storedPixels}. */
+/** How the frames of every clip are taken and brought to the model's size; what is not said of pixels is as they are stored. */
 export interface FrameOptions extends Partial<PixelOptions> {
   /** Which frames. */
   pick: FramePick;
