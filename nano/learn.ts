@@ -35,7 +35,6 @@ export interface Lesson {
 
 /**
  * A sample and its questions as one example: the clip once, each question behind it without seeing the others.
- * @param sample - the clip
  * @param options - model and tokenizer
  * @param key - integers that fix which questions
  */

@@ -120,7 +120,6 @@ const PROVIDER_MS = 300_000;
 
 /**
  * Multiplies two small matrices on the provider, and looks at the result; apart, as drivers write to stderr.
- * @param provider - the provider
  * @param options - for tests: what starts the process that tries it, and how long that may take
  */
 export async function tryProvider(

@@ -9,7 +9,6 @@ export type Cell = string | number | null;
 /**
  * Prints one JSON value and a line end.
  * @param terminal - where it is printed
- * @param value - the value
  */
 export function printJson(terminal: Terminal, value: unknown): void {
   terminal.out(`${JSON.stringify(value, null, 2)}\n`);

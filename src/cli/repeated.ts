@@ -42,7 +42,6 @@ export function repeatedNotes(tell: (line: string) => void): RepeatedNotes {
 /**
  * What the error of a row or clip has in common with others: what was expected, without the place; of a clip also what came.
  * @param clip - its name in the scores: that of a row is the table and the line
- * @param error - the message
  */
 export function causeOfError(clip: string, error: string): string {
   const isRow = error.startsWith(`${clip}: `);

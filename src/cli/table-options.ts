@@ -79,7 +79,6 @@ export function addTableOptions(root: Command): void {
 
 /**
  * What flags say of a table.
- * @param flags - flags
  * @throws UserError `bad-input` for two names of one column
  */
 export function tableOptionsOf(flags: TableFlags): TableOptions {
@@ -109,10 +108,7 @@ export function tableOptionsOf(flags: TableFlags): TableOptions {
   };
 }
 
-/**
- * The same as words of a command line, for a command that is suggested.
- * @param flags - flags
- */
+/** The same as words of a command line, for a command that is suggested. */
 export function tableArguments(flags: TableFlags): string[] {
   const { columns = {}, scale, preset, mediaRoot, delimiter, header } = tableOptionsOf(flags);
   const { video, image, mos, prompt, group, split, std } = columns;
@@ -134,7 +130,6 @@ export function tableArguments(flags: TableFlags): string[] {
 
 /**
  * The same as settings of a recipe.
- * @param flags - flags
  * @returns `KEY=VALUE` each
  */
 export function tableSets(flags: TableFlags): string[] {

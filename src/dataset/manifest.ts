@@ -137,7 +137,6 @@ export function requireNoProblems(manifest: Manifest): Dataset {
 
 /**
  * A row's text in a column, for breaking results down by it.
- * @param row - the row
  * @param column - a column of the file, or `prompt`, `group`, `split` or `kind`
  * @returns the text; undefined where the row has none
  */

@@ -10,7 +10,6 @@ const parallel = 64;
 /**
  * Checks that no two rows name one file, and, if asked, that every file is there.
  * @param file - the manifest, as the user wrote its path
- * @param rows - the rows
  * @param columnOf - the column that a row's media name comes from
  * @param checkFiles - whether to look on the disk
  * @returns the problems, by row

@@ -54,7 +54,6 @@ export interface Problem {
 
 /**
  * A problem in one line: `file:line: column "x": expected …, got …`.
- * @param problem - the problem
  * @returns the line, without the hint
  */
 export function formatProblem(problem: Problem): string {
@@ -67,10 +66,7 @@ export function formatProblem(problem: Problem): string {
 const shownOfCause = 3;
 const shownLines = 20;
 
-/**
- * What problems of many rows have in common, where one mistake makes them all.
- * @param problem - a problem
- */
+/** What problems of many rows have in common, where one mistake makes them all. */
 export function causeOf({ kind, file, column = '', expected }: Problem): string {
   return JSON.stringify([kind, file, column, kind === 'duplicate-media' ? '' : expected]);
 }

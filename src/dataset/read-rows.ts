@@ -33,17 +33,13 @@ export interface RowBatch {
   roles: ColumnMap;
 }
 
-/**
- * The scale of a table's scores.
- * @param table - the table
- */
+/** The scale of a table's scores. */
 export function scaleOf({ options, preset }: OpenTable): MosScale {
   return parseScale(options.scale ?? preset?.scale ?? '1-5');
 }
 
 /**
  * Reads the rows of a manifest. The last part holds what is only known at the end.
- * @param table - the table
  * @param needs - what is wanted
  * @param read - how it is read
  */

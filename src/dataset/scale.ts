@@ -50,7 +50,6 @@ function scaleOfName(name: string): MosScale | undefined {
 
 /**
  * A scale in the words that {@link parseScale} reads.
- * @param scale - the scale
  * @returns such as `1-5` or `dmos-0-100`
  */
 export function scaleName(scale: MosScale): string {
@@ -61,7 +60,6 @@ export function scaleName(scale: MosScale): string {
  * Maps a score to 1–5 (1 is the worst, 5 the best) linearly; on the scale 1–5 it is the identity to the bit.
  * Nothing is clamped: a score outside its scale lands outside 1–5.
  * @param scale - the scale that `score` is on
- * @param score - the score
  * @returns the score on 1–5
  */
 export function toMos5(scale: MosScale, score: number): number {

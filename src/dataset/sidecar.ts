@@ -30,17 +30,13 @@ const keys: Readonly<Record<string, string>> = {
 
 const maxBytes = 65_536;
 
-/**
- * The place of the file beside a table.
- * @param table - the table
- */
+/** The place of the file beside a table. */
 export function sidecarPath(table: string): string {
   return `${table}.yaml`;
 }
 
 /**
  * Reads the file beside a table.
- * @param table - the table
  * @returns what it says; undefined where there is none
  * @throws UserError `bad-input` that lists everything that is wrong with it, by line
  */
@@ -63,18 +59,13 @@ export async function readSidecar(table: string): Promise<Sidecar | undefined> {
   );
 }
 
-/**
- * That a file beside a table was read, in words.
- * @param table - the table
- * @param sidecar - the file
- */
+/** That a file beside a table was read, in words. */
 export function sidecarNote(table: string, sidecar: string): string {
   return `${oneLine(sidecar)} says how ${oneLine(basename(table))} is read`;
 }
 
 /**
  * Writes the file beside a table.
- * @param table - the table
  * @param options - what it is to say
  * @returns its path
  */

@@ -24,7 +24,6 @@ const HEAD = 1 << 16;
 
 /**
  * Reads the beginning of a table.
- * @param path - the file
  * @throws UserError `bad-input` when it cannot be read, or is a folder, a device or a pipe: these may have no end, or wait for ever
  */
 export async function readHead(path: string): Promise<Head> {
@@ -55,7 +54,6 @@ export async function readHead(path: string): Promise<Head> {
 /**
  * Reads a table as UTF-8.
  * @param path - the file, from {@link readHead}
- * @param encoding - its encoding
  * @param chunkBytes - bytes that are read at a time
  * @param hash - gets the file's own bytes
  * @returns pieces that end anywhere

@@ -35,7 +35,6 @@ export type Grouping = 'group' | 'prompt';
 /**
  * What a split of rows should keep together. Clips generated from one prompt show one thing: where prompts are shared and no row has a
  * group, the prompt is the group.
- * @param rows - the rows
  */
 export function groupingOf(rows: readonly (Pick<Grouped, 'group'> & { prompt?: string })[]): Grouping {
   const prompts = rows.flatMap(({ prompt }) => (prompt === undefined ? [] : [prompt.trim()]));
@@ -56,7 +55,6 @@ export interface GroupedRow<Row> extends Grouped {
 
 /**
  * Rows as a split sees them that keeps one thing together.
- * @param rows - the rows
  * @param grouping - what
  * @returns for each row, in order, its name, its group and itself
  */

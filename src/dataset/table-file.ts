@@ -66,7 +66,6 @@ export async function openTable(path: string, given: TableOptions = {}): Promise
 /**
  * Reads the records of a table. After what makes the rest unreadable nothing more comes.
  * @param table - the table, from {@link openTable}
- * @param options - how
  * @returns parts of it, each with lines counted from the file's beginning, and all columns so far
  */
 export async function* readParts(

@@ -77,7 +77,6 @@ const carried: readonly ColumnRole[] = ['prompt', 'group', 'split'];
 /**
  * Finds the columns.
  * @param file - the path to name in errors
- * @param table - the table
  * @param options - what the caller says of them
  * @param isMissing - whether a cell stands for no vote
  * @throws UserError `bad-input` where they cannot be told for certain

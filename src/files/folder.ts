@@ -6,7 +6,6 @@ import { isCode } from './codes.ts';
 /**
  * Makes a folder, with those above it. Nothing happens where it is there. Node's own recursive `mkdir` says of a read-only disk that
  * there is no such folder.
- * @param path - the folder
  */
 export async function makeFolder(path: string): Promise<void> {
   try {

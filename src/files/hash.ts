@@ -4,7 +4,6 @@ import { createReadStream } from 'node:fs';
 
 /**
  * SHA-256 of a file's content.
- * @param path - the file
  * @returns 64 hexadecimal digits
  */
 export async function sha256File(path: string): Promise<string> {

@@ -68,7 +68,6 @@ export async function appendJsonLines(path: string, values: Iterable<unknown>): 
 
 /**
  * Reads a file of JSON lines. A last line without its line end was torn by a kill and is left out.
- * @param path - the file
  * @returns the values; none when there is no such file
  * @throws UserError `bad-input` when a whole line is not JSON
  */

@@ -18,7 +18,6 @@ const usualLimits: JsonLimits = { bytes: 16_000_000, values: 1_000_000 };
 
 /**
  * Reads a text file whole.
- * @param path - the file
  * @param code - code of the error when it cannot be read
  * @param maxBytes - what is larger is refused before a byte of it is read
  * @returns the text; undefined when there is no such file
@@ -31,7 +30,6 @@ export async function readText(path: string, code: UserErrorCode, maxBytes: numb
 
 /**
  * Reads a JSON file.
- * @param path - the file
  * @param code - code of the error when it cannot be read
  * @param limits - default: 16 MB and a million values
  * @returns the parsed value; undefined when there is no such file

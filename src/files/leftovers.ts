@@ -106,7 +106,6 @@ const swept = new Set<string>();
  * Removes what killed processes left in a folder, the first time that this process writes there. Where that does not work, nothing
  * happens: whoever writes is told by the write itself. A temporary folder is this process's own, with nothing left in it, and is not
  * remembered: there is one for each clip that is given as bytes.
- * @param folder - the folder
  */
 export async function sweepOnce(folder: string): Promise<void> {
   const full = resolve(folder);

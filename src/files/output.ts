@@ -153,7 +153,6 @@ function noRoom(path: string, expected: number, got: number): Error {
 
 /**
  * Forces what was written to a file to disk.
- * @param path - the file
  * @internal
  */
 export async function syncFile(path: string): Promise<void> {

@@ -121,10 +121,7 @@ export function broadcastShapes(a: Shape, b: Shape): Dim[] {
   });
 }
 
-/**
- * A shape as messages show it, such as `[B,T,64]`.
- * @param shape - the shape
- */
+/** A shape as messages show it, such as `[B,T,64]`. */
 export function showShape(shape: Shape): string {
   return `[${shape.join(',')}]`;
 }

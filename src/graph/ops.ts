@@ -47,10 +47,7 @@ function dtypeOf(data: Data): DType {
   return 'bfloat16';
 }
 
-/**
- * A float32 scalar, shape [].
- * @param value - its value
- */
+/** A float32 scalar, shape []. */
 export function scalar(value: number): Value<'constant'> {
   return constant(Float32Array.of(value), []);
 }
@@ -250,7 +247,6 @@ export function reshape(x: Value, shape: Shape): Value {
 /**
  * Repeats axes of size 1, and adds leading ones, up to a shape.
  * @param x - a tensor that broadcasts to it
- * @param shape - the shape
  */
 export function expand(x: Value, shape: Shape): Value {
   const to = broadcastShapes(x.shape, shape);

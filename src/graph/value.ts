@@ -111,24 +111,19 @@ export function makeValue<Op extends OpName>(
 
 /**
  * Whether a value is made by the given op; narrows its attributes.
- * @param value - a value
  * @param op - an op's name
  */
 export function isOp<Op extends OpName>(value: Value, op: Op): value is Value<Op> {
   return value.op === op;
 }
 
-/**
- * A value as messages show it, such as `matmul float32[B,64]`.
- * @param value - the value
- */
+/** A value as messages show it, such as `matmul float32[B,64]`. */
 export function showValue(value: Value): string {
   return `${value.op} ${value.dtype}${showShape(value.shape)}`;
 }
 
 /**
  * The line of user code that made a value.
- * @param value - the value
  * @returns the first stack line outside the graph layer
  */
 export function siteOf(value: Value): string {

@@ -44,7 +44,6 @@ export interface ClipPreparer {
 /**
  * Makes a preparer.
  * @param viewer - looks at clips
- * @param checkpoint - the model
  * @param processor - makes prompts
  */
 export function createClipPreparer(

@@ -26,10 +26,7 @@ export interface PromptProcessor {
 /** Grids and kind of what the model sees: all of a clip that its prompt depends on besides the text. */
 export type SeenShapes = Pick<ViewedPicture, 'as' | 'shapes'>;
 
-/**
- * A picture of one merged patch, to make a prompt about where no clip is needed.
- * @param checkpoint - the model
- */
+/** A picture of one merged patch, to make a prompt about where no clip is needed. */
 export function smallestPicture({
   vision: { spatialMergeSize },
 }: {
@@ -41,9 +38,7 @@ export function smallestPicture({
 /**
  * The prompt about a clip that was looked at.
  * @param seen - what the model sees
- * @param checkpoint - the model
  * @param processor - makes prompts
- * @param clip - the clip
  * @throws UserError as {@link promptAbout}, with the clip's path
  */
 export function promptAboutClip(
@@ -59,11 +54,7 @@ export function promptAboutClip(
   }
 }
 
-/**
- * An error of the model or of a prompt with the clip that it came up for.
- * @param clip - the clip
- * @param error - the error
- */
+/** An error of the model or of a prompt with the clip that it came up for. */
 export function withClipName({ path }: Pick<Clip, 'path'>, { code, message, hint, cause }: UserError): UserError {
   return new UserError(code, `${oneLine(path)}: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
 }
@@ -71,7 +62,6 @@ export function withClipName({ path }: Pick<Clip, 'path'>, { code, message, hint
 /**
  * The prompt about something that was looked at.
  * @param seen - what the model sees
- * @param checkpoint - the model
  * @param processor - makes prompts
  * @param text - the text that the clip was generated from
  * @throws UserError `bad-input` when the template needs a text prompt and there is none, and for a text of too many tokens

@@ -22,7 +22,6 @@ type PromptedModel = Pick<Checkpoint, 'family' | 'folder' | 'text' | 'tokens' | 
 
 /**
  * Loads what makes a clip's prompt.
- * @param checkpoint - the model
  * @param settings - template and answer code
  * @param limits - how long a clip's text may be
  * @throws UserError `bad-checkpoint` without tokenizer, chat template or token that ends a turn, or for ids that the model has no rows
@@ -83,7 +82,6 @@ function requireSoundPrompt(checkpoint: PromptedModel, processor: PromptProcesso
 
 /**
  * The trie of a model's legal answers. All prompts end alike, so any prompt gives it.
- * @param checkpoint - the model
  * @param processor - makes prompts and answers
  * @returns null where the answers are no finite set (`raw`)
  */

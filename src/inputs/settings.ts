@@ -90,7 +90,6 @@ export function frameOptions(checkpoint: Pick<Checkpoint, 'processor'>, frames: 
 
 /**
  * How a model's rows get their positions.
- * @param checkpoint - the model
  * @param rule - the rule of the time axis; default: the family's first
  * @throws UserError `not-supported` for a rule that the family lacks
  */

@@ -118,7 +118,6 @@ export function promptRows(
 /**
  * Rows with tokens behind them that follow as text, as {@link promptRows} gives them.
  * @param rows - rows whose last one is text
- * @param tokens - the tokens
  */
 export function continueRows(rows: TokenRows, tokens: readonly number[]): TokenRows {
   const before = rows.tokenIds.length;

@@ -30,7 +30,6 @@ const PARALLEL = 32;
 
 /**
  * Looks into every file of a folder.
- * @param folder - the folder
  * @returns each of its files in one of three lists; links to folders are not followed
  */
 export async function listFolder(folder: string): Promise<FolderListing> {

@@ -45,7 +45,6 @@ export function unreadable(path: string, expected: string, got: string, details?
 
 /**
  * The place of a file that is opened by its path.
- * @param path - its path
  * @returns the place
  */
 export function placeOf(path: string): FilePlace {
@@ -119,7 +118,6 @@ async function lookInto(path: string): Promise<Looked> {
 
 /**
  * What a file is by its content.
- * @param path - the file
  * @returns undefined where it is no picture or video that is known here, or cannot be read
  */
 export async function kindOfFile(path: string): Promise<'video' | 'image' | undefined> {
@@ -135,7 +133,6 @@ export async function kindOfFile(path: string): Promise<'video' | 'image' | unde
 
 /**
  * How a file is to be read. Its content decides; what a table calls it decides for animations only.
- * @param file - the file
  * @param kind - what a table calls it
  * @returns as a picture or as a film; what is not known here is left to the reader of films, which knows more containers
  * @throws UserError `unreadable-media` for a format that is refused

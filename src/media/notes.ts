@@ -149,7 +149,6 @@ export function noteOf<Name extends NoteKind>(name: Name, ...facts: NoteFacts[Na
 
 /**
  * The kind of a note.
- * @param note - the note
  * @returns its kind; undefined for text that is none
  */
 export function kindOfNote(note: string): NoteKind | undefined {

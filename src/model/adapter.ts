@@ -37,7 +37,6 @@ export function adapterTensorsFile(folder: string): string {
 
 /**
  * Reads an adapter.
- * @param folder - its folder
  * @param checkpoint - the base model
  * @throws UserError `bad-checkpoint` for another base model than its card's, and naming every tensor that is missing, unexpected or
  *   of another shape;

@@ -110,7 +110,6 @@ const schema: z.ZodType<Card> = z.strictObject({
 
 /**
  * Reads the card of an adapter or model.
- * @param folder - its folder
  * @returns the card; null when there is none
  * @throws UserError `bad-checkpoint` with every problem; `not-supported` for a card of a later format
  */
@@ -133,7 +132,6 @@ export async function readCard(folder: string): Promise<Card | null> {
 /**
  * Writes a card.
  * @param folder - folder of the adapter or model
- * @param card - the card
  */
 export async function writeCard(folder: string, card: Card): Promise<void> {
   await writeFileAtomic(join(folder, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);

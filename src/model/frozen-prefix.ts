@@ -19,7 +19,6 @@ export interface FrozenPrefix {
 
 /**
  * Compiles the first decoder layers of a checkpoint.
- * @param model - the model
  * @param count - how many layers
  * @param run - how the graph is run
  */

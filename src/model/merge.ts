@@ -18,7 +18,6 @@ export interface MergedWeights {
 /**
  * Folds an adapter into its base, weight by weight, as PEFT's `merge_and_unload` does.
  * @param checkpoint - the base
- * @param adapter - the adapter
  */
 export async function mergeAdapter(
   checkpoint: Checkpoint,

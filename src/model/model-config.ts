@@ -18,7 +18,6 @@ export interface FamilyConfig {
 
 /**
  * Reads config.json.
- * @param folder - the checkpoint
  * @param families - those that there are; default `modelFamilies`
  * @throws UserError `bad-checkpoint` with every problem; `not-supported` when all of it is legal but not computed here
  */

@@ -26,7 +26,6 @@ const bitsOf: Record<StoredTensor['dtype'], { exponent: number; fraction: number
 
 /**
  * Reads all weights of a model once, in pieces of 4 MB.
- * @param checkpoint - the model
  * @returns the weights that hold numbers which are infinite or undefined, in the order of `names`
  */
 export async function findNonFinite(checkpoint: Pick<Checkpoint, 'names' | 'stored'>): Promise<NonFiniteWeight[]> {

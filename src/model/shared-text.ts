@@ -25,7 +25,6 @@ export interface SharedText {
 
 /**
  * Compiles a pass over text.
- * @param model - the model
  * @param lora - the adapter on top; null for none
  * @param run - how the graph is run
  */

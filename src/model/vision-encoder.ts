@@ -29,7 +29,6 @@ export function towerRun(run: RunOptions = {}): RunOptions {
 
 /**
  * Compiles the tower of a checkpoint.
- * @param model - the model
  * @param run - how the graph is run; always without `prepack`
  */
 export async function compileTower(

@@ -12,10 +12,7 @@ export const torchDtype: Readonly<Record<FloatDtype, string>> = { F32: 'float32'
 
 const fileDtype = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
 
-/**
- * The element type of a model, as files name it: that of its embedding, since some keep small weights in another.
- * @param checkpoint - the model
- */
+/** The element type of a model, as files name it: that of its embedding, since some keep small weights in another. */
 export function modelDtype({ names, family, stored }: Pick<Checkpoint, 'names' | 'family' | 'stored'>): FloatDtype {
   const embedding = names.find((name) => family.weights.placeOf(name).part === 'embedding');
   invariant(embedding !== undefined, `${family.name}: a model without an embedding`);

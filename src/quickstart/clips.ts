@@ -142,7 +142,6 @@ const MOST_NAMED = 5;
 
 /**
  * The photographs of a folder and those below it, told by their content.
- * @param pictures - the folder
  * @throws UserError `bad-input` where there are fewer than five, or two of one name
  */
 export async function findPhotographs(pictures: string): Promise<FoundPhotographs> {

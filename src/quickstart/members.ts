@@ -56,7 +56,6 @@ const LEARNING_RATE = 2e-3;
  * The recipe of an adapter: the paper's, at another learning rate, on clips of 224×224 pixels, without a validation set to select by.
  * @param member - rank, frames, seed
  * @param model - the base model's folder or name
- * @param manifest - the clips
  * @param out - run folder
  */
 export function memberRecipe(member: QuickstartMember, model: string, manifest: string, out: string): RecipeInput {

@@ -35,10 +35,7 @@ export function table(header: readonly string[], rows: readonly (readonly Report
   return `<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
 }
 
-/**
- * A paragraph of plain text.
- * @param value - the text
- */
+/** A paragraph of plain text. */
 export function paragraph(value: string): Html {
   return `<p>${text(value)}</p>`;
 }
@@ -73,7 +70,6 @@ svg text{fill:var(--dim);font:11px system-ui,sans-serif}svg .axis{stroke:var(--l
 
 /**
  * A whole page.
- * @param title - its title
  * @param lead - what it says, in a sentence or two
  * @param sections - its parts
  */

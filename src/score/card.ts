@@ -60,7 +60,6 @@ const steps: readonly AnswerStep[] = [0.1, 0.2, 0.5, 1];
 
 /**
  * The settings that a card holds.
- * @param card - the card
  * @param where - its folder, for the message
  * @throws UserError `bad-checkpoint` for values that no version of iovqa writes
  */

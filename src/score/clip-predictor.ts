@@ -77,10 +77,7 @@ export function createClipPredictor(options: ClipPredictorOptions): ClipPredicto
   };
 }
 
-/**
- * The size of a prompt, as engines ask for it.
- * @param prompt - the prompt
- */
+/** The size of a prompt, as engines ask for it. */
 export function sizeOfPrompt({ tokenIds, visions }: EncodedPrompt): { tokens: number; visionTokens: number } {
   return { tokens: tokenIds.length, visionTokens: visions.reduce((total, { length }) => total + length, 0) };
 }

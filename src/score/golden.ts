@@ -42,7 +42,6 @@ export function goldenPictures(patch: number): RgbFrame[] {
 /**
  * Scores the golden pictures.
  * @param preparer - prepares them
- * @param predictor - the model
  * @param patch - side of a merged patch, in pixels
  * @returns the scores; none when the answers are generated and the model does not answer with a score
  * @throws UserError `non-finite` when the model's numbers are infinite or undefined

@@ -143,10 +143,7 @@ export async function openPredictor(source: string, options: PredictorOptions, p
   };
 }
 
-/**
- * What a user should know of a predictor.
- * @param predictor - the predictor
- */
+/** What a user should know of a predictor. */
 export function notesOn({ folder, hasCard, about }: Pick<Predictor, 'folder' | 'hasCard' | 'about'>): string[] {
   if (about !== null) return [oneLine(about)];
   return hasCard ? [] : [`${folder} has no card: it is asked as it is, and was never trained for it`];

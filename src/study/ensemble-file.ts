@@ -54,7 +54,6 @@ export function isEnsemble(folder: string): Promise<boolean> {
 
 /**
  * Reads the members of an ensemble.
- * @param folder - its folder
  * @throws UserError `bad-checkpoint` when the file is not there or is none; `not-supported` for one of a later format
  */
 export async function readEnsembleFile(folder: string): Promise<StoredMember[]> {

@@ -112,7 +112,6 @@ function codedSide(side: number): number {
 /**
  * Opens an encoder of one thread, so that the same frames give the same bytes.
  * @param name - FFmpeg's name of it
- * @param options - its options
  * @param coding - of its frames
  * @param fps - frames a second
  * @param setUp - sets what else is to be set before it opens

@@ -57,7 +57,6 @@ export function openingAdvice({ recipe, provenance }: ResolvedRecipe, numParamet
 /**
  * What the latest evaluation gives reason to say. Each thing is said when it first shows, and what is wrong at the end is said there.
  * @param history - all evaluations of the run so far, at least one
- * @param run - the run
  */
 export function evaluationAdvice(history: readonly Evaluated[], run: AdvisedRun): string[] {
   const before = history.slice(0, -1);

@@ -44,10 +44,7 @@ export async function chooseRecipe(resolved: ResolvedRecipe): Promise<ResolvedRe
   return next;
 }
 
-/**
- * Numbers of a whole model.
- * @param checkpoint - the model
- */
+/** Numbers of a whole model. */
 export function numParameters(checkpoint: Pick<Checkpoint, 'names' | 'stored'>): number {
   return checkpoint.names.reduce((total, name) => total + checkpoint.stored(name).shape.reduce((a, b) => a * b, 1), 0);
 }

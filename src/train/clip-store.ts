@@ -41,10 +41,7 @@ export function createClipStore(preparer: ClipPreparer, maxBytes: number = MAX_B
   };
 }
 
-/**
- * Memory that the model's view of a clip takes, in bytes.
- * @param clip - the clip
- */
+/** Memory that the model's view of a clip takes, in bytes. */
 export function sizeBytes({ vision }: Pick<PreparedClip, 'vision'>): number {
   if (vision.kind === 'features') return vision.features.byteLength;
   return vision.pictures.flatMap(({ frames }) => frames).reduce((total, { data }) => total + data.byteLength, 0);

@@ -7,7 +7,6 @@ import { readRunRecipe } from './run-folder.ts';
 
 /**
  * Puts what the split keeps together into the recipe, where the recipe leaves it open and a share is held out.
- * @param resolved - the recipe
  * @param resume - whether the run in the recipe's folder goes on, if there is one: then it is as that run has it, also where it was
  *   begun by a version that knew groups only. Default false
  */

@@ -30,7 +30,6 @@ export interface ExampleSource {
 
 /**
  * Makes a source of examples.
- * @param data - the rows
  * @param store - gives their clips
  * @param options - objective, seed
  */
@@ -49,8 +48,6 @@ export function createExampleSource(data: RunData, store: ClipStore, options: Ex
 
 /**
  * Refuses a mask that trains anything but the answer, before any clip is read.
- * @param data - the rows
- * @param checkpoint - the model
  * @param options - objective
  */
 export function checkMask(data: RunData, checkpoint: Checkpoint, options: Omit<ExampleOptions, 'seed'>): void {
@@ -60,7 +57,6 @@ export function checkMask(data: RunData, checkpoint: Checkpoint, options: Omit<E
 
 /**
  * The mask of the first example, in runs of tokens.
- * @param data - the rows
  * @param prompt - of the first clip
  * @param options - objective
  * @returns lines of `trained` or `ignored`, how many tokens, and their text

@@ -175,7 +175,6 @@ export async function readRunRecipe(out: string, sets: readonly string[] = []): 
 /**
  * A run that goes on keeps its pixels where its recipe says nothing of them: the defaults of new recipes are others than those of runs
  * that began before there were such keys.
- * @param resolved - the recipe
  * @param resume - whether a run goes on
  * @returns the recipe, with the run's own `frames.toneMap`, `deinterlace`, `squarePixels` and `profile` where nobody set them
  */

@@ -212,7 +212,6 @@ async function goldenOrNone(
 
 /**
  * What scoring must know of a recipe.
- * @param recipe - the recipe
  * @param data - its rows
  */
 export function scorerSettings(recipe: Recipe, { dataset }: Pick<RunData, 'dataset'>): ScorerSettings {

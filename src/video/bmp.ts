@@ -21,7 +21,6 @@ const BY_MASKS = 3;
 
 /**
  * Decodes a bitmap.
- * @param file - the file
  * @param maxPixels - greatest number of pixels
  * @returns its pixels
  * @throws UserError `unreadable-media` where it is cut short, compressed, or too large

@@ -58,7 +58,6 @@ export interface Film extends FilmFacts, FilmTiming, AsyncDisposable {
 
 /**
  * Opens a video.
- * @param file - the file
  * @param limits - what it may cost
  * @param ignoreEdits - whether frames that an MP4's edit list cuts are shown all the same; default false
  * @returns the open film; dispose of it
@@ -186,7 +185,6 @@ function checkSizes(format: FormatContext, file: MediaFile, limits: DecodeLimits
 /**
  * Decodes a film from its start, in presentation order, until it ends or `visit` says false.
  * @param film - the film, just opened
- * @param file - its file
  * @param visit - takes each frame, which is valid until it returns
  */
 export async function decode(film: Film, file: MediaFile, visit: (frame: Frame) => Promise<boolean>): Promise<void> {

@@ -42,7 +42,6 @@ export async function listPackets(film: Film): Promise<PacketList> {
 
 /**
  * What the container says of a packet.
- * @param packet - the packet
  * @returns the same in plain numbers
  */
 export function describe(packet: Packet): ListedPacket {

@@ -4,7 +4,6 @@ import type { RgbFrame } from './types.ts';
 
 /**
  * Writes a frame as a PNG file, whole or not at all.
- * @param path - the file
  * @param frame - the picture
  */
 export async function writePng(path: string, frame: RgbFrame): Promise<void> {

@@ -21,7 +21,6 @@ export interface ReadClip {
 
 /**
  * Reads a clip.
- * @param clip - the file
  * @param options - which frames, at which size
  * @param limits - what it may cost
  * @param how - where the file is, if elsewhere than its path says; the programs that decode it, if not node-av

@@ -82,7 +82,6 @@ export function resizeBicubic(
 
 /**
  * Brings a frame to the model's size.
- * @param frame - the frame
  * @param name - what an error message calls it
  * @param options - bounds and patches
  * @param kind - whether the model takes it as an image or as a frame of a video

@@ -41,7 +41,6 @@ export interface ColourConverter extends Disposable {
 /**
  * Opens a converter to upright RGB. Matrix and range are the stream's; without a tag BT.709 from 1280 columns or more than 576 rows
  * on, BT.601 below, limited range. Full-resolution chroma and exact rounding, so that machines agree.
- * @param file - the file
  * @param orientation - how frames are turned upright
  * @param toneMapping - the curve that HDR is mapped by; `none` takes its numbers as SDR's
  * @returns the converter; dispose of it

@@ -32,8 +32,6 @@ export function readDisplayMatrix(matrix: Buffer): Orientation | null | undefine
 
 /**
  * Turns a frame.
- * @param frame - the frame
- * @param orientation - how
  * @returns a new frame
  */
 export function orient(frame: RgbFrame, orientation: Orientation): RgbFrame {

@@ -40,7 +40,6 @@ const depths: ReadonlySet<string | undefined> = new Set(['uchar', 'ushort']);
 /**
  * Decodes a still picture; of an animated or many-page file one page. The EXIF orientation is applied, as transformers'
  * `load_image` does; transparency is blended on white; 16-bit values keep their high byte.
- * @param file - the file
  * @param options - limits, colour profile, page
  * @returns the picture
  * @throws UserError `unreadable-media` where it cannot be decoded whole

@@ -125,7 +125,6 @@ const SYSTEM_GAMMA = 1.2;
 /**
  * Maps a frame to SDR. Red, green and blue are multiplied with one factor, that of the brightest of them, so that hues stay; what then
  * lies outside of BT.709's gamut is cut.
- * @param frame - the frame
  * @returns its pixels in sRGB
  */
 export function toneMap(frame: HdrPlanes): RgbFrame {

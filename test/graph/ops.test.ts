@@ -72,7 +72,7 @@ const binary =
 
 const cases: Record<OpName, ((m: Maker) => Value) | null> = {
   input: null,
-  external: null, // test/graph/external.test.ts
+  external: null, // its values lie in a file: test/engine/onnx/step.test.ts
   constant: (m) => g.add(m.float([2]), g.constant(Float32Array.of(1.5, -2))),
   add: binary(g.add),
   sub: binary(g.sub),

@@ -13,7 +13,6 @@ export interface CacheFlags {
 /**
  * Runs `iovqa cache info`.
  * @param terminal - where it is shown
- * @param flags - flags
  */
 export async function showCache(terminal: Terminal, { json = false }: CacheFlags): Promise<void> {
   const info = await cacheInfo(folder());
@@ -33,7 +32,6 @@ export async function showCache(terminal: Terminal, { json = false }: CacheFlags
 /**
  * Runs `iovqa cache clear`.
  * @param terminal - where it is shown
- * @param flags - flags
  */
 export async function emptyCache(terminal: Terminal, { json = false }: CacheFlags): Promise<void> {
   const cleared = await clearCache(folder());
@@ -45,7 +43,6 @@ export async function emptyCache(terminal: Terminal, { json = false }: CacheFlag
  * Runs `iovqa cache limit`.
  * @param terminal - where it is shown
  * @param size - such as `50GB`
- * @param flags - flags
  */
 export async function limitCache(terminal: Terminal, size: string, { json = false }: CacheFlags): Promise<void> {
   const limitBytes = parseSize(size);

@@ -28,7 +28,6 @@ export interface DataCheckFlags extends TableFlags {
  * Runs `iovqa data check`. The exit status is 1 when rows or clips are wrong.
  * @param terminal - where it is shown
  * @param path - manifest
- * @param flags - flags
  */
 export async function dataCheck(terminal: Terminal, path: string, flags: DataCheckFlags): Promise<void> {
   let progress: ReturnType<typeof startProgress> | undefined;

@@ -45,7 +45,6 @@ const shownRaters = 40;
  * Runs `iovqa data votes`.
  * @param terminal - where it is shown
  * @param path - table of votes
- * @param flags - flags
  */
 export async function dataVotes(terminal: Terminal, path: string, flags: DataVotesFlags): Promise<void> {
   const { out, ratersOut, rater, raters, missing, method } = flags;

@@ -12,7 +12,6 @@ export interface DoctorFlags {
 /**
  * Runs `iovqa doctor`.
  * @param terminal - where it is shown
- * @param flags - flags
  */
 export async function doctorCommand(terminal: Terminal, flags: DoctorFlags): Promise<void> {
   const findings = await doctor();

@@ -21,7 +21,6 @@ export interface EnsembleFlags {
  * @param terminal - where it is shown
  * @param folder - where `ensemble.json` goes
  * @param paths - runs, adapters or models
- * @param flags - flags
  */
 export async function ensembleCommand(
   terminal: Terminal,

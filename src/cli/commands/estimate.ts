@@ -26,7 +26,6 @@ const time = (seconds: number): string => (seconds < 10 ? `${seconds.toPrecision
  * Runs `iovqa estimate`.
  * @param terminal - where it is shown
  * @param path - recipe file
- * @param flags - flags
  */
 export async function estimateCommand(
   terminal: Terminal,

@@ -46,7 +46,6 @@ interface Part {
  * Runs `iovqa evaluate`.
  * @param terminal - where it is shown
  * @param path - scores file or table
- * @param flags - flags
  */
 export async function evaluateCommand(terminal: Terminal, path: string, flags: EvaluateFlags): Promise<void> {
   const { rows, notes } = await readScoreTable(path, flags);

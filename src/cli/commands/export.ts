@@ -27,7 +27,6 @@ const dtypes = { f32: 'F32', bf16: 'BF16', f16: 'F16' } as const;
  * Runs `iovqa export`.
  * @param terminal - where it is shown
  * @param path - run or adapter
- * @param flags - flags
  */
 export async function exportCommand(terminal: Terminal, path: string, flags: ExportFlags): Promise<void> {
   const { format, to, model, dtype, json = false } = flags;

@@ -39,7 +39,6 @@ const noRun = { out: 'runs/inspect' };
  * Runs `iovqa inspect mask`.
  * @param terminal - where it is shown
  * @param path - recipe file
- * @param flags - flags
  */
 export async function inspectMaskCommand(
   terminal: Terminal,
@@ -56,7 +55,6 @@ export async function inspectMaskCommand(
  * Runs `iovqa inspect frames`. The exit status is 1 when a clip cannot be read.
  * @param terminal - where it is shown
  * @param path - recipe file
- * @param flags - flags
  */
 export async function inspectFramesCommand(
   terminal: Terminal,
@@ -83,7 +81,6 @@ export async function inspectFramesCommand(
  * Runs `iovqa inspect model`.
  * @param terminal - where it is shown
  * @param folder - model folder
- * @param flags - flags
  */
 export async function inspectModelCommand(terminal: Terminal, folder: string, flags: InspectModelFlags): Promise<void> {
   const found = await inspectModel(folder);

@@ -29,7 +29,6 @@ export interface ModelsNewFlags {
  * Runs `iovqa models new`.
  * @param terminal - where it is shown
  * @param folder - where the model goes
- * @param flags - flags
  */
 export async function modelsNew(terminal: Terminal, folder: string, flags: ModelsNewFlags): Promise<void> {
   await untilStopped(terminal, 'stopping; nothing is left behind', async (signal) => {
@@ -69,7 +68,6 @@ export interface ModelsPullFlags {
  * Runs `iovqa models pull`.
  * @param terminal - where it is shown
  * @param name - `ORG/NAME`
- * @param flags - flags
  */
 export async function modelsPull(
   terminal: Terminal,
@@ -116,7 +114,6 @@ export interface ModelsListFlags {
 /**
  * Runs `iovqa models list`.
  * @param terminal - where it is shown
- * @param flags - flags
  */
 export async function modelsList(terminal: Terminal, { json = false }: ModelsListFlags): Promise<void> {
   const models = await listCachedModels({ onNote: (line) => terminal.tell(`note: ${line}`) });

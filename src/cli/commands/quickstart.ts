@@ -42,7 +42,6 @@ const labels: Record<QuickstartStage, string> = {
 /**
  * Runs `iovqa quickstart`.
  * @param terminal - where it is shown
- * @param flags - flags
  */
 export async function quickstartCommand(terminal: Terminal, flags: QuickstartFlags): Promise<void> {
   const { out, model = EMBEDDED_MODEL, pictures = embeddedPictures(), seed } = flags;

@@ -52,7 +52,6 @@ export interface ScoreFlags extends InputFlags {
  * Runs `iovqa score`.
  * @param terminal - where it is shown
  * @param inputs - clips, folders or a manifest
- * @param flags - flags
  */
 export async function score(terminal: Terminal, inputs: string[], flags: ScoreFlags): Promise<void> {
   const note = (text: string): void => terminal.tell(`note: ${text}`);

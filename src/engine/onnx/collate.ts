@@ -35,7 +35,6 @@ export interface CollateOptions {
 
 /**
  * The weight of an example in its loss: the loss of an update is divided by the sum of these.
- * @param example - the example
  * @returns over tokens the sum of its targets' weights, over answers 1
  */
 export function weightOf({ wanted }: Pick<PreparedExample, 'wanted'>): number {

@@ -23,7 +23,6 @@ export interface OnnxEngineOptions extends EngineOptions {
 
 /**
  * Opens a base model. Sessions are compiled when they are first needed.
- * @param checkpoint - the model
  * @param options - provider, threads, memory, cache
  */
 export function openOnnxEngine(checkpoint: Checkpoint, options: OnnxEngineOptions = {}): Engine {

@@ -90,10 +90,7 @@ async function speedOf(run: RunOptions, threads: number | undefined): Promise<Ma
 
 const count = (value: Value): number => value.shape.reduce<number>((total, d) => total * (d as number), 1);
 
-/**
- * The symbols of a model's graphs.
- * @param model - the model
- */
+/** The symbols of a model's graphs. */
 function sizesFor({ family, vision: config }: ForecastOptions['model']) {
   return ({ rows, vision, wanted }: PreparedExample, clips: number): Sizes => {
     const sizes = new Map([

@@ -45,7 +45,6 @@ export function patchesOf(pictures: readonly PreparedPicture[]): VisionPatches[]
 /**
  * What is fed for what the model sees of the clips of a batch.
  * @param clips - all of one kind, in the order of the batch
- * @param model - the model
  */
 export function visionFeeds(clips: readonly PreparedVision[], { family, text, vision }: EngineModel): Feeds {
   const features: Float32Array[] = [];

@@ -19,10 +19,7 @@ export interface PredictMemory {
   require: (sizes: readonly ExampleSize[], past: number) => void;
 }
 
-/**
- * The size of an example.
- * @param example - the example
- */
+/** The size of an example. */
 export function sizeOf({ rows }: Pick<PreparedExample, 'rows'>): ExampleSize {
   const visionTokens = rows.visionSlots.reduce((count, slot) => (slot < 0 ? count : count + 1), 0);
   return { tokens: rows.promptLength, visionTokens };
@@ -30,7 +27,6 @@ export function sizeOf({ rows }: Pick<PreparedExample, 'rows'>): ExampleSize {
 
 /**
  * Forecasts the memory of a scoring pass.
- * @param model - the model
  * @param lora - the adapter; null for none
  * @param numNodes - inner nodes of the tree of answers; null where answers are generated
  * @param maxMemory - the limit, in bytes

@@ -32,10 +32,7 @@ export interface Residency {
   unload: (use?: SessionUse) => Promise<void>;
 }
 
-/**
- * Bytes of a model's weights.
- * @param checkpoint - the model
- */
+/** Bytes of a model's weights. */
 export function weightBytes({ names, stored }: Pick<Checkpoint, 'names' | 'stored'>): number {
   return names.reduce((total, name) => total + stored(name).source.length, 0);
 }

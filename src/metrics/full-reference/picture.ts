@@ -53,7 +53,6 @@ export function checkPair(name: string, a: Picture, b: Picture, leastSide: numbe
 
 /**
  * The luma of a picture (BT.601), not rounded.
- * @param picture - the picture
  * @returns 0.299·R + 0.587·G + 0.114·B, 0–255
  */
 export function lumaOf({ width, height, data }: Picture): Plane {
@@ -67,7 +66,6 @@ export function lumaOf({ width, height, data }: Picture): Plane {
 /**
  * Means of f×f pixels around every f-th, as `imfilter(…, 'symmetric')` and `(1:f:end)` of the authors' programs: for an even f the
  * block starts ⌊(f − 1)/2⌋ before its pixel; pixels beyond an edge mirror those before it.
- * @param plane - the values
  * @param f - a whole number of at least 1
  * @returns ⌈height/f⌉ × ⌈width/f⌉ means
  */

@@ -128,7 +128,6 @@ export function fitP910(votes: Votes): P910Fit {
 
 /**
  * How many parts the votes fall into that have no rater in common: biases of raters in different parts cannot be compared.
- * @param votes - the votes
  * @returns 1 where all hang together
  */
 export function numParts(votes: Votes): number {

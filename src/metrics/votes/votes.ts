@@ -63,7 +63,6 @@ export function distinctVotes(votes: Votes): DistinctVotes {
  * Means over groups of values. Equal values have themselves as mean, to the bit.
  * @param groupOf - the group of each value
  * @param numGroups - how many groups there are
- * @param values - the values
  * @returns one mean a group; NaN for a group without a value
  */
 export function meansBy(groupOf: Int32Array, numGroups: number, values: Float64Array): Float64Array {
@@ -93,7 +92,6 @@ export function countsBy(groupOf: Int32Array, numGroups: number): Int32Array {
  * Sums of squared deviations from each group's mean.
  * @param groupOf - the group of each value
  * @param numGroups - how many groups there are
- * @param values - the values
  * @returns one sum a group; 0 for a group without a value
  */
 export function squaresBy(groupOf: Int32Array, numGroups: number, values: Float64Array): Float64Array {

@@ -11,7 +11,6 @@ export const HEADER_BYTES: number = MARK.length + DIGEST_BYTES;
 /**
  * What goes before the content. Its digest covers the key, too: a file under another's name is no entry.
  * @param key - the entry's key
- * @param content - the content
  */
 export function entryHeader(key: string, content: Uint8Array): Buffer {
   return Buffer.concat([MARK, digestOf(key, content)]);

@@ -39,7 +39,6 @@ export interface FrozenPartOptions {
 
 /**
  * The frozen tower of a model.
- * @param checkpoint - the model
  * @param run - how the tower is run
  * @param store - remembers the hash of its weights
  */
@@ -50,7 +49,6 @@ export function visionPart(checkpoint: Checkpoint, run: RunOptions | undefined, 
 
 /**
  * The frozen decoder layers below an adapter, with the embedding.
- * @param checkpoint - the model
  * @param count - how many layers
  * @param run - how they are run
  * @param store - remembers the hash of their weights

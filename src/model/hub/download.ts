@@ -74,7 +74,6 @@ export interface Download {
 /**
  * Downloads a file to its blob. What is here of it stays as `ETAG.incomplete` when this throws.
  * @param client - the hub
- * @param download - the file
  * @param retry - how to try again
  * @throws UserError `bad-checkpoint` for content that is not what was announced; those of the client
  */

@@ -43,7 +43,6 @@ export async function partialSize(blobs: string, etag: string): Promise<number> 
 /**
  * Takes over what an earlier pull has left of a file, or begins.
  * @param blobs - folder of the blobs
- * @param file - the file
  */
 export async function openPartial(blobs: string, file: HubFile): Promise<Partial> {
   const path = join(blobs, `${file.etag}.${process.pid}-${token}-${count++}.incomplete`);

@@ -37,7 +37,6 @@ const sha256 = (value: unknown): string => createHash('sha256').update(JSON.stri
 
 /**
  * What a description says of a model.
- * @param model - the model
  * @returns all but its path, as the user named it, and its weight among others
  */
 export async function describeModel(model: DescribedModel): Promise<Omit<ScoresModel, 'path' | 'weight'>> {

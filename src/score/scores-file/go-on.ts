@@ -62,7 +62,6 @@ export function requireSameMeta(path: string, before: ScoresMeta, now: ScoresMet
  * @param path - the file of scores
  * @param shape - its columns
  * @param meta - what made them
- * @param list - the list
  * @param mayFailedDiffer - whether rows with an error may be of another clip by now, as they are scored again
  * @throws UserError `bad-input` with the first row that is another one in the list
  */

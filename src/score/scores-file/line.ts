@@ -50,7 +50,6 @@ export function scoreColumns({ numMembers, hasBasis }: ScoreLineShape): (Column 
 
 /**
  * A row as a line of CSV; several notes are one field, with `; ` between them.
- * @param line - the row
  * @param columns - the columns, as {@link scoreColumns} gives them
  * @returns the line with its end
  */

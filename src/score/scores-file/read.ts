@@ -10,7 +10,6 @@ export type ScoresForm = 'jsonl' | 'csv';
 
 /**
  * The form of a file of scores.
- * @param path - its path
  * @throws UserError `bad-input` for another ending than `.jsonl` and `.csv`
  */
 export function scoresForm(path: string): ScoresForm {
@@ -43,7 +42,6 @@ const CHUNK = 1 << 20;
 /**
  * Reads the whole rows of a file of scores; a last one that a kill or a full disk left torn is not among them. Rows must be numbered
  * from 1 without a gap.
- * @param path - the file
  * @param shape - the columns of CSV
  * @throws UserError `bad-input` for what is no file of scores of this version
  */

@@ -69,7 +69,6 @@ export interface ScoredRow {
  * Scores rows of a list.
  * @param scorer - what scores
  * @param meta - its description
- * @param list - the list
  * @param options - which rows; whole groups, so that each row gets the same bits whatever else is scored
  */
 export async function* scoreList(

@@ -112,7 +112,6 @@ export function findClashes(recipe: Recipe): Clash[] {
 
 /**
  * Keys without effect, with the reason: to set one is a mistake, and a recipe that is written leaves them out.
- * @param recipe - a recipe
  * @returns what leaves a key without effect, by key or section
  */
 export function unusedKeys(recipe: Recipe): Map<string, string> {

@@ -9,9 +9,7 @@ import { limitedBy } from './limits.ts';
 import { findTool } from './tools.ts';
 import type { Tools } from './tools.ts';
 
-/**
- * Whether clips are decoded in a sandbox of the operating system: only so, where it can be had, or never.
- */
+/** Whether clips are decoded in a sandbox of the operating system: only so, where it can be had, or never. */
 export type SandboxMode = 'required' | 'auto' | 'off';
 
 /** All modes. */
@@ -59,7 +57,6 @@ export function bestConfinement(): Promise<Confinement> {
 
 /**
  * The confinement of a mode.
- * @param mode - the mode
  * @returns how decoding processes are confined
  * @throws UserError `not-supported` where a sandbox is required and there is none; the message says why
  */

@@ -14,7 +14,6 @@ export interface Tools {
 
 /**
  * Finds a program as a shell does.
- * @param name - its name
  * @param env - environment; default this process's
  * @returns its absolute path; undefined where there is none
  */

@@ -52,7 +52,6 @@ const alphaDecoders: Readonly<Record<string, string>> = { vp8: 'libvpx', vp9: 'l
 
 /**
  * Reads the header of a film.
- * @param job - the clip
  * @returns what it says
  * @throws UserError `unreadable-media` where it is no video of an allowed container
  */

@@ -7,7 +7,6 @@ const most = 2 ** 26;
 
 /**
  * The duration of the last sample of the track that has this many samples over this span.
- * @param path - the file
  * @param count - samples of the track
  * @param span - from the first to the last sample's time of decoding, in the track's units
  * @returns in the track's units; undefined where no track is so, as in files of fragments

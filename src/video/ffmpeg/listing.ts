@@ -44,8 +44,6 @@ export interface Packets extends PacketSummary {
 
 /**
  * Lists the packets of a film, which reads it to its end.
- * @param job - the clip
- * @param header - its header
  * @throws UserError `unreadable-media` where it is damaged so that a packet is missing
  */
 export async function listPackets(job: FfmpegJob, { index, timeBase, container }: Header): Promise<Packets> {
@@ -124,8 +122,6 @@ const frameEntries = [
 
 /**
  * Decodes a film from its start and lists its frames in the order of showing.
- * @param job - the clip
- * @param header - its header
  * @param visit - takes each frame; false ends
  */
 export async function listFrames(

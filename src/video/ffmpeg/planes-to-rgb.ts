@@ -30,7 +30,6 @@ export interface YuvMeaning {
 
 /**
  * Converts a frame.
- * @param frame - the frame
  * @param meaning - how colour differences become colour; of RGB it does not count
  * @returns the picture, alpha blended on white; whether any pixel was not opaque
  */

@@ -25,8 +25,6 @@ export interface Wanted {
 
 /**
  * Decodes a film from its start to the last wanted frame.
- * @param job - the clip
- * @param header - its header
  * @param wanted - which frames
  * @param visit - takes each wanted frame
  * @returns whether a decoder had to make up for damage
@@ -80,8 +78,6 @@ export async function readFrames(
 
 /**
  * Which frames a decoder had to make up for damage in.
- * @param job - the clip
- * @param header - its header
  * @param last - the last frame that counts
  * @returns indices
  */

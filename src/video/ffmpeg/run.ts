@@ -57,7 +57,6 @@ const kept = 4000;
 
 /**
  * Starts a program on a clip.
- * @param job - the clip
  * @param program - which program
  * @param args - its options, with `input` where the clip goes
  * @param onLine - told each line that it logs
@@ -150,7 +149,6 @@ export async function* linesOf(output: Readable): AsyncGenerator<string, void> {
 
 /**
  * The error of a clip that FFmpeg's programs refuse.
- * @param job - the clip
  * @param expected - what was expected
  * @param got - what came, before FFmpeg's own word
  * @param ended - how the program ended

@@ -26,7 +26,6 @@ const CLIP_STD: [number, number, number] = [0.26862954, 0.26130258, 0.27577711];
 /**
  * Reads how pictures become patches: `image_processor` of processor_config.json, else preprocessor_config.json, as
  * transformers 5.17 does; what is left out has its defaults.
- * @param folder - the checkpoint
  * @param vision - sizes of its tower, which the settings must fit
  * @throws UserError `bad-checkpoint` with every problem; `not-supported` when all of it is legal but not computed here
  */

@@ -212,7 +212,6 @@ export interface SizeConfig {
 
 /**
  * A size as config.json would give it.
- * @param size - the size
  * @param vocabSize - tokens of the tokenizer, where the size leaves that open
  */
 export function configOfSize(size: ModelSize, vocabSize: number): SizeConfig {
