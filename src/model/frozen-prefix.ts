@@ -3,10 +3,10 @@ import type { RunOptions, TensorData } from '../graph/index.ts';
 import { compile } from '../graph/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
-/** Compiled lower layers. Dispose of them to free their memory. */
+/** A compiled frozen prefix. Dispose of it to free its memory. */
 export interface FrozenPrefix {
   /**
-   * Runs them once.
+   * Runs it once.
    * @param feeds - those of the text graph, and of the features; others are left out
    * @returns float32 [B·T, width]: what goes into the layer above, as numbers
    */

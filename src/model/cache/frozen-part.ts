@@ -63,6 +63,7 @@ export function prefixPart(
     const place = checkpoint.family.weights.placeOf(name);
     return place.part === 'layer' ? place.layer < count : place.part === 'embedding';
   };
+  // What it was called before: caches of then are read.
   return frozenPart({ what: 'lower layers', checkpoint, has, sizes: [checkpoint.text, count], run, store });
 }
 

@@ -10,7 +10,7 @@ import { writeOnnx } from '../../../src/graph/onnx.ts';
 import { FEATURES_VERSION } from '../../../src/model/cache/frozen-part.ts';
 import { frozenWeights } from '../../../src/model/weights.ts';
 import { visionFeeds } from '../../../src/model/families/qwen2-5-vl/feeds.ts';
-import { embedTokens, layerInputs, lowerLayers } from '../../../src/model/families/qwen2-5-vl/text.ts';
+import { embedTokens, layerInputs, frozenPrefix } from '../../../src/model/families/qwen2-5-vl/text.ts';
 import { visionFeatures, visionInputs } from '../../../src/model/families/qwen2-5-vl/vision.ts';
 import type { StoredTensor } from '../../../src/model/index.ts';
 import { cutPatches } from '../../../src/video/index.ts';
@@ -53,7 +53,7 @@ test('raise FEATURES_VERSION in src/model/cache/frozen-part.ts, and change this 
   expect(onnxOf({ features: towerGraph() })).toBe(onnxOf({ features: towerGraph() }));
   const weights = frozenWeights(stored);
   const embedded = embedTokens(input('features', 'float32', ['M', text.hiddenSize]), weights);
-  const hidden = lowerLayers(embedded, 1, layerInputs(text), text, weights);
+  const hidden = frozenPrefix(embedded, 1, layerInputs(text), text, weights);
   expect({
     version: FEATURES_VERSION,
     tower: digest(onnxOf({ features: towerGraph() })),

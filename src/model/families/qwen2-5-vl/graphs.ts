@@ -8,7 +8,7 @@ import { fedWeights, frozenWeights } from '../../weights.ts';
 import type { GraphModel, ModelGraph, WholeGraph } from '../types.ts';
 import type { QwenTextConfig, QwenVisionConfig } from './config.ts';
 import { qwenLora } from './lora.ts';
-import { embedTokens, headLogits, layerInputs, lowerLayers, pastNames, textHidden, textKeysValues } from './text.ts';
+import { embedTokens, headLogits, layerInputs, frozenPrefix, pastNames, textHidden, textKeysValues } from './text.ts';
 import { visionFeatures, visionInputs } from './vision.ts';
 
 /** Sizes and weights of a Qwen2.5-VL. */
@@ -71,7 +71,7 @@ export function visionGraph({ vision, stored }: Omit<QwenModel, 'text'>): Value 
 export function prefixGraph({ text, stored }: Omit<QwenModel, 'vision'>, count: number): Value {
   const weights = frozenWeights(stored);
   const x_NC = embedTokens(input('features', 'float32', ['M', text.hiddenSize]), weights);
-  return lowerLayers(x_NC, count, layerInputs(text), text, weights);
+  return frozenPrefix(x_NC, count, layerInputs(text), text, weights);
 }
 
 /**

@@ -98,7 +98,7 @@ export function embedTokens(features_MC: Value, weights: WeightSource): Value {
  * @param weights - where its weights come from
  * @returns float32 [B·T, C]: what goes into the layer above them
  */
-export function lowerLayers(
+export function frozenPrefix(
   x_NC: Value,
   count: number,
   inputs: LayerInputs,
