@@ -4,12 +4,12 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { collate } from '../src/engine/onnx/index.ts';
+import { collate, pickFeeds } from '../src/engine/onnx/index.ts';
 import { stepGraph } from '../src/engine/onnx/step.ts';
 import type { Value } from '../src/graph/index.ts';
 import { gradients } from '../src/graph/index.ts';
 import { writeOnnx } from '../src/graph/onnx.ts';
-import { adapterShapes, initLora, loraTargets, openCheckpoint, pickFeeds } from '../src/model/index.ts';
+import { adapterShapes, initLora, loraTargets, openCheckpoint } from '../src/model/index.ts';
 import { objectives } from '../src/objectives/index.ts';
 import { ourExample, plainExample } from './example.ts';
 

@@ -173,6 +173,22 @@ function circles(all: readonly Import[]): string[][] {
   return [...groups.values()];
 }
 
+/** Files that are loaded with a file: its imports and theirs, without types and what is imported later. */
+function loadedBy(file: string): string[] {
+  const found = new Set([file]);
+  for (const from of found) {
+    const source = readFileSync(join(root, from), 'utf8');
+    for (const [, path] of source.matchAll(/^(?:import|export) (?!type\b)[^'";]*?\bfrom '(\.[^']+)'/gm)) {
+      found.add(
+        relative(root, resolve(root, dirname(from), path!))
+          .split('\\')
+          .join(posix.sep),
+      );
+    }
+  }
+  return [...found];
+}
+
 describe('the import graph', () => {
   it('has no circle', () => {
     expect(circles(imports)).toEqual([]);
@@ -180,6 +196,24 @@ describe('the import graph', () => {
 
   it('leads from training, scoring, inputs and objectives to no engine', () => {
     expect(ties(imports)).toEqual([]);
+  });
+
+  it('leads from the index of the engine to no runtime before an engine is opened', () => {
+    const reached = loadedBy('engine/index.ts');
+    expect(reached).toContain('core/providers.ts');
+    expect(reached.filter((file) => file.startsWith('graph/') || file.startsWith(`${ONNX}/`))).toEqual([]);
+    expect(loadedBy(`${ONNX}/index.ts`)).toContain('graph/session.ts');
+  });
+
+  it('leads from models to sessions only where an adapter is merged', () => {
+    const compiling = files.filter(
+      (file) =>
+        file.startsWith('model/') &&
+        namesIn(readFileSync(join(root, file), 'utf8')).some(
+          ({ names, path }) => path.endsWith('graph/index.ts') && names.includes('compile'),
+        ),
+    );
+    expect(compiling).toEqual(['model/merge.ts']);
   });
 
   it('would be refused with a circle, or with a tie', () => {

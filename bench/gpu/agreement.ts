@@ -3,13 +3,13 @@
 //   npx tsx bench/gpu/agreement.ts runs/small webgpu
 import { hashKey, randomStream } from '../../src/core/index.ts';
 import { compileAnswerScorer } from '../../src/engine/onnx/answer-graph.ts';
-import { compileStep } from '../../src/engine/onnx/index.ts';
+import { compileStep, compileTower } from '../../src/engine/onnx/index.ts';
 import { patchesOf } from '../../src/engine/onnx/model.ts';
 import type { RunOptions } from '../../src/graph/index.ts';
 import { compile, constant, input } from '../../src/graph/index.ts';
 import { buildScoringExample, positionsOf } from '../../src/inputs/index.ts';
 import type { PreparedExample } from '../../src/inputs/index.ts';
-import { compileTower, drop } from '../../src/model/index.ts';
+import { drop } from '../../src/model/index.ts';
 import { buildAnswerTrie, createAnswerCodec, loadTokenizer } from '../../src/prompt/index.ts';
 import { allParameters, form, lora, loraParameters, openModel, picture, relative, stepFeeds } from './common.ts';
 

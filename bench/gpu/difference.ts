@@ -1,7 +1,7 @@
 // Where a provider's gradients of a step of every weight differ from the CPU's: a step each, the provider's three times.
 //   npx tsx bench/gpu/difference.ts runs/bench-304m webgpu
 import { compileStep } from '../../src/engine/onnx/index.ts';
-import type { Provider } from '../../src/graph/index.ts';
+import type { Provider } from '../../src/core/index.ts';
 import { allParameters, form, openModel, relative, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu', runs = '3'] = process.argv.slice(2);

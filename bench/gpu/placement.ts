@@ -8,7 +8,7 @@ import { stepGraph } from '../../src/engine/onnx/step.ts';
 import type { Value } from '../../src/graph/index.ts';
 import { gradients } from '../../src/graph/index.ts';
 import { writeOnnx } from '../../src/graph/onnx.ts';
-import { pickFeeds } from '../../src/model/index.ts';
+import { pickFeeds } from '../../src/engine/onnx/index.ts';
 import { allParameters, form, lora, loraParameters, openModel, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu', method] = process.argv.slice(2);

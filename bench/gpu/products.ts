@@ -1,6 +1,7 @@
 // How fast a provider multiplies: the sizes of the 304 million model's layers, in each of the forms that a step uses.
 //   npx tsx bench/gpu/products.ts webgpu
-import type { Provider, Value } from '../../src/graph/index.ts';
+import type { Provider } from '../../src/core/index.ts';
+import type { Value } from '../../src/graph/index.ts';
 import { compile, constant, input, controlDependency, matmul, sum } from '../../src/graph/index.ts';
 
 const [provider = 'webgpu'] = process.argv.slice(2);

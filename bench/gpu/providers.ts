@@ -1,7 +1,8 @@
 // Which of the runtime's providers work on this machine, and with what words the others refuse.
 //   npx tsx bench/gpu/providers.ts
-import type { Provider } from '../../src/graph/index.ts';
-import { compile, input, matmul, providers } from '../../src/graph/index.ts';
+import type { Provider } from '../../src/core/index.ts';
+import { providers } from '../../src/core/index.ts';
+import { compile, input, matmul } from '../../src/graph/index.ts';
 
 async function attempt(provider: Provider): Promise<string> {
   const x = input('x', 'float32', ['N', 64]);

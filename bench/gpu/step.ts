@@ -1,10 +1,9 @@
 // Seconds of a training step on a provider: the example of bench/step.ts with LoRA, or every weight over a batch of 224×224 pictures.
 //   npx tsx bench/gpu/step.ts runs/bench-304m webgpu [STEPS]
 //   npx tsx bench/gpu/step.ts runs/small webgpu STEPS full BATCH
-import { adamWUpdate, compileStep, gradientNorm, initAdamW } from '../../src/engine/onnx/index.ts';
+import { adamWUpdate, compileStep, compileTower, gradientNorm, initAdamW } from '../../src/engine/onnx/index.ts';
 import { patchesOf } from '../../src/engine/onnx/model.ts';
-import type { Provider } from '../../src/graph/index.ts';
-import { compileTower } from '../../src/model/index.ts';
+import type { Provider } from '../../src/core/index.ts';
 import { spread } from '../contestant.ts';
 import { allParameters, form, lora, loraParameters, openModel, picture, stepFeeds } from './common.ts';
 

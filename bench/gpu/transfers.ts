@@ -1,6 +1,7 @@
 // What it costs to bring numbers to a provider's memory and back, in one tensor and in many.
 //   npx tsx bench/gpu/transfers.ts webgpu
-import type { Provider, TensorData, Value } from '../../src/graph/index.ts';
+import type { Provider } from '../../src/core/index.ts';
+import type { TensorData, Value } from '../../src/graph/index.ts';
 import { add, compile, expand, input, sum } from '../../src/graph/index.ts';
 
 const [provider = 'webgpu'] = process.argv.slice(2);

@@ -2,11 +2,11 @@
 // 1024×4096×4096 instead, anything else with the features known.
 //   node --import tsx bench/ours/step.ts MODEL THREADS '{"ids":…}' [OPTIONS]
 import { randomStream } from '../../src/core/index.ts';
-import { compileStep, initAdamW } from '../../src/engine/onnx/index.ts';
+import { compileStep, compileTower, initAdamW } from '../../src/engine/onnx/index.ts';
 import { makeUpdate } from '../../src/engine/onnx/trainer.ts';
 import type { PreparedExample } from '../../src/inputs/index.ts';
 import type { QwenTextConfig } from '../../src/model/families/qwen2-5-vl/config.ts';
-import { adapterShapes, compileTower, initLora, openCheckpoint } from '../../src/model/index.ts';
+import { adapterShapes, initLora, openCheckpoint } from '../../src/model/index.ts';
 import { objectives } from '../../src/objectives/index.ts';
 import { contend } from '../contestant.ts';
 import type { Limit } from '../limit.ts';

@@ -3,9 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, cpus, freemem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { forkModule, formatSize, machineMemory, packageVersion as version } from '../core/index.ts';
-import type { Provider } from '../graph/index.ts';
-import { providers } from '../graph/index.ts';
+import type { Provider } from '../core/index.ts';
+import { forkModule, formatSize, machineMemory, packageVersion as version, providers } from '../core/index.ts';
 import { cacheFolder, cacheInfo, versionOf } from '../model/index.ts';
 import { bestConfinement, decoderBuild, systemFfmpeg } from '../video/index.ts';
 

@@ -1,6 +1,6 @@
 // The main module of a process that tries a provider: drivers write to stderr as they like, and some end the process.
+import type { Provider } from '../core/index.ts';
 import { compile, constant, input, matmul } from '../graph/index.ts';
-import type { Provider } from '../graph/index.ts';
 
 /** Multiplies two small matrices on the provider. Answers with the product, or with why there is none. */
 async function product(provider: Provider): Promise<number[] | string> {

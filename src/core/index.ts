@@ -12,6 +12,8 @@ export { invariant, nearest, oneLine, plainText, printable, show, UserError, wha
 export { forkModule } from './fork-module.ts';
 export { commandLine, shellWord } from './invocation.ts';
 export { machineMemory } from './memory.ts';
+export type { Provider } from './providers.ts';
+export { providers } from './providers.ts';
 export type { RandomStream } from './random.ts';
 export { hashKey, mix32, randomStream, shuffledIndices } from './random.ts';
 export { formatSize, parseSize } from './size.ts';

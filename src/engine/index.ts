@@ -5,8 +5,9 @@
 import type { ForecastOptions, RunForecast } from './forecast.ts';
 import type { OpenEngine } from './types.ts';
 
-export type { MachineSpeed, Provider } from '../graph/index.ts';
-export { providers } from '../graph/index.ts';
+export type { Provider } from '../core/index.ts';
+export { providers } from '../core/index.ts';
+export type { MachineSpeed } from '../graph/index.ts';
 export type { AnswerDistribution } from './distribution.ts';
 export type { ForecastSample, WorkCost } from './forecast.ts';
 export type { MemoryLimits } from './memory-limit.ts';

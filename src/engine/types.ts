@@ -1,6 +1,6 @@
 // What computes: one interface for every engine. Examples go in as plain data; what comes out is losses, distributions, text and
 // state, tensor by tensor. An engine keeps parameters, moments and gradients on its own side.
-import type { UserError } from '../core/index.ts';
+import type { Provider, UserError } from '../core/index.ts';
 import type { PreparedExample, PreparedPicture, VisionEncoder } from '../inputs/index.ts';
 import type { CacheStore, Checkpoint, FrozenPart, LoraOptions } from '../model/index.ts';
 import type { ObjectiveForm } from '../objectives/index.ts';
@@ -10,7 +10,7 @@ import type { MemoryLimits } from './memory-limit.ts';
 /** How the machine is used; what of it an engine knows nothing of, it does not look at. */
 export interface RuntimeOptions {
   /** Execution provider of ONNX Runtime; default `cpu`. Another one falls back to nothing: where it is missing, that is an error. */
-  provider?: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
+  provider?: Provider;
   /** Threads of one op; default 0, one for each physical core. The same number gives the same bits. */
   threads?: number;
   /**

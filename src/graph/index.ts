@@ -39,8 +39,8 @@ export {
   transpose,
   where,
 } from './ops.ts';
-export type { Provider, RunOptions, Session, TensorData } from './session.ts';
-export { compile, providers } from './session.ts';
+export type { RunOptions, Session, TensorData } from './session.ts';
+export { compile } from './session.ts';
 export type { MachineSpeed } from './speed.ts';
 export { measureSpeed, runSeconds } from './speed.ts';
 export type { ExternalSource, Value } from './value.ts';

@@ -1,5 +1,6 @@
 // Runs graphs with ONNX Runtime: providers, threads, feeding by name with every size checked.
 import * as ort from 'onnxruntime-node';
+import type { Provider } from '../core/index.ts';
 import { UserError, commandLine, show } from '../core/index.ts';
 import { dimValue, isSymbol, showShape } from './dims.ts';
 import { writeOnnx } from './onnx.ts';
@@ -12,11 +13,6 @@ import { showValue } from './value.ts';
 process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
 // What goes wrong is thrown; the runtime's own red lines would stand beside the message.
 ort.env.logLevel = 'fatal';
-
-/** Execution providers of ONNX Runtime that graphs can be run on. */
-export const providers = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
-/** One of {@link providers}. */
-export type Provider = (typeof providers)[number];
 
 /** How graphs are run. */
 export interface RunOptions {

@@ -24,7 +24,7 @@ export {
   SHIPPED_ADAPTER,
   startAdapter,
 } from './embedded.ts';
-export type { TextItem, WholeGraph } from './families/graph-types.ts';
+export type { Feeds, TextItem, WholeGraph } from './families/graph-types.ts';
 export { drop } from './families/shared/layers.ts';
 export type {
   PatchGrid,
@@ -37,8 +37,6 @@ export type {
   VisionSpan,
   VisionTokens,
 } from './families/sizes.ts';
-export type { FrozenPrefix } from './frozen-prefix.ts';
-export { compileFrozenPrefix, pickFeeds } from './frozen-prefix.ts';
 export type { CachedModel, ListOptions, PulledModel, PullOptions, PullPlan } from './hub/index.ts';
 export { findModelFolder, hubCacheFolder, isHubName, listCachedModels, pinnedName, pullModel } from './hub/index.ts';
 export type { RandomCheckpointOptions } from './init.ts';
@@ -51,9 +49,7 @@ export type { ModelShape } from './model-shape.ts';
 export { openModelShape } from './model-shape.ts';
 export { blameWeights } from './non-finite.ts';
 export { listProblems, placeSchema, shortList } from './problems.ts';
-export type { Past, SharedText } from './shared-text.ts';
-export { compileTextPast } from './shared-text.ts';
-export { compileTower } from './vision-encoder.ts';
+export { towerRun } from './tower-run.ts';
 export type { StoredTensor } from './weights.ts';
 export { fedWeights } from './weights.ts';
 export { modelDtype, writeCheckpoint } from './write-checkpoint.ts';

@@ -9,14 +9,14 @@ import { compile, gradients, mul, sum } from '../../src/graph/index.ts';
 import { loadPromptProcessor, positionsOf } from '../../src/inputs/index.ts';
 import type { Checkpoint, LoraOptions, TextItem } from '../../src/model/index.ts';
 import type { ModelFamily } from '../../src/model/families/types.ts';
+import { compileTextPast } from '../../src/engine/onnx/shared-text.ts';
+import { compileTower } from '../../src/engine/onnx/tower.ts';
+import { pickFeeds } from '../../src/engine/onnx/model.ts';
 import {
   adapterShapes,
-  compileTextPast,
-  compileTower,
   embeddedModel,
   initLora,
   openCheckpoint,
-  pickFeeds,
   prefixPart,
   readAdapter,
   visionPart,

@@ -2,7 +2,7 @@
 import type { TokenRows } from '../../src/inputs/token-rows.ts';
 import { positionsOf as positionsBy } from '../../src/inputs/index.ts';
 import type { Checkpoint, PositionRule, VisionPatches } from '../../src/model/index.ts';
-import { compileTower } from '../../src/model/index.ts';
+import { compileTower } from '../../src/engine/onnx/tower.ts';
 import type { VisionSpan } from '../../src/prompt/index.ts';
 
 /** An image or video as the scripts describe it. */

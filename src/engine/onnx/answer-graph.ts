@@ -3,12 +3,13 @@ import type { RunOptions, Value } from '../../graph/index.ts';
 import { compile, dimProduct, gather, input, logSoftmax, matmul, reshape } from '../../graph/index.ts';
 import type { PreparedExample } from '../../inputs/index.ts';
 import { rowsAfter } from '../../inputs/index.ts';
-import type { LoraOptions, Past } from '../../model/index.ts';
+import type { Feeds, LoraOptions } from '../../model/index.ts';
 import { invariant } from '../../core/index.ts';
 import type { AnswerDistribution } from '../distribution.ts';
 import { answerDistribution } from '../distribution.ts';
-import type { EngineModel, Feeds } from './model.ts';
+import type { EngineModel } from './model.ts';
 import { predictingGraph, visionFeeds } from './model.ts';
+import type { Past } from './shared-text.ts';
 
 /**
  * Log-probabilities, over the whole vocabulary, of the tokens on edges of the trie. Input: `columns` int64 [K], those tokens.

@@ -1,14 +1,8 @@
 // A base model with an adapter on it, or with all its weights in training: the sessions that it needs, and its state.
 import { UserError, invariant } from '../../core/index.ts';
 import type { RunOptions } from '../../graph/index.ts';
-import type { CacheStore, Checkpoint, LoraOptions, SharedText } from '../../model/index.ts';
-import {
-  adapterShapes,
-  compileFrozenPrefix,
-  createFeatureCache,
-  firstLoraLayer,
-  prefixPart,
-} from '../../model/index.ts';
+import type { CacheStore, Checkpoint, LoraOptions } from '../../model/index.ts';
+import { adapterShapes, createFeatureCache, firstLoraLayer, prefixPart } from '../../model/index.ts';
 import type { AttachOptions, AttachedModel, StateTensor, TrainingOptions } from '../types.ts';
 import { initAdamW } from './adamw.ts';
 import type { AnswerScorer } from './answer-graph.ts';
@@ -19,7 +13,9 @@ import type { Lazy } from './lazy.ts';
 import { lazily } from './lazy.ts';
 import { createPredict } from './predict.ts';
 import { predictMemory, sizeOf } from './predict-memory.ts';
+import { compilePrefix } from './prefix-session.ts';
 import type { Residency } from './residency.ts';
+import type { SharedText } from './shared-text.ts';
 import { compileStep } from './step.ts';
 import { stepMemory } from './step-memory.ts';
 import type { TrainerOptions } from './trainer.ts';
@@ -194,7 +190,7 @@ async function openTrainer(
 }
 
 function openPrefix(checkpoint: Checkpoint, count: number, run: RunOptions, store: CacheStore | null): FrozenPrefix {
-  const layers = lazily(() => compileFrozenPrefix(checkpoint, count, run));
+  const layers = lazily(() => compilePrefix(checkpoint, count, run));
   const cache = createFeatureCache(store, prefixPart(checkpoint, count, run, store));
   return createFrozenPrefix({ layers, model: checkpoint, cache });
 }

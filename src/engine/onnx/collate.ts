@@ -2,9 +2,9 @@
 import { hashKey, invariant } from '../../core/index.ts';
 import type { TensorData } from '../../graph/index.ts';
 import type { AnswerTree, PreparedExample, PreparedVision } from '../../inputs/index.ts';
-import type { TextItem } from '../../model/index.ts';
+import type { Feeds, TextItem } from '../../model/index.ts';
 import type { ObjectiveForm } from '../../objectives/index.ts';
-import type { EngineModel, Feeds } from './model.ts';
+import type { EngineModel } from './model.ts';
 import { visionFeeds } from './model.ts';
 
 /** What the frozen layers below an adapter make of an example: what the step takes in place of tokens and vision. */

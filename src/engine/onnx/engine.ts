@@ -2,7 +2,7 @@
 import { UserError, createDisposer } from '../../core/index.ts';
 import type { RunOptions } from '../../graph/index.ts';
 import type { Checkpoint, LoraOptions } from '../../model/index.ts';
-import { blameWeights, compileTextPast, compileTower, visionPart } from '../../model/index.ts';
+import { blameWeights, visionPart } from '../../model/index.ts';
 import { defaultMaxMemory } from '../memory-limit.ts';
 import type { Engine, EngineOptions } from '../types.ts';
 import { compileAnswerScorer } from './answer-graph.ts';
@@ -14,6 +14,8 @@ import { lazily } from './lazy.ts';
 import { patchesOf } from './model.ts';
 import type { SessionUse } from './residency.ts';
 import { LARGE_MODEL_BYTES, createResidency, weightBytes } from './residency.ts';
+import { compileTextPast } from './shared-text.ts';
+import { compileTower } from './tower.ts';
 
 /** How the ONNX engine is opened. */
 export interface OnnxEngineOptions extends EngineOptions {

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { invariant } from '../../core/index.ts';
 import type { PreparedExample } from '../../inputs/index.ts';
 import type { FeatureCache } from '../../model/index.ts';
-import type { FrozenPrefix as PrefixLayers } from '../../model/index.ts';
 import type { HiddenRows } from './collate.ts';
 import type { Lazy, Unloadable } from './lazy.ts';
 import type { EngineModel } from './model.ts';
 import { visionFeeds } from './model.ts';
+import type { PrefixSession } from './prefix-session.ts';
 
 /** Memory for the outputs, in bytes; the others are read from disk. */
 const MAX_BYTES = 2 * 1024 ** 3;
@@ -24,7 +24,7 @@ export interface FrozenPrefix extends Unloadable {
 /** What {@link createFrozenPrefix} needs. */
 export interface FrozenPrefixOptions {
   /** The layers. */
-  layers: Lazy<PrefixLayers>;
+  layers: Lazy<PrefixSession>;
   /** The model. */
   model: EngineModel;
   /** Where outputs are kept, for these layers. */

@@ -4,9 +4,9 @@ import type { RunOptions } from '../../graph/index.ts';
 import { compile } from '../../graph/index.ts';
 import type { PreparedExample } from '../../inputs/index.ts';
 import { continueRows } from '../../inputs/index.ts';
-import type { LoraOptions } from '../../model/index.ts';
+import type { Feeds, LoraOptions } from '../../model/index.ts';
 import type { GenerateLimits } from '../types.ts';
-import type { EngineModel, Feeds } from './model.ts';
+import type { EngineModel } from './model.ts';
 import { predictingGraph, visionFeeds } from './model.ts';
 
 /** Generates text. Dispose of it to free its memory. */

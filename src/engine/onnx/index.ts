@@ -7,5 +7,7 @@ export { adamWUpdate, gradientNorm, initAdamW } from './adamw.ts';
 export { collate, weightOf } from './collate.ts';
 export { openOnnxEngine } from './engine.ts';
 export { forecastRun } from './forecast.ts';
+export { pickFeeds } from './model.ts';
 export type { StepGraph, StepResult, TrainStep } from './step.ts';
 export { compileStep, compileStepGraph } from './step.ts';
+export { compileTower } from './tower.ts';

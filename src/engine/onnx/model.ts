@@ -2,14 +2,11 @@
 import type { TensorData } from '../../graph/index.ts';
 import type { PreparedPicture, PreparedVision } from '../../inputs/index.ts';
 import { invariant } from '../../core/index.ts';
-import type { Checkpoint, LoraOptions, VisionPatches, WholeGraph } from '../../model/index.ts';
+import type { Checkpoint, Feeds, LoraOptions, VisionPatches, WholeGraph } from '../../model/index.ts';
 import { cutPatches } from '../../video/index.ts';
 
 /** What graphs and feeds are made from. */
 export type EngineModel = Pick<Checkpoint, 'family' | 'text' | 'vision' | 'stored'>;
-
-/** Feeds by the names of inputs. */
-export type Feeds = Record<string, TensorData>;
 
 /**
  * The graph of a model that predicts.
@@ -57,4 +54,13 @@ export function visionFeeds(clips: readonly PreparedVision[], { family, text, vi
   return pictures.length > 0
     ? family.feeds.patches(patchesOf(pictures), vision)
     : family.feeds.features(features, text);
+}
+
+/**
+ * The feeds that a graph has inputs for.
+ * @param inputs - names of its inputs
+ * @param feeds - what there is, by name
+ */
+export function pickFeeds(inputs: readonly string[], feeds: Readonly<Record<string, TensorData>>): Feeds {
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.includes(name)));
 }

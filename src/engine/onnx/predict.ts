@@ -3,7 +3,7 @@
 import { UserError } from '../../core/index.ts';
 import type { PreparedExample } from '../../inputs/index.ts';
 import { positionsOf, promptRows } from '../../inputs/index.ts';
-import type { Checkpoint, SharedText } from '../../model/index.ts';
+import type { Checkpoint } from '../../model/index.ts';
 import type { AnswerDistribution } from '../distribution.ts';
 import type { PredictOptions } from '../types.ts';
 import type { AnswerScorer, SharedPrefix } from './answer-graph.ts';
@@ -11,6 +11,7 @@ import { batchByLength, splitToFit } from './batches.ts';
 import type { Lazy } from './lazy.ts';
 import type { PredictMemory } from './predict-memory.ts';
 import { sizeOf } from './predict-memory.ts';
+import type { SharedText } from './shared-text.ts';
 
 /**
  * Most tokens of a batch, padding included. Examples of 400 tokens are 5 % faster in a batch, because the weights of the head are read

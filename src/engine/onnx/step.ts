@@ -2,11 +2,10 @@
 import type { RunOptions, TensorData, Value } from '../../graph/index.ts';
 import { compile, gradients } from '../../graph/index.ts';
 import type { LoraOptions } from '../../model/index.ts';
-import { pickFeeds } from '../../model/index.ts';
 import type { ObjectiveForm } from '../../objectives/index.ts';
 import { lossGraph } from './losses.ts';
 import type { EngineModel } from './model.ts';
-import { trainingGraph } from './model.ts';
+import { pickFeeds, trainingGraph } from './model.ts';
 
 /** What a step is made for. */
 export interface StepOptions {

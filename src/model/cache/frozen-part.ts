@@ -8,7 +8,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import type { RunOptions } from '../../graph/index.ts';
 import type { Checkpoint } from '../checkpoint.ts';
-import { towerRun } from '../vision-encoder.ts';
+import { towerRun } from '../tower-run.ts';
 import type { FrozenPart } from './feature-cache.ts';
 import { identifyFile, isSameFile } from './file-identity.ts';
 import type { FileIdentity } from './file-identity.ts';

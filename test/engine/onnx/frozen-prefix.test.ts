@@ -2,7 +2,7 @@
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { compileFrozenPrefix } from '../../../src/model/index.ts';
+import { compilePrefix } from '../../../src/engine/onnx/prefix-session.ts';
 import { loadScorer } from '../../../src/score/index.ts';
 import { losses } from '../../../src/objectives/index.ts';
 import { compileStep } from '../../../src/engine/onnx/step.ts';
@@ -19,7 +19,7 @@ describe.each(losses)('the step for %s', (loss) => {
     const options = stepOptions(loss, stored, adapter);
     await using whole = await compileStep(options);
     await using upper = await compileStep({ ...options, firstLayer: 1 });
-    await using lower = await compileFrozenPrefix(modelOf(stored), 1, { threads: 1 });
+    await using lower = await compilePrefix(modelOf(stored), 1, { threads: 1 });
     const parameters = initialParameters(whole.parameters);
     expect([...parameters.keys()].every((name) => name.startsWith('layers.1.'))).toBe(true);
     const [feeds] = batches([0, 1, 2, 3], { loss, frozen: true, dropout: true });
@@ -43,7 +43,7 @@ describe.each(losses)('the step for %s', (loss) => {
 
 test('the lower layers give a row what it gets in a batch of others', async () => {
   const stored = checkpoint(text, 'float32');
-  await using lower = await compileFrozenPrefix(modelOf(stored), 1, { threads: 1 });
+  await using lower = await compilePrefix(modelOf(stored), 1, { threads: 1 });
   const rows = clips.map((clip) => ({ example: exampleOf(clip, 'integer-only'), rows: [0] }));
   expect(model.family.feeds.text(rows, text, 0)['tokens']!.shape).toEqual([
     clips.length,

@@ -23,7 +23,8 @@ import {
   promptRows,
 } from '../../../src/inputs/index.ts';
 import type { Checkpoint, LoraOptions } from '../../../src/model/index.ts';
-import { compileTextPast, createRandomCheckpoint, loraTargets, openCheckpoint } from '../../../src/model/index.ts';
+import { compileTextPast } from '../../../src/engine/onnx/shared-text.ts';
+import { createRandomCheckpoint, loraTargets, openCheckpoint } from '../../../src/model/index.ts';
 import { factorsOf } from './factors.ts';
 
 let folder: string;

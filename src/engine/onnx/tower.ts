@@ -1,11 +1,11 @@
 // The frozen vision tower as a session: patches in, features out.
-import type { RunOptions } from '../graph/index.ts';
-import { compile } from '../graph/index.ts';
-import type { Checkpoint } from './checkpoint.ts';
-import type { VisionPatches } from './families/sizes.ts';
+import type { RunOptions } from '../../graph/index.ts';
+import { compile } from '../../graph/index.ts';
+import type { Checkpoint, VisionPatches } from '../../model/index.ts';
+import { towerRun } from '../../model/index.ts';
 
 /** A compiled vision tower. Dispose of it to free its memory. */
-export interface VisionEncoder {
+export interface TowerSession {
   /**
    * Runs the tower once.
    * @param visions - the images and videos of one clip
@@ -19,22 +19,13 @@ export interface VisionEncoder {
 }
 
 /**
- * How a tower is run: never with reordered copies of its weights. They make it 2 % faster at most (`bench-304m`, 448×448), take its
- * memory twice over, and move the last bits of its features, which trainer and scorer share.
- * @param run - how other graphs are run
- */
-export function towerRun(run: RunOptions = {}): RunOptions {
-  return { ...run, prepack: false };
-}
-
-/**
  * Compiles the tower of a checkpoint.
  * @param run - how the graph is run; always without `prepack`
  */
 export async function compileTower(
   model: Pick<Checkpoint, 'family' | 'vision' | 'stored'>,
   run: RunOptions = {},
-): Promise<VisionEncoder> {
+): Promise<TowerSession> {
   const session = await compile({ features: model.family.graphs.vision(model) }, towerRun(run));
   return {
     encode: async (visions) => {

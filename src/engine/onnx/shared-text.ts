@@ -1,10 +1,9 @@
 // Text that many clips begin with, computed once: its keys and values at every decoder layer, for one adapter.
-import type { RunOptions, TensorData } from '../graph/index.ts';
-import { compile } from '../graph/index.ts';
-import type { Checkpoint } from './checkpoint.ts';
-import { pickFeeds } from './frozen-prefix.ts';
-import type { LoraOptions } from './lora-options.ts';
-import { adapterShapes } from './lora.ts';
+import type { RunOptions, TensorData } from '../../graph/index.ts';
+import { compile } from '../../graph/index.ts';
+import type { Checkpoint, LoraOptions } from '../../model/index.ts';
+import { adapterShapes } from '../../model/index.ts';
+import { pickFeeds } from './model.ts';
 
 /** Keys and values of P tokens, as a graph with `past` takes them. */
 export type Past = Readonly<Record<string, TensorData>>;

@@ -1,10 +1,11 @@
 // The frozen decoder layers below an adapter as a session: they give the same for a clip whatever is trained above them.
-import type { RunOptions, TensorData } from '../graph/index.ts';
-import { compile } from '../graph/index.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import type { RunOptions, TensorData } from '../../graph/index.ts';
+import { compile } from '../../graph/index.ts';
+import type { Checkpoint } from '../../model/index.ts';
+import { pickFeeds } from './model.ts';
 
 /** A compiled frozen prefix. Dispose of it to free its memory. */
-export interface FrozenPrefix {
+export interface PrefixSession {
   /**
    * Runs it once.
    * @param feeds - those of the text graph, and of the features; others are left out
@@ -22,27 +23,15 @@ export interface FrozenPrefix {
  * @param count - how many layers
  * @param run - how the graph is run
  */
-export async function compileFrozenPrefix(
+export async function compilePrefix(
   model: Pick<Checkpoint, 'family' | 'text' | 'stored'>,
   count: number,
   run: RunOptions = {},
-): Promise<FrozenPrefix> {
+): Promise<PrefixSession> {
   const session = await compile({ hidden: model.family.graphs.prefix(model, count) }, run);
   return {
     run: async (feeds) => (await session.run(pickFeeds(session.inputs, feeds))).hidden.data,
     unload: () => session.unload(),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
-}
-
-/**
- * The feeds that a graph has inputs for.
- * @param inputs - names of its inputs
- * @param feeds - what there is, by name
- */
-export function pickFeeds(
-  inputs: readonly string[],
-  feeds: Readonly<Record<string, TensorData>>,
-): Record<string, TensorData> {
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.includes(name)));
 }
