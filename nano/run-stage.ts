@@ -63,6 +63,7 @@ export async function runStage(options: StageOptions): Promise<string | null> {
   const state = openState(options);
   const position = await resumeLoop(out, state, 1);
   if (position.step === steps) return checkpointFolder(out, steps);
+  if (signal.aborted) return null;
   if (position.step > 0) process.stderr.write(`${stage}: goes on behind step ${position.step}\n`);
   await mkdir(out, { recursive: true });
   const logFile = join(out, 'events.jsonl');

@@ -9,6 +9,7 @@ const script = (name: string): string => `${root}node_modules/${name}`;
 
 const checks: readonly (readonly [name: string, file: string, args: readonly string[]])[] = [
   ['typecheck', script('typescript/bin/tsc'), ['--noEmit']],
+  ['typecheck of the package', script('typescript/bin/tsc'), ['-p', 'tsconfig.build.json', '--noEmit']],
   ['lint', script('oxlint/bin/oxlint'), ['--type-aware', '--deny-warnings', '--threads', '1']],
   ['format:check', script('prettier/bin/prettier.cjs'), ['--check', '.']],
   ['docs:check', script('typedoc/bin/typedoc'), ['--options', 'typedoc.json']],

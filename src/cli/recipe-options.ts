@@ -5,7 +5,7 @@ import { readText } from '../files/index.ts';
 import type { ResolvedRecipe } from '../train/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableSets } from './table-options.ts';
-import { readRunRecipe, resolveRecipe } from '../train/index.ts';
+import { isSavedRecipe, readRunRecipe, resolveRecipe } from '../train/index.ts';
 
 /** Most bytes of a recipe; one with every key has 3,000. */
 const MAX_RECIPE = 1_000_000;
@@ -41,7 +41,8 @@ export async function recipeOf(
   const text = await readText(path, 'bad-input', MAX_RECIPE);
   if (text === undefined)
     throw new UserError('bad-input', `${oneLine(path)}: expected a recipe file, got no such file`);
-  return resolveRecipe({ base: fallback, file: { path, text }, sets });
+  // A run's own recipe may have been written by an earlier version.
+  return resolveRecipe({ base: fallback, file: { path, text, isSaved: isSavedRecipe(text) }, sets });
 }
 
 /**
@@ -50,8 +51,8 @@ export async function recipeOf(
  * @param flags - what is set on the command line; `out` names the run when there is no file
  */
 export async function recipeToResume(path: string | undefined, flags: RecipeFlags): Promise<ResolvedRecipe> {
-  if (path !== undefined || flags.out === undefined) return recipeOf(path, flags);
-  return readRunRecipe(flags.out, setsOf(flags));
+  if (path === undefined && flags.out !== undefined) return readRunRecipe(flags.out, setsOf(flags));
+  return recipeOf(path, flags);
 }
 
 /** All that the command line sets, as `KEY=VALUE`. */

@@ -13,13 +13,17 @@ export type { ForecastSample, WorkCost } from './forecast.ts';
 export type { MemoryLimits } from './memory-limit.ts';
 export type {
   AdamWOptions,
-  AttachOptions,
+  AnswerTreeSizes,
   AttachedModel,
+  AttachOptions,
   Engine,
   EngineOptions,
+  ExampleSize,
+  GenerateLimits,
   OpenEngine,
   PredictOptions,
   RuntimeOptions,
+  StatePart,
   StateTensor,
   TrainingOptions,
   UpdateResult,

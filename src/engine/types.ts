@@ -116,6 +116,23 @@ export interface StateTensor {
   read: () => Float32Array | Promise<Float32Array>;
 }
 
+/** A part of an engine's state, from where it was stored. */
+export type StatePart = {
+  /** Tensors by name, as `exportState` names them. */
+  tensors: AsyncIterable<readonly [string, Float32Array]>;
+} & (
+  | {
+      /** The parameters. */
+      what: 'parameters';
+    }
+  | {
+      /** The moments of the optimizer. */
+      what: 'optimizer';
+      /** Updates that were made: bias correction depends on it. */
+      step: number;
+    }
+);
+
 /** Size of an example before it is built. */
 export interface ExampleSize {
   /** Tokens of the prompt. */
@@ -172,29 +189,30 @@ export interface AttachedModel {
    * @param use - what is to be done with it
    * @throws UserError `not-supported` when the forecast is more memory than there is
    */
-  requireMemory: (size: ExampleSize, use: 'update' | 'predict') => void;
+  requireMemory: (size: ExampleSize, use: 'update' | 'predict') => Promise<void>;
+  /** Updates that were made, those before an imported state included. */
+  readonly step: number;
   /**
    * The state as tensors: parameters by the names of {@link AttachedModel.shapes}, moments of the optimizer as `m.NAME` and `v.NAME`.
    * @param what - which part
    */
   exportState: (what: 'parameters' | 'optimizer') => readonly StateTensor[];
   /**
-   * Takes up a state.
-   * @param what - which part
-   * @param tensors - all of that part, in any order
-   * @param step - updates that were made, with the optimizer's part
+   * Loads a state.
+   * @param part - all tensors of a part, in any order; with the optimizer's, the updates that were made
    */
-  importState: (
-    what: 'parameters' | 'optimizer',
-    tensors: AsyncIterable<readonly [string, Float32Array]>,
-    step?: number,
-  ) => Promise<void>;
+  importState: (part: StatePart) => Promise<void>;
   /** Frees its memory. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-/** A base model, opened by an engine. Dispose of it to free its memory. */
+/**
+ * A base model, opened by an engine. Dispose of it to free its memory. Calls of `encode` may overlap each other and other calls. Every other
+ * call must wait until the one before it has ended.
+ */
 export interface Engine extends VisionEncoder {
+  /** Names the engine, its version and its element type, such as `torch 2.13 bfloat16`; `onnx` for the engine of the project. */
+  readonly name: string;
   /** The model. */
   readonly checkpoint: Checkpoint;
   /** The frozen vision tower as what computes kept numbers: its key holds engine and dtype besides weights and sizes. */

@@ -18,12 +18,19 @@ export { decoderVersions } from './decoders.ts';
 export { joinQuestions } from './join-questions.ts';
 export type { MaskEntry } from './mask.ts';
 export { assertMask, formatMaskReport, maskReport, summarizeMask } from './mask.ts';
-export type { AnswerTarget, AnswerTree, PreparedExample, PreparedPicture, PreparedVision } from './prepared-example.ts';
+export type {
+  AnswerTarget,
+  AnswerTree,
+  PreparedExample,
+  PreparedPicture,
+  PreparedVision,
+  Wanted,
+} from './prepared-example.ts';
 export { readPreparedExample, writePreparedExample } from './prepared-example-file.ts';
 export { answerTrie, loadPromptProcessor } from './prompt-processor.ts';
 export type { AnswerSettings, FrameSettings, PromptSettings, ScorerSettings } from './settings.ts';
 export { frameOptions, positionsOf, withDecoder } from './settings.ts';
 export type { TextLimits } from './text-limit.ts';
 export { MAX_TEXT_TOKENS } from './text-limit.ts';
-export type { Positions, TargetRule } from './token-rows.ts';
+export type { Positions, Target, TargetRule, TokenRows } from './token-rows.ts';
 export { buildExample, continueRows, promptRows, rowsAfter, trimToTargets } from './token-rows.ts';

@@ -11,17 +11,17 @@ import type { Objective } from './types.ts';
 
 export type { AnswerTerm, Objective, ObjectiveContext, ObjectiveForm } from './types.ts';
 
-/** Losses by the name that they have in a recipe. */
-export const objectives = {
+/** Names of losses, as recipes have them. */
+export type Loss = 'integer-only' | 'response' | 'softmax-regression' | 'soft-label' | 'expected-score';
+
+/** Losses by name. */
+export const objectives: Readonly<Record<Loss, Objective>> = {
   'integer-only': integerOnly,
   response,
   'softmax-regression': softmaxRegression,
   'soft-label': softLabel,
   'expected-score': expectedScore,
-} as const satisfies Readonly<Record<string, Objective>>;
-
-/** A name of {@link objectives}. */
-export type Loss = keyof typeof objectives;
+};
 
 /** The names of {@link objectives}. */
 export const losses: readonly [Loss, ...Loss[]] = Object.keys(objectives) as [Loss, ...Loss[]];

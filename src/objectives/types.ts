@@ -19,7 +19,10 @@ export type ObjectiveForm =
        * weights of the update.
        */
       over: 'tokens';
-      /** Examples that stand side by side and must go through the model together; 1 for none. */
+      /**
+       * Examples that must go through the model together: those of an update are taken in groups of so many, in their order; the last
+       * group of an epoch may be smaller. `batchSize` and `microBatch` must be multiples of it.
+       */
       groupSize: number;
     }
   | {

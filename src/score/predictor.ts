@@ -126,7 +126,7 @@ export async function openPredictor(source: string, options: PredictorOptions, p
     about: card?.about ?? null,
     settings,
     hash: () => (adapter === null ? checkpoint.hash() : sha256File(adapterTensorsFile(folder))),
-    describe: () => describeModel({ folder, checkpoint, lora, processor, settings }),
+    describe: () => describeModel({ folder, checkpoint, lora, engine: engine.name, processor, settings }),
     viewer,
     checkPrompt: (prompt) => {
       promptAbout(smallestPicture(checkpoint), checkpoint, processor, prompt);

@@ -56,6 +56,8 @@ async function canStartFromShipped(own: RecipeInput, recipe: Recipe, { notes }: 
   if (recipe.method === 'full' || recipe.answer.kind !== 'integer') return false;
   const folder = embeddedAdapter();
   if ((await readCard(folder))?.baseHash !== (await (await openCheckpoint(recipe.model)).hash())) return false;
+  // A seed of the initial values asks for a new adapter.
+  if (own.seeds?.init != null) return false;
   const { rank, alpha, rslora, targets, layers } = own.lora ?? {};
   const { lora } = await readAdapterConfig(folder);
   return (

@@ -20,7 +20,7 @@ export interface Learner<Batch> {
    */
   write: (folder: string, step: number) => Promise<void>;
   /**
-   * Takes up what {@link Learner.write} wrote.
+   * Loads what {@link Learner.write} wrote.
    * @param folder - of the checkpoint
    * @param step - updates done
    */
@@ -69,7 +69,7 @@ export interface LoopOptions<Batch> {
   evaluation: LoopEvaluation | null;
   /** Whether a checkpoint is written after so many updates, besides the last one and better ones. */
   isCheckpointDue: (step: number) => boolean;
-  /** Latest checkpoints that stay besides the best. */
+  /** Number of latest checkpoints to keep in addition to the best one. */
   keep: number;
   /** Called before a checkpoint is written. */
   beforeCheckpoint?: () => Promise<void>;
@@ -78,10 +78,10 @@ export interface LoopOptions<Batch> {
 }
 
 /**
- * Takes up the latest checkpoint of a run, if there is one.
+ * Loads the latest checkpoint of a run, if there is one.
  * @param out - the run folder
  * @param learner - what trains
- * @param keep - latest checkpoints that stay besides the best
+ * @param keep - number of latest checkpoints to keep in addition to the best one
  * @returns the place in the run
  */
 export async function resumeLoop(

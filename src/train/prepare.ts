@@ -34,7 +34,7 @@ export async function* prepareClips(
     maxBadFraction: number;
     concurrency: number;
     cacheBytes: number;
-    requireMemory?: (clip: PreparedClip, isTrained: boolean) => void;
+    requireMemory?: (clip: PreparedClip, isTrained: boolean) => Promise<void>;
     signal?: AbortSignal | undefined;
   },
 ): AsyncGenerator<TrainEvent, ReadonlyMap<string, number>> {
@@ -49,7 +49,7 @@ export async function* prepareClips(
   const read = async (row: RatedRow): Promise<{ id: string; plan: FramePlan } | { id: string; reason: string }> => {
     try {
       const clip = await store.get(row, options.signal);
-      options.requireMemory?.(clip, trained.has(row));
+      await options.requireMemory?.(clip, trained.has(row));
       const { plan, prompt, cached } = clip;
       if (cached) numCached++;
       totalBytes += sizeBytes(clip);

@@ -1,6 +1,6 @@
 // Everything a run works with, opened from its recipe: rows, model, engine, clips, and how checkpoints are written.
 import type { Disposer } from '../core/index.ts';
-import { UserError, createDisposer, packageVersion, parseSize } from '../core/index.ts';
+import { UserError, createDisposer, invariant, packageVersion, parseSize } from '../core/index.ts';
 import { findPreset } from '../dataset/index.ts';
 import type { AttachedModel, OpenEngine } from '../engine/index.ts';
 import { openEngine as openDefaultEngine } from '../engine/index.ts';
@@ -70,7 +70,7 @@ export interface TrainingSetup {
    * Refuses a clip that needs more memory than there is, to train on or to validate with.
    * @throws UserError `not-supported`
    */
-  requireMemory: (clip: Pick<PreparedClip, 'prompt'>, isTrained: boolean) => void;
+  requireMemory: (clip: Pick<PreparedClip, 'prompt'>, isTrained: boolean) => Promise<void>;
   /** Numbers of the whole model. */
   numModelParameters: number;
   /** What the cache on disk may take, in bytes; 0 without one. */
@@ -179,12 +179,14 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
     predictor,
     state: {
       write: async (folder, step) => {
+        invariant(model.step === step, `step ${step} with an engine at ${model.step}`);
         await writeModel(folder, step);
         await writeOptimizer(folder, model.exportState('optimizer'));
       },
       read: async (folder, step) => {
-        await model.importState('parameters', readParameters(folder, checkpoint, lora));
-        await model.importState('optimizer', readOptimizer(folder, model.exportState('optimizer')), step);
+        const moments = readOptimizer(folder, model.exportState('optimizer'));
+        await model.importState({ what: 'parameters', tensors: readParameters(folder, checkpoint, lora) });
+        await model.importState({ what: 'optimizer', tensors: moments, step });
       },
     },
     requireMemory: ({ prompt }, isTrained) =>

@@ -1,7 +1,6 @@
 // Whether the adapter that a run starts from already knows its clips. Then there is little to learn from a hundred more of the kind, and
 // training as if there were much makes it worse (docs/log/small-models.md).
 import { shuffledIndices } from '../core/index.ts';
-import { seedsOf } from './seeds.ts';
 import type { TrainingSetup } from './setup.ts';
 import { validate } from './validate.ts';
 
@@ -30,7 +29,7 @@ export async function agreementOfStart({
   store,
   predictor,
 }: Pick<TrainingSetup, 'recipe' | 'data' | 'store' | 'predictor'>): Promise<StartAgreement> {
-  const order = shuffledIndices(data.train.length, seedsOf(recipe).order, STREAM).slice(0, ENOUGH_CLIPS);
+  const order = shuffledIndices(data.train.length, recipe.seed, STREAM).slice(0, ENOUGH_CLIPS);
   const rows = order.map((i) => data.train[i]!);
   const { srcc, rmse, rmseOfMean } = await validate(predictor, rows, store);
   const isFamiliar = rmse !== null && rmseOfMean !== null && rmse ** 2 <= FAMILIAR * rmseOfMean ** 2;

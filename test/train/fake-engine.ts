@@ -18,6 +18,7 @@ const seenOf = ({ vision }: PreparedExample): number => {
 /** Opens fake engines; `stuck` ones never learn. */
 export function fakeEngine(calls: Calls, stuck = false): OpenEngine {
   return (checkpoint): Engine => ({
+    name: 'fake',
     checkpoint,
     tower: { what: 'vision', key: () => Promise.resolve('fake'), isCurrent: () => Promise.resolve(true) },
     warmUp: () => {},
@@ -34,6 +35,7 @@ export function fakeEngine(calls: Calls, stuck = false): OpenEngine {
 
 function attached(calls: Calls, stuck: boolean, fresh: Map<string, Float32Array>): AttachedModel {
   let parameters = fresh;
+  let step = 0;
   const moments = new Map([...fresh].flatMap(([name, p]) => ['m', 'v'].map((m) => [`${m}.${name}`, p.map(() => 0)])));
   const shapes = new Map(
     [...fresh].map(([name, p]) => [name, name.includes('lora_A') ? [1, p.length] : [p.length, 1]]),
@@ -48,6 +50,7 @@ function attached(calls: Calls, stuck: boolean, fresh: Map<string, Float32Array>
     prepare: () => Promise.resolve(),
     update: (examples, learningRate) => {
       calls.updates++;
+      step++;
       const gradient = [0, 0];
       let loss = 0;
       for (const example of examples) {
@@ -69,14 +72,18 @@ function attached(calls: Calls, stuck: boolean, fresh: Map<string, Float32Array>
       return Promise.resolve(examples.map((example) => around(scoreOf(example), example)));
     },
     generate: () => Promise.reject(new Error('this engine does not generate')),
-    requireMemory: () => {},
+    requireMemory: () => Promise.resolve(),
+    get step() {
+      return step;
+    },
     exportState: (what) =>
       [...(what === 'parameters' ? parameters : moments)].map(([key, values]) => {
         return { name: key, shape: shapes.get(key.replace(/^[mv]\./, ''))!, read: () => values };
       }),
-    importState: async (what, tensors) => {
-      const into = what === 'parameters' ? (parameters = new Map()) : moments;
-      for await (const [key, values] of tensors) into.set(key, values);
+    importState: async (part) => {
+      const into = part.what === 'parameters' ? (parameters = new Map()) : moments;
+      for await (const [key, values] of part.tensors) into.set(key, values);
+      if (part.what === 'optimizer') step = part.step;
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

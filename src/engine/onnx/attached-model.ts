@@ -62,9 +62,10 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
   const { checkpoint, maxMemory, residency } = parts;
   const { lora, training, answers } = options;
   const trainsAll = training !== null && lora === null;
+  invariant(lora === null || options.parameters !== null, 'an adapter is attached with its parameters');
+  let parameters = options.parameters ?? (trainsAll ? await readWeights(checkpoint) : new Map<string, Float32Array>());
   const trainer = training === null ? null : await openTrainer(parts, options, training);
   const shapes = trainer?.step.parameters ?? shapesOf(checkpoint, lora);
-  let parameters = options.parameters ?? (trainsAll ? await readWeights(checkpoint) : new Map<string, Float32Array>());
   let optimizer = initAdamW(training === null ? new Map() : parameters);
   let isFirstUpdate = true;
 
@@ -92,7 +93,7 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
     },
     update: async (examples, learningRate) => {
       invariant(trainer !== null, 'a model that was attached without an objective cannot be trained');
-      // Its outputs are kept: from here on it runs for what found no room.
+      // Outputs are kept by now; the session is needed only for those that did not fit.
       if (isFirstUpdate) await trainer.prefix?.unload();
       isFirstUpdate = false;
       try {
@@ -119,12 +120,15 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
       }
       return results;
     },
-    requireMemory: (size, use) => {
+    requireMemory: async (size, use) => {
       if (use === 'predict') memory.require([size], 0);
       else trainer?.requireMemory(size.tokens);
     },
+    get step() {
+      return optimizer.step;
+    },
     exportState: (what) =>
-      [...shapes].flatMap(([name, shape]): StateTensor[] =>
+      [...(what === 'optimizer' && training === null ? [] : shapes)].flatMap(([name, shape]): StateTensor[] =>
         what === 'parameters'
           ? [{ name, shape, read: () => parameters.get(name)! }]
           : (['m', 'v'] as const).map((moment) => ({
@@ -133,19 +137,30 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
               read: () => optimizer[moment].get(name)!,
             })),
       ),
-    importState: async (what, tensors, step = 0) => {
-      const read = new Map<string, Float32Array>();
-      for await (const [name, values] of tensors) read.set(name, values);
-      if (what === 'parameters') parameters = read;
-      else {
-        const moments = (key: 'm' | 'v') =>
-          new Map([...shapes.keys()].map((name) => [name, read.get(`${key}.${name}`)!]));
-        optimizer = { step, m: moments('m'), v: moments('v') };
+    importState: async (part) => {
+      const into = new Map(
+        part.what === 'parameters'
+          ? parameters
+          : [...shapes.keys()].flatMap((name) => [
+              [`m.${name}`, optimizer.m.get(name)!] as const,
+              [`v.${name}`, optimizer.v.get(name)!] as const,
+            ]),
+      );
+      for await (const [name, values] of part.tensors) {
+        const own = into.get(name);
+        invariant(own?.length === values.length, `${name}: ${values.length} numbers for ${own?.length ?? 'no tensor'}`);
+        own.set(values);
+        into.delete(name);
       }
+      invariant(into.size === 0, `a state without ${[...into.keys()].join(', ')}`);
+      if (part.what === 'optimizer') optimizer.step = part.step;
       predict = newPredict();
     },
     [Symbol.asyncDispose]: async () => {
       await trainer?.[Symbol.asyncDispose]();
+      parameters = new Map();
+      optimizer = initAdamW(parameters);
+      predict = newPredict();
     },
   };
 }

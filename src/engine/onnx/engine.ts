@@ -4,7 +4,7 @@ import type { RunOptions } from '../../graph/index.ts';
 import type { Checkpoint, LoraOptions } from '../../model/index.ts';
 import { blameWeights, visionPart } from '../../model/index.ts';
 import { defaultMaxMemory } from '../memory-limit.ts';
-import type { Engine, EngineOptions } from '../types.ts';
+import type { AttachedModel, Engine, EngineOptions } from '../types.ts';
 import { compileAnswerScorer } from './answer-graph.ts';
 import type { AttachParts, PassShape } from './attached-model.ts';
 import { attachModel } from './attached-model.ts';
@@ -21,6 +21,8 @@ import { compileTower } from './tower.ts';
 export interface OnnxEngineOptions extends EngineOptions {
   /** Bytes of weights from which on sessions make room for each other; default 1 GB. */
   largeModelBytes?: number;
+  /** Is told what sessions were for that made room. */
+  onUnload?: (use: SessionUse) => void;
 }
 
 /**
@@ -31,7 +33,7 @@ export function openOnnxEngine(checkpoint: Checkpoint, options: OnnxEngineOption
   const { store = null, largeModelBytes = LARGE_MODEL_BYTES } = options;
   const run: RunOptions = options.runtime ?? {};
   const disposer = createDisposer();
-  const residency = createResidency(weightBytes(checkpoint) >= largeModelBytes);
+  const residency = createResidency(weightBytes(checkpoint) >= largeModelBytes, options.onUnload);
   const own = <T extends Unloadable>(use: SessionUse, open: () => Promise<T>): Lazy<T> =>
     residency.add(use, disposer.own(lazily(open)));
   const shared = new Map<string, Unloadable>();
@@ -45,6 +47,7 @@ export function openOnnxEngine(checkpoint: Checkpoint, options: OnnxEngineOption
   const still = (lora: LoraOptions | null): LoraOptions | null => (lora === null ? null : { ...lora, dropout: 0 });
   const passOf = ({ lora, frozen }: PassShape) => ({ model: checkpoint, lora: still(lora), frozen, run });
 
+  const attached = new Set<AttachedModel>();
   const tower = own('encode', () => compileTower(checkpoint, run));
   const explain = (error: unknown): Promise<unknown> => blameWeights(checkpoint, error);
   const parts: AttachParts = {
@@ -62,6 +65,7 @@ export function openOnnxEngine(checkpoint: Checkpoint, options: OnnxEngineOption
     sharedText: (lora) => once('text', still(lora), () => compileTextPast(checkpoint, still(lora), run)),
   };
   return {
+    name: 'onnx',
     checkpoint,
     tower: visionPart(checkpoint, run, store),
     warmUp: () => {
@@ -74,8 +78,22 @@ export function openOnnxEngine(checkpoint: Checkpoint, options: OnnxEngineOption
       // Before they are kept: the fault is the model's, not the clip's.
       throw await explain(new UserError('non-finite', `expected finite vision features, got ${bad}`));
     },
-    attach: async (what) => disposer.own(await attachModel(parts, what)),
+    attach: async (what) => {
+      const model = await attachModel(parts, what);
+      const free = model[Symbol.asyncDispose];
+      const attachedModel = Object.defineProperty(model, Symbol.asyncDispose, {
+        value: async () => {
+          attached.delete(model);
+          await free();
+        },
+      });
+      attached.add(model);
+      return attachedModel;
+    },
     unload: () => residency.unload(),
-    [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],
+    [Symbol.asyncDispose]: async () => {
+      for (const model of attached) await model[Symbol.asyncDispose]();
+      await disposer[Symbol.asyncDispose]();
+    },
   };
 }

@@ -62,7 +62,10 @@ export function createFrozenPrefix(options: FrozenPrefixOptions): FrozenPrefix {
       return { kind: 'hidden', hidden };
     },
     unload: () => layers.unload(),
-    [Symbol.asyncDispose]: () => layers[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      held.clear();
+      await layers[Symbol.asyncDispose]();
+    },
   };
 }
 

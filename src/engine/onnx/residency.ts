@@ -40,11 +40,16 @@ export function weightBytes({ names, stored }: Pick<Checkpoint, 'names' | 'store
 /**
  * Makes a policy.
  * @param isLarge - whether sessions make room for each other
+ * @param onUnload - is told what a session that made room was for
  */
-export function createResidency(isLarge: boolean): Residency {
+export function createResidency(isLarge: boolean, onUnload: (use: SessionUse) => void = () => {}): Residency {
   const sessions = new Map<Unloadable, SessionUse>();
   const unload = async (isMeant: (use: SessionUse) => boolean): Promise<void> => {
-    for (const [session, use] of sessions) if (isMeant(use)) await session.unload();
+    for (const [session, use] of sessions) {
+      if (!isMeant(use)) continue;
+      await session.unload();
+      onUnload(use);
+    }
   };
   return {
     add: (use, session) => {

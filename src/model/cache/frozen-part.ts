@@ -77,16 +77,19 @@ export function frozenPart(options: FrozenPartOptions): FrozenPart {
   const files = [...new Set(names.map((name) => checkpoint.stored(name).source.file))];
   let seen: FileIdentity[] | undefined;
   const identify = (): Promise<FileIdentity[]> => Promise.all(files.map((file) => identifyFile(file)));
+  const makeKey = async (): Promise<string> => {
+    const before = await identify();
+    const hash = await rememberHash(store, before, names, checkpoint, identify);
+    seen = before;
+    const { provider = 'cpu', threads = 0, prepack = true } = run;
+    const code = { version: FEATURES_VERSION, onnxruntime: versionOf('onnxruntime-node') };
+    return cacheKey('part', [what, hash, sizes, { provider, threads, prepack }, code, await machine()]);
+  };
+  let made: Promise<string> | undefined;
   return {
     what,
-    key: async () => {
-      const before = await identify();
-      const hash = await rememberHash(store, before, names, checkpoint, identify);
-      seen = before;
-      const { provider = 'cpu', threads = 0, prepack = true } = run;
-      const code = { version: FEATURES_VERSION, onnxruntime: versionOf('onnxruntime-node') };
-      return cacheKey('part', [what, hash, sizes, { provider, threads, prepack }, code, await machine()]);
-    },
+    // Once: caches that share the part must agree on the weights that it is of.
+    key: () => (made ??= makeKey()),
     isCurrent: async () => {
       const now = await identify().catch(() => null);
       return now !== null && seen !== undefined && now.every((identity, i) => isSameFile(identity, seen![i]!));

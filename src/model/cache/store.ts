@@ -22,14 +22,14 @@ export interface CacheStore {
   readonly folder: string;
   /**
    * Reads an entry, and marks it as used now.
-   * @param key - from {@link cacheKey}
+   * @param key - from `cacheKey`
    * @param kind - numbers or facts
    * @returns its content in memory of its own; null when it is not there, or not as it was written
    */
   read: (key: string, kind: EntryKind) => Promise<Uint8Array | null>;
   /**
    * Writes an entry, and removes others where the folder's limit asks for it. Does nothing where it cannot be written.
-   * @param key - from {@link cacheKey}
+   * @param key - from `cacheKey`
    * @param kind - numbers or facts
    * @param content - the content
    */

@@ -23,6 +23,8 @@ export interface DescribedModel {
   checkpoint: Checkpoint;
   /** The adapter's shape; null without one. */
   lora: LoraOptions | null;
+  /** Name of the engine that computes. */
+  engine: string;
   /** Makes its prompts. */
   processor: PromptProcessor;
   /** How it is prompted. */
@@ -53,6 +55,7 @@ export async function describeModel(model: DescribedModel): Promise<Omit<ScoresM
     positions,
     maxTextTokens: processor.maxTextTokens,
     frames: { ...frames, assumedFps: assumedFps ?? null },
+    ...(model.engine === 'onnx' ? {} : { engine: model.engine }),
   };
 }
 

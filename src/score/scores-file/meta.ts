@@ -46,6 +46,8 @@ export interface ScoresModel {
   maxTextTokens: number;
   /** Frames: which, how many, how large. */
   frames: Record<string, string | number | boolean | null>;
+  /** The engine that computes, with its version; left out for the engine of the project. */
+  engine?: string | undefined;
 }
 
 /** What of the way in which graphs are run moves the last bits of a score. */
@@ -110,6 +112,7 @@ const schema: z.ZodType<ScoresMeta> = z.strictObject({
         positions: z.string(),
         maxTextTokens: z.number(),
         frames: z.record(z.string(), plain),
+        engine: z.string().optional(),
       }),
     )
     .min(1)

@@ -36,6 +36,13 @@ export function findClashes(recipe: Recipe): Clash[] {
     microBatch,
     `batchSize is in clips and microBatch is how many of them run at once`,
   );
+  const { groupSize } = objectives[loss].form;
+  clash(
+    microBatch % groupSize !== 0,
+    ['microBatch', 'loss'],
+    `a multiple of ${groupSize}, whose clips ${loss} compares with each other`,
+    microBatch,
+  );
   const single = frames.pick === 'middle' || frames.pick === 'first';
   clash(
     single && frames.count > 1,

@@ -1,4 +1,4 @@
-// Keys and sections that had other names. A new recipe with an old one is told the new one; a run's own recipe is read as it is.
+// Keys and sections that were renamed. An old key in a new recipe is an error that names the new key; a run's own recipe is read as it is.
 
 /** New names by old ones, joined by dots. */
 export const renamedKeys: ReadonlyMap<string, string> = new Map([

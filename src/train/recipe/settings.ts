@@ -46,8 +46,8 @@ export function collectSettings(
       const keyOf = (name: string): string => (prefix === '' ? name : `${prefix}.${name}`);
       const renamed = renamedKeys.get(keyOf(given));
       if (renamed !== undefined && !readsOldNames) {
-        const expected = `its name of today, ${renamed}`;
-        problems.push({ where: child.where, key: prefix, expected, got: show(keyOf(given)) });
+        const hint = 'the key was renamed';
+        problems.push({ where: child.where, key: '', expected: renamed, got: keyOf(given), hint });
         continue;
       }
       const name = renamed?.split('.').at(-1) ?? given;

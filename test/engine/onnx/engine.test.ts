@@ -57,8 +57,9 @@ describe.each([
     const { train } = await example(checkpoint, engine);
     const [one, other] = [await engine.attach(options(checkpoint)), await engine.attach(options(checkpoint))];
     for (let i = 0; i < 3; i++) await one.update([train], 1e-2);
-    await other.importState('parameters', copyOf(one, 'parameters'));
-    await other.importState('optimizer', copyOf(one, 'optimizer'), 3);
+    await other.importState({ what: 'parameters', tensors: copyOf(one, 'parameters') });
+    await other.importState({ what: 'optimizer', tensors: copyOf(one, 'optimizer'), step: one.step });
+    expect(other.step).toBe(3);
     expect(await other.update([train], 1e-2)).toEqual(await one.update([train], 1e-2));
   });
 });

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AttachOptions, Engine } from '../../../src/engine/index.ts';
 import { openOnnxEngine } from '../../../src/engine/onnx/index.ts';
 import type { SessionUse } from '../../../src/engine/onnx/residency.ts';
 import { createResidency, weightBytes } from '../../../src/engine/onnx/residency.ts';
@@ -62,44 +61,34 @@ describe('sessions of a model', () => {
     await createRandomCheckpoint(join(folder, 'model'), { preset: 'tiny' });
     checkpoint = await openCheckpoint(join(folder, 'model'));
   });
-  const engines: Engine[] = [];
-  afterAll(async () => {
-    for (const engine of engines) await engine[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
-  });
-  const open = (largeModelBytes: number): Engine => {
-    const engine = openOnnxEngine(checkpoint, { largeModelBytes, runtime: { threads: 1, prepack: false } });
-    engines.push(engine);
-    return engine;
-  };
-  test.each([
-    ['that is large', (bytes: number) => bytes],
-    ['that is not', (bytes: number) => bytes + 1],
-  ])('%s give the same numbers, whoever makes room', async (_, threshold) => {
-    const engine = open(threshold(weightBytes(checkpoint)));
-    const model = await engine.attach(options(checkpoint) satisfies AttachOptions);
+  afterAll(() => rm(folder, { recursive: true }));
+
+  /** Three updates with a prediction after each: losses, means, and which sessions made room. */
+  async function work(largeModelBytes: number) {
+    const unloaded: SessionUse[] = [];
+    const runtime = { threads: 1, prepack: false };
+    const onUnload = (use: SessionUse) => void unloaded.push(use);
+    await using engine = openOnnxEngine(checkpoint, { largeModelBytes, runtime, onUnload });
+    const model = await engine.attach(options(checkpoint));
     const { train, score } = await example(checkpoint, engine);
-    const losses: number[] = [];
-    const means: number[] = [];
+    const [losses, means]: [number[], number[]] = [[], []];
     for (let i = 0; i < 3; i++) {
       losses.push((await model.update([train], 1e-2)).loss);
       const [result] = await model.predict([score]);
       means.push('mean' in result! ? result.mean : NaN);
     }
-    expect(losses[2]).toBeLessThan(losses[0]!);
-    expect([losses, means]).toEqual(await expected(checkpoint));
-  });
-
-  async function expected(model: Checkpoint): Promise<[number[], number[]]> {
-    const engine = open(Infinity);
-    const attached = await engine.attach(options(model));
-    const { train, score } = await example(model, engine);
-    const [losses, means]: [number[], number[]] = [[], []];
-    for (let i = 0; i < 3; i++) {
-      losses.push((await attached.update([train], 1e-2)).loss);
-      const [result] = await attached.predict([score]);
-      means.push('mean' in result! ? result.mean : NaN);
-    }
-    return [losses, means];
+    return { losses, means, unloaded };
   }
+
+  test('make room for each other where it is large, and compute the same', async () => {
+    const bytes = weightBytes(checkpoint);
+    const [large, small] = [await work(bytes), await work(bytes + 1)];
+    expect(small.unloaded).toEqual([]);
+    expect(new Set(large.unloaded)).toEqual(new Set(['encode', 'update', 'predict']));
+    // Each prediction is made without the step, and each update without the scoring pass.
+    expect(large.unloaded.filter((use) => use === 'update')).toHaveLength(3);
+    expect(large.losses).toEqual(small.losses);
+    expect(large.means).toEqual(small.means);
+    expect(large.losses[2]).toBeLessThan(large.losses[0]!);
+  });
 });
