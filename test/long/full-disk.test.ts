@@ -45,7 +45,7 @@ beforeAll(async () => {
   writeFileSync(
     at('recipe.yaml'),
     'model: model\ndata: { manifest: clips.csv, validation: { fraction: 0.25 } }\nlora: { rank: 2, targets: [v_proj] }\n' +
-      'epochs: 2\nbatchSize: 3\ncheckpoint: { every: 1, keep: 1 }\nrun: { workers: 1, threads: 1 }\n',
+      'epochs: 2\nbatchSize: 3\ncheckpoint: { every: 1, keep: 1 }\nruntime: { workers: 1, threads: 1 }\n',
   );
   for (const command of [
     'models new model --preset tiny',
