@@ -30,7 +30,7 @@ type Learn = (
 ) => Promise<StepResult>;
 
 /** Learns from groups of samples. */
-export interface Learner {
+export interface StageLearner {
   /** Names and shapes of what trains. */
   parameters: TrainStep['parameters'];
   /**
@@ -45,11 +45,11 @@ export interface Learner {
 }
 
 /** Makes the learner of a stage. */
-export async function openLearner(stage: Stage, checkpoint: Checkpoint): Promise<Learner> {
+export async function openLearner(stage: Stage, checkpoint: Checkpoint): Promise<StageLearner> {
   return stage === 'cells' ? openCells(checkpoint) : openQuestions(checkpoint);
 }
 
-async function openCells(checkpoint: Checkpoint): Promise<Learner> {
+async function openCells(checkpoint: Checkpoint): Promise<StageLearner> {
   const { stored, processor } = checkpoint;
   const vision = towerOf(checkpoint);
   const side = vision.patchSize * vision.spatialMergeSize;
@@ -74,7 +74,7 @@ async function openCells(checkpoint: Checkpoint): Promise<Learner> {
   };
 }
 
-async function openQuestions(checkpoint: Checkpoint): Promise<Learner> {
+async function openQuestions(checkpoint: Checkpoint): Promise<StageLearner> {
   const processor = await loadPromptProcessor(checkpoint, {
     prompt: { template: 'four-dimensions', source: null },
     answer: { kind: 'integer', step: null },

@@ -51,7 +51,7 @@ export function pictureStatistics(picture: RgbFrame): Statistics {
 }
 
 /** The same in units of their own. */
-export function rawStatistics({ width, height, data }: RgbFrame): Statistics {
+function rawStatistics({ width, height, data }: RgbFrame): Statistics {
   const n = width * height;
   const luma = new Float32Array(n);
   let [sum, squares, clipped] = [0, 0, 0];

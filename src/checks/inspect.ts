@@ -27,7 +27,7 @@ export interface InspectedMask {
   mos: number;
   /** The text that stands for the score. */
   answer: string;
-  /** The tokens in order; runs of placeholders of frames are one entry. */
+  /** The tokens in order, with an entry for each placeholder of a frame. */
   tokens: MaskEntry[];
 }
 
@@ -145,7 +145,7 @@ export async function* inspectFrames(
 
 /**
  * Looks at a model.
- * @param folder - folder of a model, an adapter or a run, or the name of a model that was pulled
+ * @param folder - a model folder or a hub name
  * @throws UserError `bad-input` where there is none
  */
 export async function inspectModel(folder: string): Promise<InspectedModel> {

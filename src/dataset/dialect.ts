@@ -31,7 +31,7 @@ const separated: Readonly<Record<string, string>> = {
 const jsonLines: readonly string[] = ['.jsonl', '.ndjson'];
 
 /** Endings of the names of tables. */
-export const tableEndings: readonly string[] = [...Object.keys(separated), ...jsonLines];
+const tableEndings: readonly string[] = [...Object.keys(separated), ...jsonLines];
 
 /**
  * Whether a file is a table, by its name.

@@ -129,7 +129,7 @@ export function labelsOf({ requireMos = true, ignoreLabels = false }: ManifestOp
  * @returns the manifest without its (empty) list of problems
  * @throws UserError `bad-input` that lists the first 20 problems and counts the rest
  */
-export function requireNoProblems(manifest: Manifest): Dataset {
+function requireNoProblems(manifest: Manifest): Dataset {
   const { problems, numRows: _numRows, ...dataset } = manifest;
   if (problems.length > 0) throw problemsError(manifest.file, problems);
   return dataset;

@@ -12,7 +12,7 @@ export interface Piece {
 }
 
 /** Most bytes of one record. A quote that is never closed makes the rest of a file one. */
-export const MAX_RECORD: number = 1 << 20;
+const MAX_RECORD: number = 1 << 20;
 
 /**
  * Cuts a table where a line end is that no quotes enclose.

@@ -67,7 +67,7 @@ const shownOfCause = 3;
 const shownLines = 20;
 
 /** What problems of many rows have in common, where one mistake makes them all. */
-export function causeOf({ kind, file, column = '', expected }: Problem): string {
+function causeOf({ kind, file, column = '', expected }: Problem): string {
   return JSON.stringify([kind, file, column, kind === 'duplicate-media' ? '' : expected]);
 }
 

@@ -1,4 +1,4 @@
-// From the log-probabilities of the trie's edges to what is read out of them.
+// From log-probabilities of the trie's edges to a distribution over the answers.
 import { UserError } from '../core/index.ts';
 import type { TrieAnswer } from '../prompt/index.ts';
 

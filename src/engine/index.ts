@@ -8,6 +8,7 @@ import type { OpenEngine } from './types.ts';
 export type { Provider } from '../core/index.ts';
 export { providers } from '../core/index.ts';
 export type { MachineSpeed } from '../graph/index.ts';
+export { DEFAULT_BATCH } from './default-batch.ts';
 export type { AnswerDistribution } from './distribution.ts';
 export type { ForecastSample, WorkCost } from './forecast.ts';
 export type { MemoryLimits } from './memory-limit.ts';

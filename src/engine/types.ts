@@ -7,7 +7,7 @@ import type { ObjectiveForm } from '../objectives/index.ts';
 import type { AnswerDistribution } from './distribution.ts';
 import type { MemoryLimits } from './memory-limit.ts';
 
-/** How the machine is used; what of it an engine knows nothing of, it does not look at. */
+/** Runtime settings. An engine ignores those that it does not support. */
 export interface RuntimeOptions {
   /** Execution provider of ONNX Runtime; default `cpu`. Another one falls back to nothing: where it is missing, that is an error. */
   provider?: Provider;
@@ -215,7 +215,7 @@ export interface Engine extends VisionEncoder {
   readonly name: string;
   /** The model. */
   readonly checkpoint: Checkpoint;
-  /** The frozen vision tower as what computes kept numbers: its key holds engine and dtype besides weights and sizes. */
+  /** Identifies the frozen vision tower for the cache: weights, sizes, engine and dtype. */
   readonly tower: FrozenPart;
   /**
    * Runs the frozen tower.

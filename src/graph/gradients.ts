@@ -56,7 +56,7 @@ const expandLike = (g: Value, x: Value): Value => expand(g, x.shape);
  * The gradient rule of every op; null for ops without one (sources, integers, booleans, frozen weights).
  * @internal
  */
-export const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
+const gradientRules: { [Op in OpName]: GradientRule<Op> | null } = {
   input: null,
   constant: null,
   external: null,

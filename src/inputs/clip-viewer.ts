@@ -33,7 +33,7 @@ export interface VisionEncoder {
    * @returns features in the layout of the model's family, all of them finite
    */
   encode: (pictures: readonly PreparedPicture[]) => Promise<Float32Array>;
-  /** Begins to open the tower, while a clip is still being decoded; what goes wrong is met when it runs. */
+  /** Begins to open the tower, while a clip is still being decoded. Errors are reported when the tower runs. */
   warmUp: () => void;
 }
 

@@ -1,4 +1,4 @@
-// What prompts begin with whatever a clip's own text says: tokens that an engine may compute once for many clips.
+// The token prefix shared by all prompts of a model, whatever the clip's text.
 import { UserError } from '../core/index.ts';
 import type { EncodedPrompt } from '../prompt/index.ts';
 import type { SeenShapes } from './clip-prompt.ts';

@@ -38,7 +38,7 @@ export interface PlanMemo {
   look: (clip: ClipInput) => Promise<FileLook>;
 }
 
-/** What a memo may be told besides. */
+/** Options of `createPlanMemo`. */
 export interface PlanMemoOptions {
   /** A seed that frames were kept under as well, although none of them were drawn: that of a card of version 0.1.0. */
   oldSeed?: number;
@@ -60,7 +60,7 @@ export function createPlanMemo(store: CacheStore, frames: FrameOptions, options:
     version: PIXELS_VERSION,
     decoders: [...decoders.values()],
   }));
-  code.catch(() => {}); // looking tells
+  code.catch(() => {}); // `look` reports the error
   const identify = ({ path }: ClipInput) => identifyFile(path, now()).catch(() => null);
   return {
     look: async (clip) => {

@@ -152,7 +152,7 @@ export function trimToTargets(example: Example): Example {
 }
 
 /**
- * The rows behind a beginning that is computed apart, as keys and values (`textKeysValues`). Positions stay those in the whole text.
+ * The rows after a prefix whose keys and values were computed separately. Positions stay those in the whole text.
  * @param rows - at least one row more than the beginning, whose rows are ordinary ones without vision
  * @param count - rows of the beginning
  */

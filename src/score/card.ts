@@ -1,4 +1,4 @@
-// Between the card of an adapter and the settings of a scorer.
+// Converts scorer settings to an adapter's card and back.
 import { UserError, show } from '../core/index.ts';
 import { parseScale } from '../dataset/index.ts';
 import type { FrameSettings, PromptProcessor, ScorerSettings } from '../inputs/index.ts';

@@ -27,7 +27,7 @@ const TOLERANCE = 2e-3;
  * The golden pictures: a slope with noise on it.
  * @param patch - side of a merged patch, in pixels
  */
-export function goldenPictures(patch: number): RgbFrame[] {
+function goldenPictures(patch: number): RgbFrame[] {
   return SIDES.map(([rows, columns], n) => {
     const [height, width] = [rows * patch, columns * patch];
     const stream = randomStream(n, 41);

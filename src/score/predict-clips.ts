@@ -1,12 +1,13 @@
 // A stream of clips through one or more models: each clip is looked at once for all that look alike, and predicted by each.
 import { UserError, invariant } from '../core/index.ts';
+import { DEFAULT_BATCH } from '../engine/index.ts';
 import type { FramePlan } from '../video/index.ts';
 import type { Clip, ClipViewer, ViewedClip } from '../inputs/index.ts';
 import { withClipFile, withClipName } from '../inputs/index.ts';
 import type { Prediction } from './prediction.ts';
 import type { Predictor, PromptedClip } from './predictor.ts';
 import type { FailedClip, RejectedClip, ScoreListOptions } from './score-stream.ts';
-import { DEFAULT_BATCH, rowsOfGroup } from './score-stream.ts';
+import { rowsOfGroup } from './score-stream.ts';
 import { prepareAhead } from './stream.ts';
 
 /** What a model says of a clip. */

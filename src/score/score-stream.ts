@@ -1,9 +1,7 @@
 // What every stream of scores has in common: rows without a score, and the groups that rows are predicted in.
 import type { UserError } from '../core/index.ts';
+import { DEFAULT_BATCH } from '../engine/index.ts';
 import type { Clip } from '../inputs/index.ts';
-
-/** Clips of a batch where nothing else is asked for. */
-export const DEFAULT_BATCH = 4;
 
 /**
  * Rows that are predicted as one group: rows 1 to this, the next as many, and so on.

@@ -29,7 +29,7 @@ export interface SharedPartsOptions extends MemoryLimits {
   openEngine?: OpenEngine;
 }
 
-/** What models that score together share; each of these gives the same for the same. */
+/** What models that score together share; every function is memoised. */
 export interface SharedParts {
   /**
    * Opens a checkpoint.

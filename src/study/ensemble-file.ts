@@ -7,7 +7,7 @@ import { acquireLock, lockBeside, makeFolder, readJson, writeFileAtomic } from '
 import { isHubName, listProblems, placeSchema, shortList } from '../model/index.ts';
 
 /** Name of the file in the ensemble's folder. */
-export const ENSEMBLE_FILE = 'ensemble.json';
+const ENSEMBLE_FILE = 'ensemble.json';
 
 /** A member as the file has it. */
 export interface StoredMember {

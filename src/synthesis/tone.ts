@@ -10,7 +10,7 @@ const lumaWeights = [0.299, 0.587, 0.114] as const;
  * @param curve - from grey level (0–255) to grey level, which is rounded and clipped
  * @returns new frames
  */
-export function mapValues(frames: readonly RgbFrame[], curve: (value: number) => number): RgbFrame[] {
+function mapValues(frames: readonly RgbFrame[], curve: (value: number) => number): RgbFrame[] {
   const table = new Uint8Array(Uint8ClampedArray.from({ length: 256 }, (_, value) => curve(value)).buffer);
   return frames.map(({ width, height, data }) => {
     const mapped = new Uint8Array(data.length);

@@ -1,4 +1,4 @@
-// What the held-out share of a run keeps together: found out when it begins, and then the recipe's, so that a resumed run has its split.
+// Detects which clips a split keeps together and stores it in the recipe, so that a resumed run has the same split.
 import { UserError } from '../core/index.ts';
 import { groupingOf, loadManifest } from '../dataset/index.ts';
 import { tableOptions } from './inherit-table.ts';

@@ -82,8 +82,8 @@ export interface TrainingSetup {
 }
 
 /**
- * Opens what a recipe names: first what is quick to be wrong, then what takes time.
- * @param recipe - the recipe, with an adapter's own settings in it (`withAdapterSettings`)
+ * Opens what a recipe names; cheap checks come first.
+ * @param recipe - the recipe, with an adapter's own settings in it (`inheritAdapterSettings`)
  * @param openEngine - opens the base model; default: the engine of the project
  * @throws UserError for mistakes in data, model, adapter or template
  */

@@ -69,7 +69,7 @@ export async function checkpointSteps(out: string): Promise<number[]> {
  * @param out - the run folder
  * @param position - the place in the run
  * @param write - writes what trains and its optimizer into a folder that is empty
- * @param keep - latest checkpoints that stay besides the best
+ * @param keep - number of latest checkpoints to keep in addition to the best one
  */
 export async function saveState(
   out: string,
@@ -131,7 +131,7 @@ export async function* readOptimizer(
  * Makes pointer and folders agree with a place in a run; also mends what a kill left between two of these steps.
  * @param out - the run folder
  * @param position - the place in the run
- * @param keep - latest checkpoints that stay besides the best
+ * @param keep - number of latest checkpoints to keep in addition to the best one
  */
 export async function prune(out: string, position: RunPosition, keep: number): Promise<void> {
   const folder = join(out, 'checkpoints');

@@ -55,10 +55,7 @@ export async function validate(
  * @param predictions - scores
  * @param mos - opinion scores
  */
-export function compareScores(
-  predictions: readonly number[],
-  mos: readonly number[],
-): Omit<ValidationScores, 'legalMass'> {
+function compareScores(predictions: readonly number[], mos: readonly number[]): Omit<ValidationScores, 'legalMass'> {
   const [s, p, r] = [srcc(predictions, mos), plcc(predictions, mos), rmse(predictions, mos)];
   const [rank, linear] = [value(s), value(p)];
   return {

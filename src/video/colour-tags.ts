@@ -67,7 +67,7 @@ export function lumaWeightsOf(matrix: number): readonly [number, number] {
  * @param tags - of the frame
  * @returns undefined for SDR
  */
-export function transferOf({ transfer }: ColourTags): 'PQ' | 'HLG' | undefined {
+function transferOf({ transfer }: ColourTags): 'PQ' | 'HLG' | undefined {
   if (transfer === 16) return 'PQ';
   return transfer === 18 ? 'HLG' : undefined;
 }

@@ -31,9 +31,9 @@ export interface HdrPlanes {
 }
 
 /** Luminance of the brightest light that is told apart, in cd/m²: HLG's nominal peak, and where most PQ masters end. */
-export const HDR_PEAK = 1000;
+const HDR_PEAK = 1000;
 /** Luminance that becomes SDR's white, in cd/m²: the reference white of ITU-R BT.2408. */
-export const SDR_WHITE = 203;
+const SDR_WHITE = 203;
 
 /**
  * What a plan says of it.

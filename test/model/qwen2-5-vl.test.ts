@@ -9,9 +9,10 @@ import type {
   QwenTextConfig as TextConfig,
   QwenVisionConfig as VisionConfig,
 } from '../../src/model/families/qwen2-5-vl/config.ts';
-import { HIDDEN, textAngles, visionFeeds, windowOrder } from '../../src/model/families/qwen2-5-vl/feeds.ts';
+import { HIDDEN, textAngles, visionFeeds } from '../../src/model/families/qwen2-5-vl/feeds.ts';
 import { headLogits, textHidden, embedTokens, layerInputs } from '../../src/model/families/qwen2-5-vl/text.ts';
 import { visionFeatures, visionInputs } from '../../src/model/families/qwen2-5-vl/vision.ts';
+import { windowOrder } from './window-order.ts';
 
 const golden = JSON.parse(readFileSync(new URL('golden/qwen2-5-vl.json', import.meta.url), 'utf8')) as {
   features: number[];

@@ -18,7 +18,7 @@ const total = (x: Value): Value =>
  * @param logits_RV - float32 [R, V]
  * @returns float32 []
  */
-export function crossEntropy(logits_RV: Value): Value {
+function crossEntropy(logits_RV: Value): Value {
   const [R, V] = logits_RV.shape as [string, number];
   const flat = reshape(logSoftmax(logits_RV), [dimProduct(R, V)]);
   const picked = gather(flat, input('targets', 'int64', [R]));
@@ -32,7 +32,7 @@ export function crossEntropy(logits_RV: Value): Value {
  * @param terms - at least one
  * @returns float32 []
  */
-export function answerLoss(logProbs_BA: Value, terms: readonly AnswerTerm[]): Value {
+function answerLoss(logProbs_BA: Value, terms: readonly AnswerTerm[]): Value {
   const probabilities = terms.includes('cross-entropy') && terms.length === 1 ? null : softmax(logProbs_BA);
   const ofTerm = (term: AnswerTerm): Value => {
     switch (term) {

@@ -1,9 +1,10 @@
-// Distributions over the legal answers for many examples: in batches of like length, one by one where a batch fails, and with the text
-// that examples begin with computed once.
+// Distributions over the legal answers for many examples: in batches of like length, one by one where a batch fails, and common prompt
+// prefixes computed once.
 import { UserError } from '../../core/index.ts';
 import type { PreparedExample } from '../../inputs/index.ts';
 import { positionsOf, promptRows } from '../../inputs/index.ts';
 import type { Checkpoint } from '../../model/index.ts';
+import { DEFAULT_BATCH } from '../default-batch.ts';
 import type { AnswerDistribution } from '../distribution.ts';
 import type { PredictOptions } from '../types.ts';
 import type { AnswerScorer, SharedPrefix } from './answer-graph.ts';
@@ -18,9 +19,6 @@ import type { SharedText } from './shared-text.ts';
  * once. Longer ones are not faster, and memory grows with the square of their length.
  */
 const BATCH_TOKENS = 2048;
-
-/** Examples of a batch where nothing else is asked for. */
-const DEFAULT_BATCH = 4;
 
 /** Fewest tokens of a prefix that are worth a run of their own. */
 const SHARE_TOKENS = 8;

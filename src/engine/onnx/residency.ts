@@ -1,5 +1,5 @@
-// The memory policy: which sessions of a model hold memory at the same time. A session maps the weights that it uses, so that those of
-// a large model are only held by what runs.
+// The memory policy: which sessions of a model hold memory at the same time. A session maps the weights that it uses,
+// so the weights of a large model stay mapped only for the session that runs.
 import type { Checkpoint } from '../../model/index.ts';
 import type { Unloadable } from './lazy.ts';
 

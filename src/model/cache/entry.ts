@@ -6,7 +6,7 @@ const MARK = Buffer.from('iovqa-1\n');
 const DIGEST_BYTES = 32;
 
 /** Bytes before the content; a multiple of four, so that numbers stay aligned. */
-export const HEADER_BYTES: number = MARK.length + DIGEST_BYTES;
+const HEADER_BYTES: number = MARK.length + DIGEST_BYTES;
 
 /**
  * What goes before the content. Its digest covers the key, too: a file under another's name is no entry.

@@ -11,7 +11,7 @@ import type { EntryKind } from './sweep.ts';
 import { listEntries, onDisk, removeEntries, sweep } from './sweep.ts';
 
 /** What the cache's folder may take on disk where nothing else is said, in bytes: 10 GB. */
-export const DEFAULT_CACHE_LIMIT = 10_000_000_000;
+const DEFAULT_CACHE_LIMIT = 10_000_000_000;
 
 /** Share of the limit that a process writes before it looks again at what is there. */
 const SHARE = 1 / 64;

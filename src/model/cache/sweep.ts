@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isCode, removeLeftovers } from '../../files/index.ts';
 
 /** Kinds of entries, as their names end: numbers, and small facts in JSON. */
-export const entryKinds = ['f32', 'json'] as const;
+const entryKinds = ['f32', 'json'] as const;
 /** Kind of an entry: numbers, or small facts. */
 export type EntryKind = (typeof entryKinds)[number];
 

@@ -11,7 +11,7 @@ import { INDEX_FILE, readWeightMap } from '../weight-index.ts';
 import { hubCacheFolder } from './settings.ts';
 
 /** The revision of a name that has none. */
-export const DEFAULT_REVISION = 'main';
+const DEFAULT_REVISION = 'main';
 
 /** A model of the hub, as a user names it. */
 export interface HubName {

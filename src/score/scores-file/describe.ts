@@ -6,13 +6,13 @@ import { UserError, packageVersion } from '../../core/index.ts';
 import type { MosScale } from '../../dataset/index.ts';
 import { sha256File } from '../../files/index.ts';
 import type { RuntimeOptions } from '../../engine/index.ts';
+import { DEFAULT_BATCH } from '../../engine/index.ts';
 import type { PromptProcessor, ScorerSettings } from '../../inputs/index.ts';
 import { decoderVersions } from '../../inputs/index.ts';
 import type { Checkpoint, LoraOptions } from '../../model/index.ts';
 import { adapterTensorsFile, machine, versionOf } from '../../model/index.ts';
 import type { VisionKind } from '../../prompt/index.ts';
 import type { DecoderName } from '../../video/index.ts';
-import { DEFAULT_BATCH } from '../score-stream.ts';
 import type { ScoresMeta, ScoresModel } from './meta.ts';
 
 /** What is known of a model that is open. */

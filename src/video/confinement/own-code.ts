@@ -90,7 +90,7 @@ async function bundle(source: string, folder: string): Promise<{ main: string; p
  * @param from - the folder from which they are required
  * @returns the folders, each once: where they are, and where a link to them stands
  */
-export function packageFolders(names: readonly string[], from: string): string[] {
+function packageFolders(names: readonly string[], from: string): string[] {
   const found = new Set<string>();
   const visit = (name: string, requiredFrom: string): void => {
     for (let folder = requiredFrom; ; folder = dirname(folder)) {

@@ -13,7 +13,7 @@ import type { Tools } from './tools.ts';
 export type SandboxMode = 'required' | 'auto' | 'off';
 
 /** All modes. */
-export const sandboxModes: readonly SandboxMode[] = ['required', 'auto', 'off'];
+const sandboxModes: readonly SandboxMode[] = ['required', 'auto', 'off'];
 
 /** Why programs that limit a process do not work here. */
 export type Refusals = Partial<Record<'prlimit' | 'setpriv', string>>;

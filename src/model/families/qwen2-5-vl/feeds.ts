@@ -94,19 +94,6 @@ function layOut(
   return { row, column, windows, frames };
 }
 
-/**
- * The order in which the reference's tower works on merged tokens: window by window.
- * @param grids - grids of patches
- * @param config - the tower's sizes
- * @returns merged token numbers
- */
-export function windowOrder(grids: readonly PatchGrid[], config: QwenVisionConfig): number[] {
-  const merged = config.spatialMergeSize ** 2;
-  return layOut(grids, config).windows.flatMap((window) =>
-    window.filter((p) => p % merged === 0).map((p) => p / merged),
-  );
-}
-
 /** Slots, bias and inverse of equally long sequences. */
 function layoutFeeds(
   name: string,
