@@ -4,30 +4,42 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const unit = ['core', 'dataset', 'docs', 'files', 'metrics', 'prompt', 'report'];
 /** Folders of tests that go through whole commands, programs or packages. */
 const e2e = ['cli', 'examples', 'package', 'quickstart', 'story'];
+/** Tests that put their own functions into modules: each file has a process, since the others of a tier share theirs. */
+const mocking = [
+  'test/files/lock-window.test.ts',
+  'test/golden/files.test.ts',
+  'test/study/ensemble-shares.test.ts',
+  'test/video/spawn-fault.test.ts',
+];
+const exclude = [...configDefaults.exclude, ...mocking];
 
 const inside = (folders: readonly string[]): string[] => folders.map((folder) => `test/${folder}/**/*.test.ts`);
 
 // Whatever is in no list is native: it runs graphs or decodes clips. `npm test` leaves out test/long, and tests tagged `long`.
 export default defineConfig({
   test: {
-    pool: 'forks', // onnxruntime and node-av are native: one process a file, no shared realm
+    pool: 'forks', // onnxruntime and node-av are native
+    isolate: false, // what a process has loaded serves its next file, too
+    unstubEnvs: true,
+    unstubGlobals: true,
     maxWorkers: 2,
-    globalSetup: './test/temporary-folder.ts',
+    globalSetup: ['./test/temporary-folder.ts', './test/compiled.ts'],
     testTimeout: 600_000, // last resorts: machines are shared, and how long a test takes is no fault
     hookTimeout: 600_000,
     env: { IOVQA_CACHE: 'off' }, // tests of the cache have folders of their own
     reporters: ['default', './test/count-reporter.ts'],
     tags: [{ name: 'long', description: 'takes long, such as dozens of kills: `npm run test:all` runs it' }],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/*.test.ts', ...inside(unit)] } },
+      { extends: true, test: { name: 'unit', include: ['test/*.test.ts', ...inside(unit)], exclude } },
       {
         extends: true,
         test: {
           name: 'native',
           include: ['test/*/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...inside([...unit, ...e2e, 'long'])],
+          exclude: [...exclude, ...inside([...unit, ...e2e, 'long'])],
         },
       },
+      { extends: true, test: { name: 'mocking', include: mocking, isolate: true } },
       { extends: true, test: { name: 'e2e', include: inside(e2e) } },
       { extends: true, test: { name: 'long', include: inside(['long']) } },
     ],

@@ -1,4 +1,6 @@
 // `npm test`: the static checks beside the tests, both at once, on two cores. `--long` adds what takes long (`npm run test:all`).
+// The linter checks the types, too, with the compiler that it brings; the compiler that builds the package is heard with `--long`, and by
+// the test of the package.
 // Each check's words come in one piece when it has ended; those of the tests, the last, as they come.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +10,12 @@ const isLong = process.argv.includes('--long');
 const script = (name: string): string => `${root}node_modules/${name}`;
 
 const checks: readonly (readonly [name: string, file: string, args: readonly string[]])[] = [
-  ['typecheck', script('typescript/bin/tsc'), ['--noEmit']],
-  ['typecheck of the package', script('typescript/bin/tsc'), ['-p', 'tsconfig.build.json', '--noEmit']],
-  ['lint', script('oxlint/bin/oxlint'), ['--type-aware', '--deny-warnings', '--threads', '1']],
+  ...(isLong ? ([['typecheck', script('typescript/bin/tsc'), ['--noEmit']]] as const) : []),
+  ['lint', script('oxlint/bin/oxlint'), ['--type-aware', '--type-check', '--deny-warnings', '--threads', '1']],
   ['format:check', script('prettier/bin/prettier.cjs'), ['--check', '.']],
   ['docs:check', script('typedoc/bin/typedoc'), ['--options', 'typedoc.json']],
 ];
-const quick = ['unit', 'native', 'e2e'].flatMap((name) => ['--project', name]);
+const quick = ['unit', 'native', 'mocking', 'e2e'].flatMap((name) => ['--project', name]);
 const tests = [script('vitest/vitest.mjs'), 'run', ...(isLong ? [] : [...quick, '--tagsFilter', '!long'])];
 
 /** Runs a program of a package on this Node.js; its words at once, or all together at its end. */

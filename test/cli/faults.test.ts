@@ -9,7 +9,7 @@ import type { SmallDisk } from '../small-disk.ts';
 import { noDisks, openSmallDisk } from '../small-disk.ts';
 import { writePicture } from '../train/run-fixtures.ts';
 import type { CliOptions, CliResult } from './run-cli.ts';
-import { bin, runCli, tsx } from './run-cli.ts';
+import { bin, runCli } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-faults-'));
 const at = (...names: string[]): string => join(folder, ...names);
@@ -93,7 +93,7 @@ describe.skipIf(noDisks !== null)('a disk that is full', () => {
 describe.skipIf(process.platform !== 'linux')('stdout', () => {
   /** Runs with stdout where a shell puts it. */
   const shell = async (command: string, behind: string): Promise<CliResult> => {
-    const node = [process.execPath, '--import', tsx, bin, ...command.split(' ')].map((arg) => `'${arg}'`).join(' ');
+    const node = [process.execPath, bin, ...command.split(' ')].map((arg) => `'${arg}'`).join(' ');
     const child = spawn('bash', ['-c', `set -o pipefail; ${node} ${behind}`], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -139,7 +139,7 @@ describe.skipIf(process.platform !== 'linux')('stdout', () => {
 
 test('a working folder that is gone', async () => {
   mkdirSync(at('gone'));
-  const node = [process.execPath, '--import', tsx, bin].map((arg) => `'${arg}'`).join(' ');
+  const node = [process.execPath, bin].map((arg) => `'${arg}'`).join(' ');
   const script = `cd ${at('gone')}; rmdir ${at('gone')}; exec ${node} score x.png --out y.csv`;
   const child = spawn('bash', ['-c', script], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';

@@ -1,14 +1,16 @@
 // Runs the command line: in this process, or, where the process itself is tested, as a user does in a process of its own.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { main } from '../../src/cli/main.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
+import { compiled } from '../compiled.ts';
 
-export const bin = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
-export const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+/** The command line as source: what commands in this process are called by. */
+export const sourceBin = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
+/** The command line as processes run it. */
+export const bin = compiled('src/cli/bin.ts');
 
 export interface CliResult {
   /** Exit status; null after a signal. */
@@ -53,7 +55,7 @@ async function runHere(args: readonly string[], { cwd, env, onStderr }: CliOptio
   try {
     if (cwd !== undefined) process.chdir(cwd);
     Object.assign(process.env, env);
-    process.argv[1] = bin;
+    process.argv[1] = sourceBin;
     return { code: await main(args, terminal), stdout, stderr };
   } finally {
     process.argv[1] = entry;
@@ -93,7 +95,7 @@ export async function spawnCli(
   args: readonly string[],
   { cwd, env, maxFileKib, timeout = 600_000, onStart, onStderr }: ProcessOptions = {},
 ): Promise<CliResult> {
-  const node = [process.execPath, '--import', tsx, bin, ...args];
+  const node = [process.execPath, bin, ...args];
   const limited = ['bash', '-c', `ulimit -f ${maxFileKib} && exec "$@"`, 'bash', ...node];
   const [command, ...rest] = maxFileKib === undefined ? node : limited;
   const child = spawn(command!, rest, {

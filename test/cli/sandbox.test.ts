@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bestConfinement } from '../../src/video/index.ts';
 import { makeClip } from '../video/make-clip.ts';
 import { noDisks } from '../small-disk.ts';
-import { bin, spawnCli, tsx } from './run-cli.ts';
+import { sourceBin, spawnCli } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-sandbox-'));
 const tools = join(folder, 'tools');
@@ -103,7 +103,7 @@ describe.skipIf(noDisks !== null)('a checkout that cannot be written', { tags: [
     const bundles = fileURLToPath(new URL('../../node_modules/.iovqa', import.meta.url));
     mkdirSync(bundles, { recursive: true });
     // In a mount namespace of its own, the folder of bundles is empty and read-only.
-    const node = [process.execPath, '--import', tsx, bin, 'score', '--json', '--sandbox', mode, clip];
+    const node = [process.execPath, '--import', 'tsx', sourceBin, 'score', '--json', '--sandbox', mode, clip];
     const command = ['bash', '-c', `mount -t tmpfs -o ro tmpfs "$0" && exec "$@"`, bundles, ...node];
     const { stdout } = await promisify(execFile)('unshare', ['-m', ...command], { encoding: 'utf8' });
     expect(stdout).toBe((await spawnCli(['score', '--json', '--sandbox', mode, clip])).stdout);

@@ -1,17 +1,14 @@
 // What the screen holds after a command: run in a pseudo-terminal of 80 columns, drawn by a terminal emulator.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import xterm from '@xterm/headless';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
+import { compiled } from '../compiled.ts';
 
-const bin = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 /** `script` of util-linux makes the pseudo-terminal. */
 const hasScript = spawnSync('script', ['-qfec', 'true', '/dev/null']).status === 0;
 
@@ -43,7 +40,7 @@ interface Screen {
 
 /** Runs a command as a shell does, which then prints its prompt. */
 async function screenAfter(args: string[], onText?: (text: string, interrupt: () => void) => void): Promise<Screen> {
-  const command = [process.execPath, '--import', tsx, bin, ...args].map((arg) => `'${arg}'`).join(' ');
+  const command = [process.execPath, compiled('src/cli/bin.ts'), ...args].map((arg) => `'${arg}'`).join(' ');
   const child = spawn('script', ['-qfec', `stty cols 80 rows 24; ${command}; echo "rc=$?"; printf '$ '`, '/dev/null'], {
     cwd: folder,
     env: { ...process.env, IOVQA_PROGRESS_DELAY: '0', SHELL: '/bin/bash' },

@@ -1,18 +1,17 @@
 // The examples do what they say, each as a program of its own; the recipes are checked as a run would.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRandomCheckpoint } from '../../src/index.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { writePicture } from '../train/run-fixtures.ts';
+import { compiled } from '../compiled.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const folder = mkdtempSync(join(tmpdir(), 'iovqa-examples-'));
 const at = (...names: string[]): string => join(folder, ...names);
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -28,8 +27,7 @@ beforeAll(async () => {
 });
 
 async function run(name: string, ...args: string[]): Promise<string> {
-  const example = join(root, 'examples', name);
-  return (await promisify(execFile)(process.execPath, ['--import', tsx, example, ...args], { cwd: root })).stdout;
+  return (await promisify(execFile)(process.execPath, [compiled(`examples/${name}`), ...args], { cwd: root })).stdout;
 }
 
 /** What each program prints, by its file. */

@@ -15,7 +15,6 @@ import {
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import {
   pointTo,
@@ -29,13 +28,14 @@ import {
   writeFolderAtomic,
 } from '../../src/files/index.ts';
 import { appendJsonLines } from '../../src/files/json-lines.ts';
+import { compiled } from '../compiled.ts';
 import { temporaryFolder } from './temporary.ts';
 
-const child = fileURLToPath(new URL('write-loop.ts', import.meta.url));
+const child = compiled('test/files/write-loop.ts');
 
 /** Runs the child until it has written one round, and kills it at a random moment after that. */
 async function runAndKill(folder: string, first: number): Promise<void> {
-  const running = spawn(process.execPath, ['--import', 'tsx', child, folder, `${first}`], {
+  const running = spawn(process.execPath, [child, folder, `${first}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(running, 'exit');

@@ -4,16 +4,16 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { acquireLock, lockBeside } from '../../src/files/index.ts';
 import { thisProcess } from '../../src/files/process.ts';
+import { compiled } from '../compiled.ts';
 import { temporaryFolder } from './temporary.ts';
 
-const script = fileURLToPath(new URL('lock-child.ts', import.meta.url));
+const script = compiled('test/files/lock-child.ts');
 
 async function startChild(path: string): Promise<{ child: ChildProcess; said: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   const [data] = (await once(child.stdout, 'data')) as [Buffer];
   return { child, said: data.toString().trim() };

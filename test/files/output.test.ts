@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { openJsonLines, openOutput, readJsonLines, truncateJsonLines, writeNewFile } from '../../src/files/index.ts';
 import { writeAll } from '../../src/files/output.ts';
+import { compiledUrl } from '../compiled.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const run = promisify(execFile);
@@ -42,7 +43,7 @@ describe('an output file', () => {
     const path = join(folder, 'x');
     writeFileSync(path, 'before\n');
     const script = `
-      import { openOutput } from './src/files/index.ts';
+      import { openOutput } from ${JSON.stringify(compiledUrl('src/files/index.ts'))};
       const file = await openOutput(process.argv[1], 'append');
       await file.write('first\\n');
       for (const text of ['x'.repeat(5000), 'after\\n']) await file.write(text).catch((e) => console.log(e.code));
@@ -50,18 +51,7 @@ describe('an output file', () => {
     // A limit on the size of files stands for a full disk: the write that crosses it is short, the next one an error.
     const { stdout } = await run(
       'bash',
-      [
-        '-c',
-        'ulimit -f 1; exec "$@"',
-        'bash',
-        process.execPath,
-        '--import',
-        'tsx',
-        '--input-type=module',
-        '-e',
-        script,
-        path,
-      ],
+      ['-c', 'ulimit -f 1; exec "$@"', 'bash', process.execPath, '--input-type=module', '-e', script, path],
       { cwd: root },
     );
     expect(stdout).toBe('EFBIG\nEFBIG\n');
@@ -123,22 +113,11 @@ describe('truncateJsonLines', () => {
     const path = join(folder, 'x.jsonl');
     writeFileSync(path, text(lines));
     const script = `
-      import { truncateJsonLines } from './src/files/index.ts';
+      import { truncateJsonLines } from ${JSON.stringify(compiledUrl('src/files/index.ts'))};
       await truncateJsonLines(process.argv[1], ({ step }) => step !== 7).catch((e) => console.log(e.code));`;
     const { stdout } = await run(
       'bash',
-      [
-        '-c',
-        'ulimit -f 64; exec "$@"',
-        'bash',
-        process.execPath,
-        '--import',
-        'tsx',
-        '--input-type=module',
-        '-e',
-        script,
-        path,
-      ],
+      ['-c', 'ulimit -f 64; exec "$@"', 'bash', process.execPath, '--input-type=module', '-e', script, path],
       { cwd: root },
     );
     expect(stdout).toBe('EFBIG\n');

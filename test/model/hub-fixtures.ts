@@ -11,18 +11,21 @@ import { baseConfig } from './checkpoint-fixtures.ts';
 import type { Fault, HubRepo, TestHub } from './hub-server.ts';
 import { hubRepo, sha256, startHub } from './hub-server.ts';
 
-/** The hub of this file's tests, without repos before each. */
 export let hub: TestHub;
-beforeAll(async () => {
-  hub = await startHub();
-});
-afterAll(() => hub.close());
-beforeEach(() => {
-  hub.repos.clear();
-  hub.faults.clear();
-  hub.requests.length = 0;
-  hub.listingFaults.length = 0;
-});
+
+/** Gives the tests of the file that calls it a hub, without repos before each. */
+export function useHub(): void {
+  beforeAll(async () => {
+    hub = await startHub();
+  });
+  afterAll(() => hub.close());
+  beforeEach(() => {
+    hub.repos.clear();
+    hub.faults.clear();
+    hub.requests.length = 0;
+    hub.listingFaults.length = 0;
+  });
+}
 
 export const noise = (size: number, seed: number): Buffer => {
   const stream = randomStream(seed);

@@ -1,12 +1,11 @@
 // Pulls that are broken, stopped, killed or run at once end with the whole model.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import { HubTrouble, createHubClient } from '../../src/model/hub/client.ts';
 import { findModelFolder } from '../../src/model/index.ts';
+import { compiled } from '../compiled.ts';
 import { baseConfig } from './checkpoint-fixtures.ts';
 import {
   SHARD,
@@ -22,8 +21,11 @@ import {
   shardB,
   shop,
   wanted,
+  useHub,
 } from './hub-fixtures.ts';
 import { hubRepo, sha256 } from './hub-server.ts';
+
+useHub();
 
 describe('interruptions', () => {
   const stream = randomStream(7);
@@ -225,11 +227,10 @@ describe('two pulls at once', () => {
       Array.from({ length: 8 }, () => ({ slowMs: 20 })),
     );
     const s = shop();
-    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-    const main = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
+    const main = compiled('src/cli/bin.ts');
     const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: s.cacheFolder, HF_HUB_OFFLINE: '' };
     const start = (): ReturnType<typeof spawn> =>
-      spawn(process.execPath, ['--import', tsx, main, 'models', 'pull', 'Org/Model'], { env, stdio: 'ignore' });
+      spawn(process.execPath, [main, 'models', 'pull', 'Org/Model'], { env, stdio: 'ignore' });
     const ended = (child: ReturnType<typeof spawn>): Promise<unknown> =>
       new Promise((resolve) => child.on('exit', resolve));
     const children = [start(), start(), start()];

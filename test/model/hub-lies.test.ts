@@ -15,9 +15,12 @@ import {
   refusal,
   shardA,
   shop,
+  useHub,
 } from './hub-fixtures.ts';
 import type { HubRepo } from './hub-server.ts';
 import { gitHash, hubRepo, sha256 } from './hub-server.ts';
+
+useHub();
 
 describe('content', () => {
   it.each(['LICENSE', nameA])('of another hash is refused and not kept: %s', async (name) => {

@@ -16,9 +16,11 @@ import type { HubSettings } from '../../src/model/hub/settings.ts';
 import { findModelFolder, listCachedModels, pullModel } from '../../src/model/index.ts';
 import { findConfigFolder } from '../../src/model/hub/cache.ts';
 import { temporaryFolder } from '../files/temporary.ts';
-import { busy, hub, modelRepo, nameA, nameB, noise, refusal, shardA, shop, wanted } from './hub-fixtures.ts';
+import { busy, hub, modelRepo, nameA, nameB, noise, refusal, shardA, shop, wanted, useHub } from './hub-fixtures.ts';
 import type { HubRepo } from './hub-server.ts';
 import { gitHash, hubRepo, sha256, startHub } from './hub-server.ts';
+
+useHub();
 
 describe('a pull', () => {
   it("writes the files that are needed in the layout of the hub's cache", async () => {

@@ -1,6 +1,5 @@
 // Faults of pictures: that they are as strong as they say, what each does to pictures of which that is known, and that nothing else changes.
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
@@ -11,6 +10,7 @@ import { filterSeparably, gaussianWeights } from '../../src/synthesis/filter.ts'
 import type { PictureDistortionKind } from '../../src/synthesis/index.ts';
 import { pictureDistortions } from '../../src/synthesis/index.ts';
 import { chromaNoise, gaussianNoise, impulseNoise } from '../../src/synthesis/noise.ts';
+import { compiled } from '../compiled.ts';
 import { counted, digest, flat, mean, scene } from './helpers.ts';
 
 const kinds = Object.keys(pictureDistortions) as PictureDistortionKind[];
@@ -266,8 +266,8 @@ describe('codecs', () => {
   });
 
   it('print nothing, and a process that used them ends well', () => {
-    const script = fileURLToPath(new URL('encode-child.ts', import.meta.url));
-    const child = spawnSync(process.execPath, ['--expose-gc', '--import', 'tsx', script], { encoding: 'utf8' });
+    const script = compiled('test/synthesis/encode-child.ts');
+    const child = spawnSync(process.execPath, ['--expose-gc', script], { encoding: 'utf8' });
     expect(child).toMatchObject({ status: 0, stderr: '', stdout: 'done\n' });
   });
 });

@@ -5,14 +5,14 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import { readPointer } from '../../src/files/index.ts';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
+import { compiled } from '../compiled.ts';
 
-const child = fileURLToPath(new URL('run-child.ts', import.meta.url));
+const child = compiled('test/train/run-child.ts');
 const kills = Number(process.env['IOVQA_KILLS'] ?? 12);
 let folder: string;
 
@@ -41,7 +41,7 @@ interface Attempt {
 /** Runs until the end, or until it is killed. */
 async function attempt(out: string, method: string, killAfter: number | null): Promise<Attempt> {
   const start = performance.now();
-  const process_ = spawn(process.execPath, ['--import', 'tsx', child, out, method, 'resume'], {
+  const process_ = spawn(process.execPath, [child, out, method, 'resume'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let errors = '';

@@ -1,4 +1,4 @@
-// A training run in a process of its own, for the tests that kill it: node --import tsx run-child.ts OUT METHOD RESUME.
+// A training run in a process of its own, for the tests that kill it: run-child OUT METHOD RESUME.
 import { dirname, join } from 'node:path';
 import { resolveRecipe, train } from '../../src/train/index.ts';
 

@@ -1,14 +1,13 @@
 // The child processes: killed, stopped, closed, left alone, and run from compiled code.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { processorTime } from '../../src/video/confinement/processor-time.ts';
 import { bestConfinement, openFrameReader } from '../../src/video/index.ts';
+import { compiledUrl } from '../compiled.ts';
 import { options } from './fixtures.ts';
 import { makeClip } from './make-clip.ts';
 
@@ -171,20 +170,19 @@ describe.each(modes)('child processes %s (skipped off Linux, or without bubblewr
 });
 
 describe.skipIf(process.platform !== 'linux')('programs that read clips (skipped off Linux: needs /proc)', () => {
-  const source = new URL('../../src/video/index.ts', import.meta.url).href;
+  const source = compiledUrl('src/video/index.ts');
   const program = (then: string): string => `
     import { openFrameReader } from ${JSON.stringify(source)};
     const reader = openFrameReader({ workers: 1 });
     const { plan } = await reader.read(${JSON.stringify(clip(good))}, ${JSON.stringify(options)});
     console.log(plan.numFrames);
     ${then}`;
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const fromSource = (then: string): string[] => ['--import', tsx, '--input-type=module', '-e', program(then)];
+  const command = (then: string): string[] => ['--input-type=module', '-e', program(then)];
   const run = (args: string[]): string => execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
 
   it('end by themselves, disposed of or not', () => {
-    expect(run(fromSource(''))).toBe('6\n');
-    expect(run(fromSource('await reader[Symbol.asyncDispose]();'))).toBe('6\n');
+    expect(run(command(''))).toBe('6\n');
+    expect(run(command('await reader[Symbol.asyncDispose]();'))).toBe('6\n');
   });
 
   it.each(['auto', 'off'])(
@@ -193,7 +191,7 @@ describe.skipIf(process.platform !== 'linux')('programs that read clips (skipped
       const busy = `void reader.read(${JSON.stringify(clip(slow))}, ${JSON.stringify({ ...options, pick: 'first', count: 40 })});`;
       for (const then of ['setInterval(() => {}, 1000);', busy]) {
         const env = { ...process.env, IOVQA_SANDBOX: mode };
-        const parent = spawn(process.execPath, fromSource(then), { cwd: folder, env });
+        const parent = spawn(process.execPath, command(then), { cwd: folder, env });
         await new Promise((resolve) => void parent.stdout.once('data', resolve));
         const children = childrenOf(parent.pid!);
         expect(children.length).toBe(1);

@@ -1,5 +1,5 @@
 // Videos of every kind: the very frame that was asked for, its time, its colour, upright.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -139,8 +139,12 @@ describe('picks', () => {
   });
 
   it('draws the same random frames for the same seed and content, others for others', async () => {
-    const [a, b] = [await read(keyed, { pick: 'random', count: 6 }), await read(keyed, { pick: 'random', count: 6 })];
-    const other = await read(keyed, { pick: 'random', count: 6, seed: 2 });
+    const path = await makeClip({ ...keyed, path: join(folder, 'random.mp4') });
+    const copy = join(folder, 'copy.mp4');
+    copyFileSync(path, copy);
+    const draw = (path: string, seed = 1): Promise<ClipFrames> =>
+      reader.read({ path, kind: 'video' }, { ...options, pick: 'random', count: 6, seed });
+    const [a, b, other] = [await draw(path), await draw(copy), await draw(path, 2)];
     expect(indices(a)).toEqual(indices(b));
     expect(new Set(indices(a)).size).toBe(6);
     expect(indices(a)).toEqual(indices(a).toSorted((x, y) => x - y));

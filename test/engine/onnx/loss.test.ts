@@ -93,64 +93,75 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
   const logitsOf = allLogits(lora);
   let turn = 0;
 
-  test.each(templates)('$name', async (template) => {
-    await using integerOnly = await compileStep(stepOptions('integer-only', stored, lora));
-    await using response = await compileStep(stepOptions('response', stored, lora));
-    const parameters = initialParameters(integerOnly.parameters);
-    for (const codec of codecs) {
-      // The tokenizer's ids in the order in which they come up, so that a small model knows them all.
-      const ids = new Map<number, number>();
-      const small = (id: number): number => {
-        if (!ids.has(id)) ids.set(id, ids.size);
-        return ids.get(id)!;
-      };
-      const shrunk = (example: Example): Example => ({
-        ...example,
-        tokenIds: example.tokenIds.map(small),
-        targets: example.targets.map((target) => ({ ...target, token: small(target.token) })),
-      });
-      const references: { integerOnly: number[]; response: number[] }[] = [];
-      const items: { integerOnly: PreparedExample[]; response: PreparedExample[] } = { integerOnly: [], response: [] };
-      for (const sample of [0, 1]) {
-        turn++;
-        const inputs = visions[turn % 3]!;
-        const clipPrompt = sample === 0 ? 'a corgi' : 'a cat, 34 of them';
-        const question = template.render({ kind: inputs[0]!.kind, prompt: clipPrompt, codec });
-        const prompt = encodePrompt({ ...setup, question, visions: inputs });
-        // Another pair of scores for each template: answers of a batch are to differ in length.
-        const answer = codec.encode(scores[(turn + Math.floor(turn / 10)) % 5]!);
-        const common = { vision: seen(inputs, turn, true), dropoutKey: dropoutKeyOf(sample) };
-        const trained = buildExample({ ...setup, positions, prompt, answer });
-        const told = buildExample({ ...setup, positions, prompt, answer, targets: 'response' });
-        items.integerOnly.push(preparedOf(trimToTargets(shrunk(trained)), common));
-        items.response.push(preparedOf(shrunk(told), common));
-
-        const tokens = [...told.tokenIds];
-        const ofAnswer = tokens.map((id, i) => (i >= prompt.tokenIds.length && id !== setup.endTokenId ? id : -100));
-        const ofTurn = tokens.map((id, i) => (i >= prompt.tokenIds.length ? id : -100));
-        expect(setup.tokenizer.decode(ofAnswer.filter((id) => id !== -100))).toBe(answer);
-        const logits = logitsOf(shrunk(told), common);
-        const smallLabels = (labels: number[]): number[] => labels.map((id) => (id === -100 ? id : small(id)));
-        references.push({
-          integerOnly: labelled(logits, smallLabels(ofAnswer)),
-          response: labelled(logits, smallLabels(ofTurn)),
+  const quick = new Set(['four-dimensions', 'own.txt']);
+  const cases = templates.map((template) => ({
+    template,
+    name: template.name,
+    tags: quick.has(template.name) ? [] : ['long'],
+  }));
+  describe.each(cases)('$name', ({ template, tags }) => {
+    test('is so for every answer', { tags }, async () => {
+      await using integerOnly = await compileStep(stepOptions('integer-only', stored, lora));
+      await using response = await compileStep(stepOptions('response', stored, lora));
+      const parameters = initialParameters(integerOnly.parameters);
+      for (const codec of codecs) {
+        // The tokenizer's ids in the order in which they come up, so that a small model knows them all.
+        const ids = new Map<number, number>();
+        const small = (id: number): number => {
+          if (!ids.has(id)) ids.set(id, ids.size);
+          return ids.get(id)!;
+        };
+        const shrunk = (example: Example): Example => ({
+          ...example,
+          tokenIds: example.tokenIds.map(small),
+          targets: example.targets.map((target) => ({ ...target, token: small(target.token) })),
         });
+        const references: { integerOnly: number[]; response: number[] }[] = [];
+        const items: { integerOnly: PreparedExample[]; response: PreparedExample[] } = {
+          integerOnly: [],
+          response: [],
+        };
+        for (const sample of [0, 1]) {
+          turn++;
+          const inputs = visions[turn % 3]!;
+          const clipPrompt = sample === 0 ? 'a corgi' : 'a cat, 34 of them';
+          const question = template.render({ kind: inputs[0]!.kind, prompt: clipPrompt, codec });
+          const prompt = encodePrompt({ ...setup, question, visions: inputs });
+          // Another pair of scores for each template: answers of a batch are to differ in length.
+          const answer = codec.encode(scores[(turn + Math.floor(turn / 10)) % 5]!);
+          const common = { vision: seen(inputs, turn, true), dropoutKey: dropoutKeyOf(sample) };
+          const trained = buildExample({ ...setup, positions, prompt, answer });
+          const told = buildExample({ ...setup, positions, prompt, answer, targets: 'response' });
+          items.integerOnly.push(preparedOf(trimToTargets(shrunk(trained)), common));
+          items.response.push(preparedOf(shrunk(told), common));
+
+          const tokens = [...told.tokenIds];
+          const ofAnswer = tokens.map((id, i) => (i >= prompt.tokenIds.length && id !== setup.endTokenId ? id : -100));
+          const ofTurn = tokens.map((id, i) => (i >= prompt.tokenIds.length ? id : -100));
+          expect(setup.tokenizer.decode(ofAnswer.filter((id) => id !== -100))).toBe(answer);
+          const logits = logitsOf(shrunk(told), common);
+          const smallLabels = (labels: number[]): number[] => labels.map((id) => (id === -100 ? id : small(id)));
+          references.push({
+            integerOnly: labelled(logits, smallLabels(ofAnswer)),
+            response: labelled(logits, smallLabels(ofTurn)),
+          });
+        }
+        expect(ids.size).toBeLessThanOrEqual(vocabSize);
+        const lossOf = async (which: 'integerOnly' | 'response'): Promise<number> => {
+          const step = which === 'response' ? response : integerOnly;
+          const [feeds] = feedsOf(items[which], 'integer-only', true);
+          return (await step.run(parameters, feeds!)).loss;
+        };
+        // Integer-only: the mean over a sample's tokens, then over samples. Response: the mean over all tokens.
+        const wanted = {
+          integerOnly: mean(references.map((sample) => mean(sample.integerOnly))),
+          response: mean(references.flatMap((sample) => sample.response)),
+        };
+        for (const which of ['integerOnly', 'response'] as const) {
+          expect(Math.abs((await lossOf(which)) / wanted[which] - 1), `${codec.kind} ${codec.step}`).toBeLessThan(1e-6);
+        }
       }
-      expect(ids.size).toBeLessThanOrEqual(vocabSize);
-      const lossOf = async (which: 'integerOnly' | 'response'): Promise<number> => {
-        const step = which === 'response' ? response : integerOnly;
-        const [feeds] = feedsOf(items[which], 'integer-only', true);
-        return (await step.run(parameters, feeds!)).loss;
-      };
-      // Integer-only: the mean over a sample's tokens, then over samples. Response: the mean over all tokens.
-      const wanted = {
-        integerOnly: mean(references.map((sample) => mean(sample.integerOnly))),
-        response: mean(references.flatMap((sample) => sample.response)),
-      };
-      for (const which of ['integerOnly', 'response'] as const) {
-        expect(Math.abs((await lossOf(which)) / wanted[which] - 1), `${codec.kind} ${codec.step}`).toBeLessThan(1e-6);
-      }
-    }
+    });
   });
 });
 

@@ -13,7 +13,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -26,6 +25,7 @@ import {
 } from '../../../src/model/index.ts';
 import type { CacheStore } from '../../../src/model/index.ts';
 import { temporaryFolder } from '../../files/temporary.ts';
+import { compiled } from '../../compiled.ts';
 import { contentOf, keyOf } from './contents.ts';
 
 const open = (folder: string, notes: string[] = []): CacheStore =>
@@ -229,12 +229,12 @@ test(
     const folder = temporaryFolder();
     const limit = 256 * 1024;
     await setCacheLimit(folder, limit);
-    const child = fileURLToPath(new URL('hammer.ts', import.meta.url));
+    const child = compiled('test/model/cache/hammer.ts');
     let numReads = 0;
     let most = 0;
     for (let round = 0; round < 4; round++) {
       const children = [0, 1].map((seed) =>
-        spawn(process.execPath, ['--import', 'tsx', child, folder, `${2 * round + seed}`], {
+        spawn(process.execPath, [child, folder, `${2 * round + seed}`], {
           stdio: ['ignore', 'pipe', 'inherit'],
         }),
       );
