@@ -65,7 +65,7 @@ export async function makeClip(recipe: ClipRecipe): Promise<string> {
     codec: recipe.codec,
     format: recipe.format,
     muxing: recipe.muxing ?? {},
-    options: recipe.options ?? {},
+    options: recipe.codec === 'libx264' ? sameBytes(recipe.options ?? {}) : (recipe.options ?? {}),
     setUp: (context) => {
       context.width = width;
       context.height = height;
@@ -95,6 +95,12 @@ export async function makeClip(recipe: ClipRecipe): Promise<string> {
   });
   return path;
 }
+
+/** x264's code for AVX-512 gives other bytes from run to run. */
+const sameBytes = (options: Record<string, string>): Record<string, string> => ({
+  ...options,
+  'x264-params': [...(options['x264-params'] === undefined ? [] : [options['x264-params']]), 'asm=SSE42'].join(':'),
+});
 
 export async function makeSound(path: string): Promise<string> {
   await encode({
