@@ -22,7 +22,7 @@ export default defineConfig({
     isolate: false, // what a process has loaded serves its next file, too
     unstubEnvs: true,
     unstubGlobals: true,
-    maxWorkers: 2,
+    maxWorkers: 3, // on the two cores of CI: tests wait for processes and timers, too
     globalSetup: ['./test/temporary-folder.ts', './test/compiled.ts'],
     testTimeout: 600_000, // last resorts: machines are shared, and how long a test takes is no fault
     hookTimeout: 600_000,
