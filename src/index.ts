@@ -171,7 +171,9 @@ export type {
   PredictorOptions,
   RejectedClip,
   ScoredClip,
+  ScoredPlan,
   ScoredRow,
+  ScoreDistribution,
   ScoreLine,
   ScoreListOptions,
   Scorer,
@@ -186,10 +188,14 @@ export type {
   ScoresTemplate,
   ScoreStream,
   ScoringListener,
+  SeenClip,
+  SeenFields,
   SharedPartsOptions,
+  StoredModelScore,
+  StoredScore,
   UnusableRow,
 } from './score/index.ts';
-export { exportAdapter, loadScorer, openScoresFile, readScoresMeta } from './score/index.ts';
+export { exportAdapter, loadScorer, openScoresFile, readScores, readScoresMeta } from './score/index.ts';
 export type {
   EstimatedPart,
   Recipe,

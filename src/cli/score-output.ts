@@ -50,7 +50,11 @@ const widths = [8, 7, 7, 9];
 const tableRow = (cells: readonly string[]): string =>
   `${cells.map((cell, i) => (i < widths.length ? cell.padStart(widths[i]!) : cell)).join('  ')}\n`;
 
-const indented = (line: ScoreLine): string => JSON.stringify(line, null, 2).replace(/^/gm, '  ');
+/** A field a line: the probabilities of all answers take one, not one each. */
+const indented = (line: ScoreLine): string => {
+  const fields = Object.entries(line).map(([name, value]) => `    ${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+  return `  {\n${fields.join(',\n')}\n  }`;
+};
 
 const put = async (terminal: Terminal, text: string): Promise<void> => {
   if (text !== '' && !terminal.out(text)) await terminal.hasRoom();

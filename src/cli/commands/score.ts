@@ -6,7 +6,7 @@ import { providers } from '../../engine/index.ts';
 import { NoteCounter } from '../../media/index.ts';
 import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
 import type { ClipList, ListScorer, ScoredRow, ScorerOptions } from '../../score/index.ts';
-import { loadScorer, openScoresFile, scoreList } from '../../score/index.ts';
+import { loadScorer, openScoresFile, scoreList, shapeOfMeta } from '../../score/index.ts';
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
 import type { DecoderName } from '../../video/index.ts';
 import type { InputFlags } from '../inputs.ts';
@@ -129,8 +129,7 @@ async function print(
   onRow: (row: ScoredRow) => void,
 ): Promise<void> {
   const meta = await scorer.describe();
-  const numMembers = meta.isEnsemble ? meta.models.length : 0;
-  const output = printScores(terminal, flags, { numMembers, hasBasis: meta.basis !== null });
+  const output = printScores(terminal, flags, shapeOfMeta(meta));
   for await (const row of scoreList(scorer, meta, list)) {
     await output.write(row.line);
     onRow(row);

@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { UserError, packageVersion } from '../../core/index.ts';
 import type { MosScale } from '../../dataset/index.ts';
+import { fromMos5 } from '../../dataset/index.ts';
 import { sha256File } from '../../files/index.ts';
 import type { RuntimeOptions } from '../../engine/index.ts';
 import { DEFAULT_BATCH } from '../../engine/index.ts';
@@ -43,7 +44,7 @@ const sha256 = (value: unknown): string => createHash('sha256').update(JSON.stri
  */
 export async function describeModel(model: DescribedModel): Promise<Omit<ScoresModel, 'path' | 'weight'>> {
   const { folder, checkpoint, lora, processor, settings } = model;
-  const { answer, positions } = settings;
+  const { answer, positions, scale } = settings;
   const { assumedFps, ...frames } = settings.frames;
   return {
     modelHash: await checkpoint.hash(),
@@ -51,12 +52,18 @@ export async function describeModel(model: DescribedModel): Promise<Omit<ScoresM
     adapterHash: lora === null ? null : await sha256File(adapterTensorsFile(folder)),
     loraHash: lora === null ? null : sha256(Object.entries(lora).sort(([a], [b]) => (a < b ? -1 : 1))),
     template: { name: processor.template.name, sha256: sha256(promptsInWords(processor, settings.frames.as)) },
-    answer,
+    answer: { ...answer, values: valuesOf(processor, scale) },
     positions,
     maxTextTokens: processor.maxTextTokens,
     frames: { ...frames, assumedFps: assumedFps ?? null },
     ...(model.engine === 'onnx' ? {} : { engine: model.engine }),
   };
+}
+
+/** What the legal answers stand for on a scale, without the rounding noise that the map to it leaves in the last bits. */
+function valuesOf({ codec }: PromptProcessor, scale: MosScale): number[] | null {
+  const answers = codec.legalAnswers();
+  return answers === null ? null : answers.map(({ value }) => Number(fromMos5(scale, value).toPrecision(12)));
 }
 
 /** The chat text of questions about a picture and a video, with and without a prompt. */
@@ -97,7 +104,7 @@ export async function describeScores(
   const { min, max, higherIsBetter }: MosScale = made.scale;
   const { provider = 'cpu', threads = 0 } = runtime;
   return {
-    format: 1,
+    format: 2,
     ...made,
     scale: { min, max, higherIsBetter },
     runtime: {

@@ -1,8 +1,9 @@
 // Files of scores: their rows, what made them, and how they are begun and gone on with.
 export type { DescribedModel, DescribedRun } from './describe.ts';
 export { describeModel, describeScores } from './describe.ts';
+export type { ScoreDistribution } from './distribution.ts';
 export type { ScoreLine, ScoreLineShape } from './line.ts';
-export { rowKey, scoreColumns, scoreCsvLine } from './line.ts';
+export { rowKey, scoreColumns, scoreCsvLine, shapeOfMeta } from './line.ts';
 export type {
   MetaDifference,
   ScoresAnswer,
@@ -13,6 +14,9 @@ export type {
   ScoresTemplate,
 } from './meta.ts';
 export { hashOfMeta, metaDifferences, readScoresMeta, scoresMetaPath, writeScoresMeta } from './meta.ts';
+export type { StoredModelScore, StoredScore } from './read-scores.ts';
+export { readScores } from './read-scores.ts';
+export type { SeenClip, SeenFields } from './seen.ts';
 export type {
   ClipList,
   ListedClip,
@@ -20,6 +24,7 @@ export type {
   ListScorer,
   MemberScore,
   ScoredClip,
+  ScoredPlan,
   ScoredRow,
   UnusableRow,
 } from './score-list.ts';

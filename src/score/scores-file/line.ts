@@ -1,6 +1,8 @@
 // A row of scores: its fields, in the order in which files have them, and the hash of what made it.
 import { createHash } from 'node:crypto';
 import { formatCsvLine } from '../../dataset/index.ts';
+import type { ScoresMeta } from './meta.ts';
+import type { SeenFields } from './seen.ts';
 
 /** A row of scores. */
 export interface ScoreLine {
@@ -26,7 +28,16 @@ export interface ScoreLine {
   error?: string;
   /** Short hash of what made the row: the description of the scores, and the row's text prompt (see `rowKey`). */
   key: string;
+  /** Names the pixels that the model saw (see {@link SeenFields}); of an ensemble, a value for each member. No clip without a score has it. */
+  pixels?: PerModel<SeenFields['pixels']>;
+  /** When the frames that it saw are shown; likewise. */
+  seconds?: PerModel<SeenFields['seconds']>;
+  /** Its distribution over the answers; likewise. */
+  probabilities?: PerModel<SeenFields['probabilities']>;
 }
+
+/** What a model says, or in an ensemble what each member does, in their order. */
+type PerModel<T> = T | T[];
 
 /** Which optional fields the rows of a file have. */
 export interface ScoreLineShape {
@@ -36,10 +47,18 @@ export interface ScoreLineShape {
   hasBasis: boolean;
 }
 
+/**
+ * Which optional fields the rows of a file have.
+ * @param meta - its description
+ */
+export function shapeOfMeta({ isEnsemble, models, basis }: ScoresMeta): ScoreLineShape {
+  return { numMembers: isEnsemble ? models.length : 0, hasBasis: basis !== null };
+}
+
 type Column = 'row' | 'clip' | 'score' | 'integer' | 'std' | 'legalMass' | 'basis' | 'notes' | 'error' | 'key';
 
 /**
- * The columns of a CSV file of scores.
+ * The columns of a CSV file of scores: numbers and texts, without distributions and what was seen.
  * @param shape - which of the optional ones it has
  */
 export function scoreColumns({ numMembers, hasBasis }: ScoreLineShape): (Column | `member${number}`)[] {

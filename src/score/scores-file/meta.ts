@@ -20,6 +20,11 @@ export interface ScoresAnswer {
   kind: string;
   /** Its step on 1–5; null for the kind's own. */
   step: number | null;
+  /**
+   * What each legal answer stands for, on the scale of the scores, in the order in which rows have its probability: rising on 1–5. Null
+   * where answers are generated; left out in format 1.
+   */
+  values?: number[] | null | undefined;
 }
 
 /** A model that scores, alone or as a member of an ensemble, and how it is asked. */
@@ -76,8 +81,8 @@ export interface ScoresMachine {
 
 /** What made the scores of a file. */
 export interface ScoresMeta {
-  /** Version of this format: 1. */
-  format: 1;
+  /** Version of this format: 2; 1 for files of earlier versions, whose rows have no distributions. */
+  format: 1 | 2;
   /** The model, or the members of the ensemble in their order. */
   models: ScoresModel[];
   /** Whether the scores are those of an ensemble, with a column for each member. */
@@ -96,8 +101,9 @@ export interface ScoresMeta {
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const plain = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const values = z.array(z.number()).min(1).max(10_000).nullable().optional();
 const schema: z.ZodType<ScoresMeta> = z.strictObject({
-  format: z.literal(1),
+  format: z.union([z.literal(1), z.literal(2)]),
   models: z
     .array(
       z.strictObject({
@@ -108,7 +114,7 @@ const schema: z.ZodType<ScoresMeta> = z.strictObject({
         adapterHash: hash.nullable(),
         loraHash: hash.nullable(),
         template: z.strictObject({ name: z.string(), sha256: hash }),
-        answer: z.strictObject({ kind: z.string(), step: z.number().nullable() }),
+        answer: z.strictObject({ kind: z.string(), step: z.number().nullable(), values }),
         positions: z.string(),
         maxTextTokens: z.number(),
         frames: z.record(z.string(), plain),
@@ -152,8 +158,8 @@ export async function readScoresMeta(path: string): Promise<ScoresMeta | null> {
   const json = await readJson(file, 'bad-input');
   if (json === undefined) return null;
   const format = typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined;
-  if (typeof format === 'number' && format > 1) {
-    throw new UserError('not-supported', `${file}: expected format 1, got ${format}`, {
+  if (typeof format === 'number' && format > 2) {
+    throw new UserError('not-supported', `${file}: expected format 1 or 2, got ${format}`, {
       hint: 'A later version of iovqa wrote it: update iovqa.',
     });
   }
@@ -161,6 +167,19 @@ export async function readScoresMeta(path: string): Promise<ScoresMeta | null> {
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path: at, message }) => `${at.join('.')}: ${message}`);
   throw new UserError('bad-input', `${file}: expected what made ${path}, got: ${listProblems(problems)}`);
+}
+
+/**
+ * Reads what made a file of scores.
+ * @param path - the file of scores
+ * @throws UserError `bad-input` when nothing says so; else as {@link readScoresMeta}
+ */
+export async function requireScoresMeta(path: string): Promise<ScoresMeta> {
+  const meta = await readScoresMeta(path);
+  if (meta !== null) return meta;
+  throw new UserError('bad-input', `${path}: expected ${scoresMetaPath(path)} beside it, got none`, {
+    hint: 'Without it, nothing says what made the rows (earlier versions wrote none). Score the list to another file; what is in the cache is not computed again.',
+  });
 }
 
 /**
@@ -213,7 +232,10 @@ export function metaDifferences(before: ScoresMeta, now: ScoresMeta): MetaDiffer
     .map((what) => ({ what, before: old.get(what), now: fresh.get(what), isMinor: minor.test(what) }));
 }
 
-/** Every value of a description by its place, in an order that does not depend on that of the keys. */
+/**
+ * Every value of a description by its place, in an order that does not depend on that of the keys. The format says what rows hold and
+ * not what made them, and the answers' values follow from kind, step and scale: a row has one key in all formats.
+ */
 function facts({ machine: _machine, models, ...rest }: ScoresMeta): Map<string, string> {
   const found = new Map<string, string>();
   const walk = (value: unknown, place: string): void => {
@@ -226,7 +248,10 @@ function facts({ machine: _machine, models, ...rest }: ScoresMeta): Map<string, 
       walk((value as Record<string, unknown>)[key], place === '' ? key : `${place}.${key}`);
     }
   };
-  const made = models.map(({ path: _path, ...model }) => model);
-  walk({ ...rest, models: Object.fromEntries(made.map((model, i) => [i + 1, model])) }, '');
+  const made = models.map(({ path: _path, answer: { values: _values, ...answer }, ...model }) => ({
+    ...model,
+    answer,
+  }));
+  walk({ ...rest, format: 1, models: Object.fromEntries(made.map((model, i) => [i + 1, model])) }, '');
   return found;
 }

@@ -28,6 +28,8 @@ export interface StoredLine {
   key: string;
   /** Whether it has an error instead of a score. */
   hasFailed: boolean;
+  /** All that it has, by name: JSON's values, or the texts of CSV. */
+  fields: Readonly<Record<string, unknown>>;
   /** The line of the file that it begins on, from 1. */
   line: number;
   /** The row as it stands in the file, with its end. */
@@ -76,7 +78,7 @@ export async function* readStoredLines(path: string, shape: ScoreLineShape): Asy
   }
 }
 
-type Fields = Pick<StoredLine, 'row' | 'clip' | 'key' | 'hasFailed'>;
+type Fields = Pick<StoredLine, 'row' | 'clip' | 'key' | 'hasFailed' | 'fields'>;
 
 function jsonFields(bytes: Buffer): Fields | null {
   let value: unknown;
@@ -86,22 +88,23 @@ function jsonFields(bytes: Buffer): Fields | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { row, clip, key, error } = value as Record<string, unknown>;
+  const fields = value as Record<string, unknown>;
+  const { row, clip, key, error } = fields;
   const isRow = typeof row === 'number' && typeof clip === 'string' && typeof key === 'string';
-  return isRow ? { row, clip, key, hasFailed: error !== undefined } : null;
+  return isRow ? { row, clip, key, hasFailed: error !== undefined, fields } : null;
 }
 
 function csvFields(bytes: Buffer, columns: readonly string[]): Fields | null {
-  let fields: string[];
+  let texts: string[];
   try {
-    [fields = []] = parse(bytes, { relax_column_count: true });
+    [texts = []] = parse(bytes, { relax_column_count: true });
   } catch {
     return null;
   }
-  if (fields.length !== columns.length) return null;
-  const field = (name: string): string => fields[columns.indexOf(name)]!;
-  const row = Number(field('row'));
-  return { row, clip: field('clip'), key: field('key'), hasFailed: field('error') !== '' };
+  if (texts.length !== columns.length) return null;
+  const fields: Record<string, string> = Object.fromEntries(columns.map((name, i) => [name, texts[i]!]));
+  const { row, clip, key, error } = fields as Record<'row' | 'clip' | 'key' | 'error', string>;
+  return { row: Number(row), clip, key, hasFailed: error !== '', fields };
 }
 
 interface FileRecord {

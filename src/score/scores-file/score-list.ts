@@ -8,6 +8,8 @@ import type { ScoreLine } from './line.ts';
 import { rowKey } from './line.ts';
 import type { ScoresMeta } from './meta.ts';
 import { hashOfMeta } from './meta.ts';
+import type { SeenClip } from './seen.ts';
+import { seenFields, seenFieldsOfMembers } from './seen.ts';
 
 /** A clip with the name that its score is told by. */
 export interface ListedClip extends Clip {
@@ -30,13 +32,16 @@ export type ListRow = ListedClip | UnusableRow;
 export type ClipList = () => AsyncIterable<ListRow>;
 
 /** What a member of an ensemble says of a clip. */
-export interface MemberScore extends Pick<Prediction, 'score'> {
+export interface MemberScore extends Pick<Prediction, 'score'>, SeenClip {
   /** Which frames it looked at, and what there is to know of them. */
-  plan?: Pick<FramePlan, 'notes'>;
+  plan?: ScoredPlan;
 }
 
+/** What rows of scores say of a clip's frames. */
+export type ScoredPlan = Pick<FramePlan, 'notes' | 'frames' | 'sha256'>;
+
 /** What came of a clip: a scorer's or an ensemble's. */
-export interface ScoredClip extends Pick<Prediction, 'score' | 'integer' | 'std' | 'legalMass'> {
+export interface ScoredClip extends Pick<Prediction, 'score' | 'integer' | 'std' | 'legalMass'>, SeenClip {
   /** The clip, as it was given. */
   clip: Clip;
   /** Its row in the list, from 1. */
@@ -44,7 +49,7 @@ export interface ScoredClip extends Pick<Prediction, 'score' | 'integer' | 'std'
   /** Whether its vision features came from the cache. */
   cached: boolean;
   /** Which frames a scorer looked at, and what there is to know of them. */
-  plan?: Pick<FramePlan, 'notes'>;
+  plan?: ScoredPlan;
   /** What each member of an ensemble says. */
   members?: readonly MemberScore[];
 }
@@ -78,7 +83,7 @@ export async function* scoreList(
   { isMeant = () => true, signal }: { isMeant?: (row: number) => boolean; signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<ScoredRow, void> {
   const made = hashOfMeta(meta);
-  const { basis } = meta;
+  const { basis, format, isEnsemble } = meta;
   const clips = async function* (): AsyncGenerator<ListedClip | (RejectedClip & { clip: ListedClip })> {
     let row = 0;
     for await (const item of list()) {
@@ -107,7 +112,8 @@ export async function* scoreList(
     const each = Object.fromEntries(members.map((member, i) => [`member${i + 1}`, member.score]));
     const notes = [...new Set([plan, ...members.map((member) => member.plan)].flatMap((one) => one?.notes ?? []))];
     const said = notes.length === 0 ? {} : { notes };
-    yield { line: { ...of, score, integer, std, legalMass, ...each, ...about, ...said, key }, cached };
+    const seen = format === 1 ? {} : isEnsemble ? seenFieldsOfMembers(members) : seenFields(result);
+    yield { line: { ...of, score, integer, std, legalMass, ...each, ...about, ...said, key, ...seen }, cached };
   }
 }
 

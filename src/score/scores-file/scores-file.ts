@@ -10,9 +10,9 @@ import { appendScores, lineFormat } from './append.ts';
 import type { BegunRows } from './go-on.ts';
 import { compareWithList, requireSameMeta } from './go-on.ts';
 import type { ScoreLineShape } from './line.ts';
-import { scoreColumns } from './line.ts';
+import { scoreColumns, shapeOfMeta } from './line.ts';
 import type { ScoresMeta } from './meta.ts';
-import { readScoresMeta, scoresMetaPath, writeScoresMeta } from './meta.ts';
+import { requireScoresMeta, writeScoresMeta } from './meta.ts';
 import { readStoredLines, scoresForm } from './read.ts';
 import type { ClipList, ListScorer, ScoredRow } from './score-list.ts';
 import { scoreList } from './score-list.ts';
@@ -80,15 +80,19 @@ export async function openScoresFile(path: string, options: ScoresFileOptions = 
   return {
     score: async (scorer, list, listener = {}) => {
       const { onKept, onRow, onNote, signal } = listener;
-      const meta = await scorer.describe();
-      const shape: ScoreLineShape = {
-        numMembers: meta.isEnsemble ? meta.models.length : 0,
-        hasBasis: meta.basis !== null,
-      };
+      const described = await scorer.describe();
+      // A file keeps the format that it was begun in.
+      const meta = { ...described, format: before?.format ?? described.format };
+      const shape = shapeOfMeta(meta);
       let begun: BegunRows = { numRows: 0, length: 0, failed: new Set(), hasMore: true };
       if (before === null) await telling(writeScoresMeta(path, meta));
       else {
         for (const text of requireSameMeta(path, before, meta)) onNote?.(text);
+        if (meta.format === 1 && scoresForm(path) === 'jsonl') {
+          onNote?.(
+            `${path} was begun by a version that kept no distributions: its rows go on without; another file would have them`,
+          );
+        }
         if (before.machine.hash !== meta.machine.hash) {
           const change = `${before.machine.cpu} -> ${meta.machine.cpu}`;
           onNote?.(`${path} was begun on another machine (${change}): rows may differ from its in their last digits`);
@@ -131,11 +135,7 @@ async function beginningOf(path: string, mayGoOn: boolean): Promise<ScoresMeta |
       hint: 'Add --resume to go on with it.',
     });
   }
-  const meta = await readScoresMeta(path);
-  if (meta !== null) return meta;
-  throw new UserError('bad-input', `${path}: expected ${scoresMetaPath(path)} beside it, got none`, {
-    hint: 'Without it, nothing says what made the rows (earlier versions wrote none). Score the list to another file; what is in the cache is not computed again.',
-  });
+  return requireScoresMeta(path);
 }
 
 /** What failed rows are scored again with. */

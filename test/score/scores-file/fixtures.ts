@@ -11,8 +11,11 @@ import type {
   ScoresMeta,
 } from '../../../src/score/index.ts';
 
+/** The 41 answers of `integer`, on 1–5. */
+export const answers: readonly number[] = Array.from({ length: 41 }, (_, i) => (10 + i) / 10);
+
 export const meta: ScoresMeta = {
-  format: 1,
+  format: 2,
   models: [
     {
       path: 'runs/first',
@@ -22,7 +25,7 @@ export const meta: ScoresMeta = {
       adapterHash: 'c'.repeat(64),
       loraHash: 'd'.repeat(64),
       template: { name: 'four-dimensions', sha256: 'e'.repeat(64) },
-      answer: { kind: 'integer', step: null },
+      answer: { kind: 'integer', step: null, values: [...answers] },
       positions: 'transformers',
       maxTextTokens: 4096,
       frames: { pick: 'middle', count: 1, as: 'video', seed: 0 },
@@ -53,6 +56,26 @@ export const withModel = (
   models: meta.models.map((model) => ({ ...model, ...changes })),
 });
 
+/** A distribution over the answers: about a mean, as models give it. */
+function probabilitiesAbout(mean: number, spread: number): number[] {
+  const weights = answers.map((value) => Math.exp(-(((value - mean) / spread) ** 2) / 2));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => weight / sum);
+}
+
+/** A result of three frames, or of a picture: what it says follows from a digest, and with a member from its number. */
+function resultOf(digest: Buffer, member: number): Pick<ScoredClip, 'score' | 'plan' | 'probabilities'> {
+  const score = 1 + digest.readUInt32LE(4 * member) / 2 ** 30;
+  const isPicture = digest[31]! % 2 === 0;
+  const seconds = isPicture ? [null] : [0, 1 / 3, 12.34567];
+  const plan = {
+    sha256: digest.toString('hex'),
+    notes: [],
+    frames: seconds.map((at, i) => ({ index: i, seconds: at })),
+  };
+  return { score, plan, probabilities: probabilitiesAbout(score, 0.3 + member / 10) };
+}
+
 /** A scorer, which remembers the rows that it was given. */
 export interface FakeScorer extends ListScorer {
   rows: number[];
@@ -76,15 +99,10 @@ export function fakeScorer(made: ScoresMeta = meta, fails: (clip: Clip) => boole
         yield { clip, row, error: new UserError('unreadable-media', `${clip.path}: broken, as "it" is`) };
       else {
         const digest = createHash('sha256').update(`${whole} ${row}`).digest();
-        yield {
-          clip,
-          row,
-          score: 1 + digest.readUInt32LE() / 2 ** 30,
-          integer: 31,
-          std: 0.5,
-          legalMass: 1,
-          cached: false,
-        };
+        const numbers = { integer: 31, std: 0.5, legalMass: 1, cached: false };
+        const { score, ...seen } = resultOf(digest, 0);
+        const members = made.models.map((_, i) => resultOf(digest, i));
+        yield { clip, row, score, ...numbers, ...(made.isEnsemble ? { members } : seen) };
       }
     }
   };
