@@ -173,7 +173,7 @@ async function judge(draw: Draw, source: string | undefined): Promise<Record_> {
   const { srcc, plcc, rmse } = evaluate({
     predictions: scores,
     mos: draw.others.map(({ mos }) => mos!),
-    resamples: 0,
+    intervals: false,
   });
   const mean = draw.train.reduce((sum, { mos }) => sum + mos!, 0) / draw.train.length;
   const value = (stat: typeof srcc): number | null => (stat.defined ? stat.value : null);

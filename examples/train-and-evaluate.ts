@@ -22,5 +22,5 @@ for await (const result of scorer.score(tested)) {
   if ('error' in result) throw result.error;
   predictions.push(result.score);
 }
-const { n, rmse } = evaluate({ predictions, mos: tested.map(({ mos }) => mos!), resamples: 0 });
+const { n, rmse } = evaluate({ predictions, mos: tested.map(({ mos }) => mos!), intervals: false });
 console.log(`${n} clips of the test split, RMSE ${rmse.defined ? rmse.value.toFixed(3) : rmse.reason}`);

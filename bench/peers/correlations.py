@@ -1,5 +1,5 @@
 """python correlations.py FILE...: each file holds predictions, then opinion scores, as float64. For each line on stdin, `CASE NAME`, computes
-the statistic NAME (srcc, krcc or plcc, as SciPy does by default, p-value included) of file CASE, timed, for bench/statistics.ts."""
+the statistic NAME (srcc, krcc or plcc, as SciPy does by default, p-value included) of file CASE, timed, for bench/statistics/speed.ts."""
 import json, sys, time
 import numpy, scipy
 from scipy.stats import kendalltau, pearsonr, spearmanr

@@ -64,3 +64,19 @@ export function printCsv(terminal: Terminal, header: readonly string[], rows: re
 export function decimals(value: number | null, digits = 4): string {
   return value === null ? '–' : value.toFixed(digits);
 }
+
+/**
+ * An interval with four decimals.
+ * @param interval - its ends
+ */
+export function range({ low, high }: Readonly<Record<'low' | 'high', number>>): string {
+  return `${low.toFixed(4)} … ${high.toFixed(4)}`;
+}
+
+/**
+ * The note on intervals from few groups.
+ * @param numGroups - how many there are
+ */
+export function approximate(numGroups: number): string {
+  return `the intervals are approximate: they rest on ${numGroups} independent groups of clips, fewer than 30`;
+}

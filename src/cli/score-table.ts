@@ -106,6 +106,15 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
   return { rows: matchedRows(scores, dataset, manifest, flags, map, notes), notes };
 }
 
+/**
+ * The group of each row, for intervals; undefined where no row has one. A clip without a group among others is one of its own; the
+ * prefix keeps it apart from groups of that name.
+ */
+export function groupsOf(rows: readonly ScoredRow[]): string[] | undefined {
+  if (rows.every(({ group }) => group === undefined)) return undefined;
+  return rows.map(({ group, id }) => (group === undefined ? `clip ${id}` : `group ${group}`));
+}
+
 async function readScores(path: string, flags: ScoreTableFlags): Promise<Scores> {
   const { manifest, prediction } = flags;
   const options = manifest === undefined ? tableOptionsOf(flags) : {};

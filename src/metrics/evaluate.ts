@@ -1,12 +1,15 @@
 // All statistics of a set of scores at once.
 import { invariant } from '../core/index.ts';
-import type { Interval } from './bootstrap.ts';
-import { intervals } from './bootstrap.ts';
+import { blocksOf } from './blocks.ts';
 import { krcc } from './kendall.ts';
 import { fitLogistic4, fitLogistic5, type Fit } from './logistic.ts';
+import type { LeaveOneOut, Statistic } from './leave-out.ts';
+import { leaveOneOut } from './leave-out.ts';
 import type { Numbers } from './order.ts';
 import type { Stat } from './statistics.ts';
-import { challengeScore, plcc, rmse, rmseOfMean, srcc, undefinedBecause } from './statistics.ts';
+import { challenge, challengeScore, plcc, rmse, rmseOfMean, srcc, undefinedBecause } from './statistics.ts';
+import type { Interval } from './uncertainty.ts';
+import { FEWEST_GROUPS, intervalOf, uncertaintyOf } from './uncertainty.ts';
 
 /** What is evaluated. */
 export interface EvaluationInput {
@@ -15,14 +18,16 @@ export interface EvaluationInput {
   /** Opinion scores, as many, on the same scale. */
   mos: Numbers;
   /** The group of each clip, for the intervals; default: each clip is its own. */
-  groups?: readonly string[];
-  /** Resamples of the intervals; default 2,000; 0 for none. */
-  resamples?: number;
-  /** Seed of the intervals; default 0. */
-  seed?: number;
+  groups?: readonly string[] | undefined;
+  /** False: no intervals, which take the most time; default true. */
+  intervals?: boolean;
 }
 
-/** 95 % bootstrap intervals; null where one cannot be had. */
+/**
+ * 95 % intervals from a jackknife over groups, on Fisher's z for correlations and on the logarithm for RMSE, with Student's t on
+ * groups − 1. One is null for fewer than two groups, for a correlation of ±1, and where the statistic is undefined without one of
+ * the groups.
+ */
 export interface EvaluationIntervals {
   /** Of SRCC. */
   srcc: Interval | null;
@@ -30,6 +35,14 @@ export interface EvaluationIntervals {
   plcc: Interval | null;
   /** Of tau-b. */
   krcc: Interval | null;
+  /** Of the raw RMSE. */
+  rmse: Interval | null;
+  /** Of (SRCC + PLCC) / 2. */
+  challenge: Interval | null;
+  /** How many groups they rest on; clips where there are no groups. */
+  numGroups: number;
+  /** Whether there are fewer than 30 groups, so that the intervals are approximate. */
+  isApproximate: boolean;
 }
 
 /** How well scores agree with opinion scores. */
@@ -66,7 +79,7 @@ export interface Evaluation {
  * @param input - scores and opinion scores
  */
 export function evaluate(input: EvaluationInput): Evaluation {
-  const { predictions, mos, groups, resamples = 2000, seed = 0 } = input;
+  const { predictions, mos } = input;
   const [fitted4, fitted5] = [fitLogistic4(predictions, mos), fitLogistic5(predictions, mos)];
   const [rank, linear] = [srcc(predictions, mos), plcc(predictions, mos)];
   return {
@@ -80,7 +93,31 @@ export function evaluate(input: EvaluationInput): Evaluation {
     rmseOfMean: rmseOfMean(mos),
     rmseLogistic4: fitted4.defined ? rmse(mapped(fitted4, predictions), mos) : undefinedBecause(fitted4.reason),
     challenge: challengeScore(rank, linear),
-    intervals: resamples === 0 ? null : intervals(predictions, mos, { srcc, plcc, krcc }, { groups, resamples, seed }),
+    intervals: input.intervals === false ? null : intervals(input),
+  };
+}
+
+function intervals({ predictions, mos, groups }: EvaluationInput): EvaluationIntervals {
+  const blocks = blocksOf(mos.length, { groups });
+  const intervalFrom = (statistic: Statistic, leftOut: LeaveOneOut | null): Interval | null =>
+    leftOut === null ? null : intervalOf(statistic, leftOut.value, uncertaintyOf([leftOut]));
+  const [rank, linear] = [srcc, plcc].map((statistic) => leaveOneOut(statistic, predictions, mos, blocks));
+  const middle = (a: number, b: number): number => (a + b) / 2;
+  const both: LeaveOneOut | null =
+    rank == null || linear == null
+      ? null
+      : {
+          value: middle(rank.value, linear.value),
+          without: rank.without.map((v, g) => middle(v, linear.without[g]!)),
+        };
+  return {
+    srcc: intervalFrom(srcc, rank ?? null),
+    plcc: intervalFrom(plcc, linear ?? null),
+    krcc: intervalFrom(krcc, leaveOneOut(krcc, predictions, mos, blocks)),
+    rmse: intervalFrom(rmse, leaveOneOut(rmse, predictions, mos, blocks)),
+    challenge: intervalFrom(challenge, both),
+    numGroups: blocks.numGroups,
+    isApproximate: blocks.numGroups < FEWEST_GROUPS,
   };
 }
 

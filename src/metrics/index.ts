@@ -2,15 +2,17 @@
  * Agreement of scores with opinion scores: correlations, logistic maps, intervals, comparisons. Pure functions.
  * @module metrics
  */
-export type { BootstrapOptions, Comparison, Interval } from './bootstrap.ts';
-export { comparePaired } from './bootstrap.ts';
+export type { GroupOptions } from './blocks.ts';
+export type { Contrast } from './contrast.ts';
+export { contrast, detectableDifference, holm } from './contrast.ts';
 export type { Evaluation, EvaluationBy, EvaluationInput, EvaluationIntervals, EvaluationPart } from './evaluate.ts';
 export { evaluate, evaluateBy } from './evaluate.ts';
 export { krcc } from './kendall.ts';
+export type { Statistic } from './leave-out.ts';
 export type { Numbers } from './order.ts';
 export type { Stat } from './statistics.ts';
 export { challenge, challengeScore, mae, plcc, rmse, rmseOfMean, srcc } from './statistics.ts';
+export type { Interval, Uncertainty } from './uncertainty.ts';
 export type { ClipOpinion, Opinions, RaterReport, VoteMethod } from './votes/opinions.ts';
 export { opinionScores, voteMethods } from './votes/opinions.ts';
 export type { Votes } from './votes/votes.ts';
-export type { Statistic } from './weighted.ts';

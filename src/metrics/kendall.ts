@@ -14,6 +14,39 @@ import { defined, undefinedBecause, whyUndefined } from './statistics.ts';
 export function krcc(predictions: Numbers, mos: Numbers): Stat {
   const reason = whyUndefined(predictions, mos);
   if (reason !== null) return undefinedBecause(reason);
+  const { score, total, tiedX, tiedY } = pairCounts(predictions, mos);
+  return tauB(score, total - tiedX, total - tiedY);
+}
+
+/**
+ * Tau-b from counts of pairs.
+ * @param score - concordant minus discordant ones
+ * @param freeX - those that are not tied in the one
+ * @param freeY - those that are not tied in the other
+ */
+export function tauB(score: number, freeX: number, freeY: number): Stat {
+  // Rounding of the roots may lead past the ends.
+  return defined(Math.max(-1, Math.min(1, score / (Math.sqrt(freeX) * Math.sqrt(freeY)))));
+}
+
+/** Pairs of clips, counted. */
+export interface PairCounts {
+  /** Concordant minus discordant pairs. */
+  score: number;
+  /** All pairs. */
+  total: number;
+  /** Pairs with equal predictions. */
+  tiedX: number;
+  /** Pairs with equal opinion scores. */
+  tiedY: number;
+}
+
+/**
+ * Counts pairs in O(n log n).
+ * @param predictions - scores
+ * @param mos - opinion scores, as many
+ */
+export function pairCounts(predictions: Numbers, mos: Numbers): PairCounts {
   const byY = orderOf(mos);
   const x = levelsOf(predictions, orderOf(predictions));
   const y = levelsOf(mos, byY);
@@ -22,11 +55,11 @@ export function krcc(predictions: Numbers, mos: Numbers): Stat {
   const tiedBoth = tiedRuns(sorted, x.counts);
   const total = pairs(mos.length);
   const score = total - tiedX - tiedY + tiedBoth - 2 * countInversions(sorted, y.counts.length);
-  // Rounding of the roots may lead past the ends.
-  return defined(Math.max(-1, Math.min(1, score / (Math.sqrt(total - tiedX) * Math.sqrt(total - tiedY)))));
+  return { score, total, tiedX, tiedY };
 }
 
-const pairs = (k: number): number => (k * (k - 1)) / 2;
+/** Pairs among k things. */
+export const pairs = (k: number): number => (k * (k - 1)) / 2;
 
 function tiedPairs(counts: Uint32Array): number {
   let tied = 0;

@@ -221,7 +221,7 @@ export function challengeScore(rank: Stat, linear: Stat): Stat {
 }
 
 /**
- * The challenge score straight from the numbers, for `intervals` and `comparePaired`.
+ * The challenge score straight from the numbers, for `contrast` and others that take a statistic.
  * @param predictions - scores
  * @param mos - opinion scores, as many
  * @returns see {@link challengeScore}

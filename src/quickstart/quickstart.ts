@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import pMap from 'p-map';
 import { UserError, show } from '../core/index.ts';
 import { acquireLock, makeFolder, readJson, writeFileAtomic } from '../files/index.ts';
-import type { Comparison, Evaluation } from '../metrics/index.ts';
-import { comparePaired, evaluate, srcc } from '../metrics/index.ts';
+import type { Contrast, Evaluation } from '../metrics/index.ts';
+import { contrast, evaluate, srcc } from '../metrics/index.ts';
 import { NoteCounter } from '../media/index.ts';
 import { findModelFolder, openCheckpoint } from '../model/index.ts';
 import type { Clip } from '../inputs/index.ts';
@@ -39,7 +39,7 @@ export interface QuickstartResult {
   /** The five together, with the paper's weights. */
   ensemble: QuickstartScores;
   /** SRCC of the ensemble less that of the base model, paired over photographs. */
-  gain: Comparison;
+  gain: Contrast;
   /** What is to be known of the pixels and timing of held-out clips: a line a kind of note, with the number of clips; mostly none. */
   notes: string[];
   /** Seconds of each part. */
@@ -183,9 +183,9 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     before: scored('base model', before),
     members: members.map((member, i) => ({ ...member, ...scored(member.name, perMember[i]!) })),
     ensemble: scored('ensemble', ensemble),
-    gain: comparePaired(
-      ensemble,
-      before,
+    gain: contrast(
+      [ensemble],
+      [before],
       held.map(({ mos }) => mos),
       srcc,
       { groups: held.map(({ group }) => group) },

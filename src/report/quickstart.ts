@@ -45,7 +45,7 @@ export function gainSentence({ gain }: QuickstartResult): string {
   const sure = gain.interval !== null && gain.interval.low > 0;
   return (
     `Gain in SRCC over the base model: ${number(gain.difference)}. Its 95 % interval is ${range(gain.interval)} ` +
-    `(paired bootstrap over photographs), which ${sure ? 'excludes' : 'includes'} zero.`
+    `(paired, by a jackknife over photographs), which ${sure ? 'excludes' : 'includes'} zero.`
   );
 }
 
@@ -106,8 +106,8 @@ export function quickstartReport(result: QuickstartResult): Html {
           `${clips.length} clips were made from ${photographs} photographs under a moving camera. Each is undistorted or has one distortion of known ` +
             `strength. ${numTrain} clips were used for training; ${held.length} clips of other photographs were held out. ` +
             'The label of a clip is 5 − 4·√(GMSD / 0.3), at least 1. Five LoRA adapters were trained by the paper’s recipe at a learning rate of 2e-3 ' +
-            '(ranks 32 and 128, one and two frames) and combined with the paper’s weights. The 95 % intervals come from a bootstrap over few ' +
-            'photographs, so they are somewhat too narrow.',
+            '(ranks 32 and 128, one and two frames) and combined with the paper’s weights. The 95 % intervals come from a jackknife over ' +
+            'the few photographs that were held out, so they are approximate.',
         ),
         table(
           ['part', 'seconds'],

@@ -7,6 +7,7 @@ import type { UserError } from '../../src/core/index.ts';
 import { matchClips } from '../../src/cli/match-clips.ts';
 import type { ScoreTable, ScoreTableFlags } from '../../src/cli/score-table.ts';
 import { readScoreTable } from '../../src/cli/score-table.ts';
+import { runCli } from './run-cli.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -210,5 +211,31 @@ describe('scales', () => {
       ['a', 50, 60],
       ['b', 25, 10],
     ]);
+  });
+});
+
+describe('intervals', () => {
+  const rows = Array.from({ length: 40 }, (_, i) => `${i},${i % 7},${(i * 5) % 11},${i % 20}\n`).join('');
+
+  test('rest on groups; few are said to be approximate', async () => {
+    const at = write({ 't.csv': `name,prediction,mos,group\n${rows}` });
+    const { code, stdout, stderr } = await runCli(['evaluate', at('t.csv')]);
+    expect([code, stdout.trimEnd().split('\n').at(-1)]).toEqual([0, 'n = 40 in 20 groups']);
+    expect(stdout).toMatch(/^RMSE +\d\.\d{4} +\d\.\d{4} … \d\.\d{4}$/m);
+    expect(stderr).toContain(
+      'the intervals are approximate: they rest on 20 independent groups of clips, fewer than 30',
+    );
+    const alone = write({ 't.csv': `name,prediction,mos,other\n${rows}` });
+    const { stderr: quiet, stdout: all } = await runCli(['evaluate', alone('t.csv')]);
+    expect(quiet).not.toContain('approximate');
+    expect(all).toContain('n = 40\n');
+  });
+
+  test.each(['--resamples', '--seed'])('%s is an error that says what replaced it', async (option) => {
+    const at = write({ 't.csv': `name,prediction,mos,group\n${rows}` });
+    const { code, stderr } = await runCli(['evaluate', at('t.csv'), option, '10']);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${option}: expected no such option`);
+    expect(stderr).toContain('A jackknife over groups has taken the place of the bootstrap');
   });
 });

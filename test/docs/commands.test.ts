@@ -178,7 +178,7 @@ describe('commands of the documents', () => {
     const [, check] = leaves(buildProgram(new Terminal(process))).find(([path]) => path === 'data check')!;
     // The options of tables are in docs/data.md.
     const ofTables = new Set(check.options.map(({ long }) => long!).filter((flag) => flag !== '--json'));
-    const own = command.options.map(({ long }) => long!);
+    const own = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long!);
     const isTold = (flag: string): boolean => told.includes(flag);
     const isFree = (flag: string): boolean => ofTables.has(flag) && !['--sandbox', '--workers'].includes(flag);
     expect(own.filter((flag) => !isTold(flag) && !isFree(flag))).toEqual([]);

@@ -5,9 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
 import type { Stat } from '../../src/metrics/index.ts';
-import { challenge, comparePaired, evaluate, evaluateBy, plcc, srcc } from '../../src/metrics/index.ts';
+import { evaluate, evaluateBy } from '../../src/metrics/index.ts';
 import { fitLogistic4, fitLogistic5 } from '../../src/metrics/logistic.ts';
-import { intervals } from '../../src/metrics/bootstrap.ts';
 
 const dover = fileURLToPath(new URL('../../../shared/data/metrics/dover-konvid-1k.csv', import.meta.url));
 
@@ -26,7 +25,7 @@ const valueOf = (stat: Stat): number => {
 
 describe.skipIf(!existsSync(dover))('DOVER on KoNViD-1k (skipped without the shared data)', () => {
   test('has the published numbers', () => {
-    const result = evaluate({ predictions: rows.map(([p]) => p!), mos: rows.map(([, m]) => m!), resamples: 0 });
+    const result = evaluate({ predictions: rows.map(([p]) => p!), mos: rows.map(([, m]) => m!), intervals: false });
     expect(result.n).toBe(1200);
     expect(valueOf(result.plcc)).toBeCloseTo(0.8831, 4);
     expect(valueOf(result.srcc)).toBeCloseTo(0.8829, 4);
@@ -47,7 +46,7 @@ describe.skipIf(!existsSync(dover))('DOVER on KoNViD-1k (skipped without the sha
     expect(errorOf(five.map)).toBeCloseTo(105.88628233825268, 6);
     [4.60135, 1.26145, -0.1506, 1.26999].forEach((b, k) => expect(four.parameters[k]).toBeCloseTo(b, 3));
     [1.7462, 1.0615, -0.1389, 0.2023, 2.9663].forEach((b, k) => expect(five.parameters[k]).toBeCloseTo(b, 3));
-    const result = evaluate({ predictions: x, mos: y, resamples: 0 });
+    const result = evaluate({ predictions: x, mos: y, intervals: false });
     expect(valueOf(result.plccLogistic4)).toBeCloseTo(0.8860621072141814, 8);
     expect(valueOf(result.plccLogistic5)).toBeCloseTo(0.8860797341387825, 8);
   });
@@ -125,7 +124,7 @@ describe('logistic maps', () => {
     if (!found.defined) throw new Error(found.reason);
     expect(found.map(-3)).toBeGreaterThan(found.map(3) + 3);
     // Which would hide that the scores are the wrong way round.
-    const result = evaluate({ predictions: x, mos: y, resamples: 0 });
+    const result = evaluate({ predictions: x, mos: y, intervals: false });
     expect(valueOf(result.plccLogistic4)).toBeCloseTo(-1, 6);
     expect(valueOf(result.plccLogistic5)).toBeCloseTo(-1, 6);
     expect(valueOf(result.rmseLogistic4)).toBeCloseTo(0, 3);
@@ -137,7 +136,7 @@ describe('logistic maps', () => {
     expect(fitLogistic5([1, 2, 3, 4, 5], [1, 2, 3, 4, 6]).defined).toBe(false);
     const close = { defined: false, reason: 'the numbers are too large or too close to fit' };
     expect(fitLogistic4([1e300, 2e300, 3e300, 4e300, 5e300], [1, 2, 3, 4, 5])).toEqual(close);
-    expect(evaluate({ predictions: [1, 1, 1, 1, 1], mos: [1, 2, 3, 4, 5], resamples: 0 }).plccLogistic4).toEqual({
+    expect(evaluate({ predictions: [1, 1, 1, 1, 1], mos: [1, 2, 3, 4, 5], intervals: false }).plccLogistic4).toEqual({
       defined: false,
       reason: 'all predictions are equal',
     });
@@ -150,7 +149,11 @@ describe('evaluate', () => {
     const list = fc.array(fc.tuple(value, value), { maxLength: 12 });
     fc.assert(
       fc.property(list, (numbers) => {
-        const result = evaluate({ predictions: numbers.map(([a]) => a), mos: numbers.map(([, b]) => b), resamples: 0 });
+        const result = evaluate({
+          predictions: numbers.map(([a]) => a),
+          mos: numbers.map(([, b]) => b),
+          intervals: false,
+        });
         const stats = Object.values(result as unknown as Record<string, Stat | number | null>).filter(
           (stat): stat is Stat => typeof stat === 'object' && stat !== null,
         );
@@ -169,7 +172,7 @@ describe('evaluate', () => {
   test('by key gives the whole and each part alone', () => {
     const { x, y, groups } = simulated(5, 12, 5);
     const keys = x.map((_, i) => ['b', 'a', '__proto__'][Math.floor(i / 20)]!);
-    const input = { predictions: x, mos: y, groups, resamples: 100, seed: 2 };
+    const input = { predictions: x, mos: y, groups };
     const { overall, parts } = evaluateBy(input, keys);
     expect(overall).toEqual(evaluate(input));
     expect(parts.map(({ key, evaluation }) => [key, evaluation.n])).toEqual([
@@ -182,91 +185,22 @@ describe('evaluate', () => {
     expect(() => evaluateBy(input, ['a'])).toThrow('1 keys for 60 clips');
   });
 
-  test('without resamples has no intervals, and with one group none either', () => {
+  test('has no intervals when told so, and none of one group or of perfect scores', () => {
     const { x, y } = simulated(5, 12, 5);
-    expect(evaluate({ predictions: x, mos: y, resamples: 0 }).intervals).toBeNull();
-    const { intervals: of } = evaluate({ predictions: x, mos: y, groups: x.map(() => 'one'), resamples: 50 });
-    expect(of).toEqual({ srcc: null, plcc: null, krcc: null });
-  });
-});
-
-describe('intervals', () => {
-  test('are the same for the same seed, and other ones for another', () => {
-    const { x, y } = simulated(1, 50, 1);
-    const at = (seed: number): unknown => intervals(x, y, { srcc }, { resamples: 200, seed }).srcc;
-    expect(at(3)).toEqual(at(3));
-    expect(at(3)).not.toEqual(at(4));
+    expect(evaluate({ predictions: x, mos: y, intervals: false }).intervals).toBeNull();
+    const none = { srcc: null, plcc: null, krcc: null, challenge: null, isApproximate: true };
+    const one = evaluate({ predictions: x, mos: y, groups: x.map(() => 'one') });
+    expect(one.intervals).toEqual({ ...none, rmse: null, numGroups: 1 });
+    const perfect = evaluate({ predictions: y, mos: y, groups: y.map((_, i) => String(i % 29)) });
+    expect(perfect.intervals).toMatchObject({ srcc: null, krcc: null, rmse: null, numGroups: 29, isApproximate: true });
   });
 
-  test('hold the truth about as often as they say', () => {
-    // x = y + noise of the same variance: the correlation is 1/√2.
-    const [truth, trials] = [Math.SQRT1_2, 120];
-    let held = 0;
-    for (let trial = 0; trial < trials; trial++) {
-      const { x, y } = simulated(100 + trial, 100, 1);
-      const { low, high } = intervals(x, y, { plcc }, { resamples: 200, seed: trial }).plcc!;
-      if (low <= truth && truth <= high) held++;
-    }
-    expect(held / trials).toBeGreaterThan(0.87);
-    expect(held / trials).toBeLessThan(1);
-  });
-
-  test('of grouped clips are wider when groups are drawn whole', () => {
-    const { x, y, groups } = simulated(7, 20, 10);
-    const width = (g?: string[]): number => {
-      const { low, high } = intervals(x, y, { srcc }, { resamples: 300, groups: g }).srcc!;
-      return high - low;
-    };
-    expect(width(groups)).toBeGreaterThan(1.5 * width());
-  });
-
-  test('are none where resamples are mostly undefined', () => {
-    expect(intervals([1, 2], [1, 2], { srcc }, { resamples: 100 }).srcc).toBeNull();
-  });
-});
-
-describe('comparePaired', () => {
-  test('tells a better predictor from a worse one, and not equal ones apart', () => {
-    const { x, y } = simulated(9, 200, 1);
-    const stream = randomStream(4);
-    const worse = x.map((v) => v + 2 * stream.normal());
-    const clear = comparePaired(x, worse, y, srcc, { resamples: 300 });
-    expect(valueOf(clear.difference)).toBeGreaterThan(0.1);
-    expect(clear.p).toBeLessThan(0.05);
-    expect(clear.interval!.low).toBeGreaterThan(0);
-    const same = comparePaired(x, x, y, srcc, { resamples: 300 });
-    expect(same.p).toBe(1);
-    expect(same.interval).toEqual({ low: 0, high: 0 });
-  });
-
-  test('is the right way round, and antisymmetric', () => {
-    const { x, y } = simulated(9, 60, 1);
-    const stream = randomStream(4);
-    const other = x.map((v) => v + stream.normal());
-    for (const statistic of [srcc, plcc, challenge]) {
-      const ab = comparePaired(x, other, y, statistic, { resamples: 100 });
-      const ba = comparePaired(other, x, y, statistic, { resamples: 100 });
-      expect(valueOf(ab.difference)).toBeCloseTo(valueOf(statistic(x, y)) - valueOf(statistic(other, y)), 12);
-      expect(ba.interval!.low).toBeCloseTo(-ab.interval!.high, 12);
-      expect(ba.p).toBe(ab.p);
-    }
-    expect(comparePaired(x.fill(1), other, y, srcc)).toEqual({
-      difference: { defined: false, reason: 'first: all predictions are equal' },
-      interval: null,
-      p: null,
+  test('says from 30 groups on that intervals are not approximate', () => {
+    const { x, y, groups } = simulated(5, 30, 2);
+    expect(evaluate({ predictions: x, mos: y, groups }).intervals).toMatchObject({
+      numGroups: 30,
+      isApproximate: false,
     });
-  });
-
-  test('finds a difference where there is none about as rarely as it says', () => {
-    const trials = 150;
-    let found = 0;
-    for (let trial = 0; trial < trials; trial++) {
-      const stream = randomStream(trial, 77);
-      const y = Array.from({ length: 80 }, () => stream.normal());
-      const [a, b] = [y.map((v) => v + stream.normal()), y.map((v) => v + stream.normal())];
-      if (comparePaired(a, b, y, plcc, { resamples: 300, seed: trial }).p! < 0.05) found++;
-    }
-    expect(found / trials).toBeGreaterThan(0.005);
-    expect(found / trials).toBeLessThan(0.12);
+    expect(evaluate({ predictions: x, mos: y }).intervals).toMatchObject({ numGroups: 60, isApproximate: false });
   });
 });

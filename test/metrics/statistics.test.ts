@@ -158,7 +158,7 @@ describe('correlations', () => {
     const y = x.map((v) => Math.round((v + stream.uniform()) * 100));
     const before = process.cpuUsage();
     const found = [srcc, plcc, krcc].map((statistic) => valueOf(statistic(x, y)));
-    // About 0.3 s alone (bench/statistics.ts); the bound is in processor time, and far below what quadratic work would take.
+    // About 0.3 s alone (bench/statistics/speed.ts); the bound is in processor time, and far below what quadratic work would take.
     expect(process.cpuUsage(before).user).toBeLessThan(15e6);
     expect(found[0]).toBeCloseTo(0.7, 1);
   });

@@ -1,21 +1,21 @@
 // `iovqa evaluate`: how well scores agree with opinion scores.
-import type { Evaluation, Stat } from '../../metrics/index.ts';
+import type { Evaluation, EvaluationIntervals, Stat } from '../../metrics/index.ts';
 import { evaluate } from '../../metrics/index.ts';
-import { UserError } from '../../core/index.ts';
+import { UserError, show } from '../../core/index.ts';
 import type { Cell } from '../output.ts';
-import { formatTable, printCsv, printJson, printLines } from '../output.ts';
+import { approximate, formatTable, printCsv, printJson, printLines, range } from '../output.ts';
 import type { ScoreTableFlags, ScoredRow } from '../score-table.ts';
-import { readScoreTable } from '../score-table.ts';
+import { groupsOf, readScoreTable } from '../score-table.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Flags of `evaluate`. */
 export interface EvaluateFlags extends ScoreTableFlags {
   /** Columns to break results down by. */
   by?: string[];
-  /** Resamples of the bootstrap. */
-  resamples?: number;
-  /** Seed of the bootstrap. */
-  seed?: number;
+  /** Once the resamples of a bootstrap; an error now. */
+  resamples?: string;
+  /** Once the seed of a bootstrap; an error now. */
+  seed?: string;
   /** Write CSV. */
   csv?: boolean;
   /** Write a JSON value. */
@@ -35,6 +35,9 @@ const statistics = [
   ['(SRCC+PLCC)/2', 'challenge'],
 ] as const;
 
+/** Intervals by statistic. */
+type Intervals = Omit<EvaluationIntervals, 'numGroups' | 'isApproximate'>;
+
 /** A part of the rows and its result. */
 interface Part {
   by: string;
@@ -48,9 +51,21 @@ interface Part {
  * @param path - scores file or table
  */
 export async function evaluateCommand(terminal: Terminal, path: string, flags: EvaluateFlags): Promise<void> {
+  for (const name of ['resamples', 'seed'] as const) {
+    if (flags[name] === undefined) continue;
+    throw new UserError(
+      'bad-input',
+      `--${name}: expected no such option, since intervals draw nothing at random, got ${show(flags[name])}`,
+      {
+        hint: 'A jackknife over groups has taken the place of the bootstrap, and has nothing to set. Leave the option out.',
+      },
+    );
+  }
   const { rows, notes } = await readScoreTable(path, flags);
-  const overall = evaluateRows(rows, flags);
-  const parts = (flags.by ?? []).flatMap((column) => partsBy(rows, column, flags));
+  const overall = evaluateRows(rows);
+  const { intervals } = overall;
+  if (intervals?.isApproximate === true) notes.push(approximate(intervals.numGroups));
+  const parts = (flags.by ?? []).flatMap((column) => partsBy(rows, column));
   for (const note of notes) terminal.tell(`note: ${note}`);
   if (flags.json === true) {
     printJson(terminal, { overall, by: parts, notes });
@@ -72,35 +87,25 @@ export async function evaluateCommand(terminal: Terminal, path: string, flags: E
     return;
   }
   const table = statistics.map(([name, key]): Cell[] => {
-    const interval = key === 'srcc' || key === 'plcc' || key === 'krcc' ? overall.intervals?.[key] : undefined;
-    return [
-      name,
-      cell(overall[key], 4),
-      interval == null ? '' : `${interval.low.toFixed(4)} … ${interval.high.toFixed(4)}`,
-    ];
+    const interval = intervals !== null && key in intervals ? intervals[key as keyof Intervals] : null;
+    return [name, cell(overall[key], 4), interval === null ? '' : range(interval)];
   });
   printLines(terminal, [
     ...formatTable(['statistic', 'value', '95 % interval'], table),
-    `n = ${overall.n}`,
+    `n = ${overall.n}${intervals === null || intervals.numGroups === overall.n ? '' : ` in ${intervals.numGroups} groups`}`,
     ...reasons([{ by: '', value: 'all', evaluation: overall }]),
   ]);
 }
 
-function evaluateRows(rows: readonly ScoredRow[], { resamples, seed }: EvaluateFlags): Evaluation {
-  const grouped = rows.some(({ group }) => group !== undefined);
+function evaluateRows(rows: readonly ScoredRow[]): Evaluation {
   return evaluate({
     predictions: rows.map(({ prediction }) => prediction),
     mos: rows.map(({ mos }) => mos),
-    // A clip without a group is one of its own; the prefix keeps it apart from groups of that name.
-    ...(grouped
-      ? { groups: rows.map(({ group, id }) => (group === undefined ? `clip ${id}` : `group ${group}`)) }
-      : {}),
-    ...(resamples === undefined ? {} : { resamples }),
-    ...(seed === undefined ? {} : { seed }),
+    groups: groupsOf(rows),
   });
 }
 
-function partsBy(rows: readonly ScoredRow[], column: string, flags: EvaluateFlags): Part[] {
+function partsBy(rows: readonly ScoredRow[], column: string): Part[] {
   const parts = new Map<string, ScoredRow[]>();
   for (const row of rows) {
     const value = row.column(column);
@@ -113,7 +118,7 @@ function partsBy(rows: readonly ScoredRow[], column: string, flags: EvaluateFlag
   }
   return [...parts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([value, part]) => ({ by: column, value, evaluation: evaluateRows(part, flags) }));
+    .map(([value, part]) => ({ by: column, value, evaluation: evaluateRows(part) }));
 }
 
 const cell = (stat: Stat, digits: number | null): Cell => {

@@ -1,5 +1,6 @@
 // The commands that score and judge scores.
 import type { Command } from 'commander';
+import { Option } from 'commander';
 import type { EnsembleFlags } from '../commands/ensemble.ts';
 import type { EvaluateFlags } from '../commands/evaluate.ts';
 import type { ScoreFlags } from '../commands/score.ts';
@@ -73,8 +74,8 @@ export function addScoring(root: Command, terminal: Terminal): void {
     .option('--score-scale <scale>', 'scale of the predictions; default: that of FILE.meta.json')
     .option('--split <name>', 'use only rows of this split')
     .option('--by <column>', 'also evaluate each value of this column separately; can be repeated', collect)
-    .option('--resamples <n>', 'bootstrap resamples; default: 2000', integer)
-    .option('--seed <n>', 'seed of the bootstrap', integer)
+    .addOption(new Option('--resamples <n>').hideHelp())
+    .addOption(new Option('--seed <n>').hideHelp())
     .option('--csv', 'print CSV')
     .addOption(json())
     .action(async (path: string, flags: EvaluateFlags) =>

@@ -8,6 +8,5 @@ export type { ClipOpinion, Opinions, RaterReport, VoteMethod } from './opinions.
 export { intervalFormulas, opinionScores, voteMethods } from './opinions.ts';
 export type { P910Fit } from './p910.ts';
 export { FEWEST_P910_VOTES, fitP910, numParts } from './p910.ts';
-export { studentT975 } from './student-t.ts';
 export type { DistinctVotes, Votes } from './votes.ts';
 export { countsBy, distinctVotes, meansBy, squaresBy } from './votes.ts';

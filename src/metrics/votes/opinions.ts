@@ -2,7 +2,7 @@
 import { invariant } from '../../core/index.ts';
 import { FEWEST_BT500_VOTES, screenBt500 } from './bt500.ts';
 import { FEWEST_P910_VOTES, fitP910, numParts } from './p910.ts';
-import { studentT975 } from './student-t.ts';
+import { studentT975 } from '../student-t.ts';
 import type { Votes } from './votes.ts';
 import { countsBy, distinctVotes, meansBy, squaresBy } from './votes.ts';
 

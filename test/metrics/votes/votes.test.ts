@@ -7,7 +7,7 @@ import { opinionScores, voteMethods } from '../../../src/metrics/index.ts';
 import { distinctVotes } from '../../../src/metrics/votes/votes.ts';
 import { fitP910, numParts } from '../../../src/metrics/votes/p910.ts';
 import { screenBt500 } from '../../../src/metrics/votes/bt500.ts';
-import { studentT975 } from '../../../src/metrics/votes/student-t.ts';
+import { studentT975 } from '../../../src/metrics/student-t.ts';
 
 interface Example {
   name: string;

@@ -1,13 +1,13 @@
 // SRCC, KRCC and PLCC of a million pairs, against SciPy; they take turns. Continuous scores, scores of one decimal, and integers of 10 to
 // 50, whose ties are many. The values must agree to 1e-11. Results: docs/performance.md.
-//   IOVQA_REFERENCE_PYTHON=python npx tsx bench/statistics.ts [ROUNDS] [PAIRS]
+//   IOVQA_REFERENCE_PYTHON=python npx tsx bench/statistics/speed.ts [ROUNDS] [PAIRS]
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomStream } from '../src/core/index.ts';
-import type { Stat } from '../src/metrics/index.ts';
-import { krcc, plcc, srcc } from '../src/metrics/index.ts';
-import { spread, startContestant } from './contestant.ts';
+import { randomStream } from '../../src/core/index.ts';
+import type { Stat } from '../../src/metrics/index.ts';
+import { krcc, plcc, srcc } from '../../src/metrics/index.ts';
+import { spread, startContestant } from '../contestant.ts';
 
 const rounds = Number(process.argv[2] ?? '9');
 const numPairs = Number(process.argv[3] ?? '1000000');

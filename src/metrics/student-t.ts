@@ -1,13 +1,13 @@
-// Quantiles of Student's t distribution, for intervals around a mean of few votes.
-import { invariant } from '../../core/index.ts';
+// Quantiles and tails of Student's t distribution, for intervals and tests.
+import { invariant } from '../core/index.ts';
 
 /**
  * How many standard errors an interval of 95 % reaches to each side of a mean: the 0.975 quantile of Student's t.
- * @param df - degrees of freedom, a whole number of at least 1
+ * @param df - degrees of freedom, at least 1; they need not be whole
  * @returns 12.706 for 1, 1.96 in the limit; right to 10 digits
  */
 export function studentT975(df: number): number {
-  invariant(Number.isInteger(df) && df >= 1, `a t quantile of ${df} degrees of freedom`);
+  invariant(df >= 1, `a t quantile of ${df} degrees of freedom`);
   // The distribution function rises and is concave beyond the middle: Newton from the left end never overshoots.
   let t = 1.959963984540054;
   for (let step = 0; step < 60; step++) {
@@ -16,6 +16,17 @@ export function studentT975(df: number): number {
     if (Math.abs(change) < 1e-13 * t) break;
   }
   return t;
+}
+
+/**
+ * How often a t of no difference lies as far from zero as this one, on either side: a two-sided p-value.
+ * @param t - the statistic
+ * @param df - degrees of freedom, at least 1; they need not be whole
+ * @returns 0 to 1
+ */
+export function studentTwoSided(t: number, df: number): number {
+  invariant(df >= 1, `a t tail of ${df} degrees of freedom`);
+  return Math.min(1, incompleteBeta(df / (df + t * t), df / 2, 0.5));
 }
 
 function density(t: number, df: number): number {

@@ -1,0 +1,187 @@
+// Standard errors against formulas and simulation; contrasts, with seeds and without; Holm's adjustment.
+import { describe, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/index.ts';
+import type { Stat, Statistic } from '../../src/metrics/index.ts';
+import {
+  challenge,
+  contrast,
+  detectableDifference,
+  evaluate,
+  holm,
+  krcc,
+  mae,
+  plcc,
+  rmse,
+  srcc,
+} from '../../src/metrics/index.ts';
+import { studentT975, studentTwoSided } from '../../src/metrics/student-t.ts';
+import { intervalOf, uncertaintyOf } from '../../src/metrics/uncertainty.ts';
+import { coverage, names } from '../../bench/statistics/coverage.ts';
+import { equalGroups, grouped, mix } from '../../bench/statistics/simulate.ts';
+
+const valueOf = (stat: Stat): number => {
+  if (!stat.defined) throw new Error(stat.reason);
+  return stat.value;
+};
+const numbers = (seed: number, n: number): number[] => {
+  const stream = randomStream(seed);
+  return Array.from({ length: n }, () => stream.normal());
+};
+
+describe('uncertainty', () => {
+  test('of a mean is its standard error', () => {
+    const mean: Statistic = (x) => ({ defined: true, value: [...x].reduce((a, b) => a + b, 0) / x.length });
+    const [x, zero] = [numbers(3, 20), new Float64Array(20)];
+    const found = contrast([x], [zero], zero, mean).uncertainty!;
+    const average = x.reduce((a, b) => a + b, 0) / 20;
+    const variance = x.reduce((a, v) => a + (v - average) ** 2, 0) / 19;
+    expect(found.standardError).toBeCloseTo(Math.sqrt(variance / 20), 12);
+    expect([found.df, found.seedVariance]).toEqual([19, null]);
+  });
+
+  test('of groups and seeds is that of two crossed random factors', () => {
+    // A table of group, seed and interaction effects, whose mean is looked at: analysis of variance gives the same.
+    const [G, S] = [12, 5];
+    const [ofGroup, ofSeed, rest] = [numbers(1, G), numbers(2, S), numbers(3, G * S)];
+    const cell = (g: number, s: number): number => 2 * ofGroup[g]! + ofSeed[s]! + rest[g * S + s]!;
+    const perSeed = Array.from({ length: S }, (_, s) => {
+      const sum = Array.from({ length: G }, (__, g) => cell(g, s)).reduce((a, b) => a + b, 0);
+      return { value: sum / G, without: Float64Array.from({ length: G }, (__, g) => (sum - cell(g, s)) / (G - 1)) };
+    });
+    const average = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
+    const square = (list: readonly number[]): number => list.reduce((a, b) => a + b * b, 0);
+    const [gs, ss] = [[...Array(G).keys()], [...Array(S).keys()]];
+    const all = average(gs.flatMap((g) => ss.map((s) => cell(g, s))));
+    const rowsOf = gs.map((g) => average(ss.map((s) => cell(g, s))) - all);
+    const columnsOf = ss.map((s) => average(gs.map((g) => cell(g, s))) - all);
+    const msG = (S * square(rowsOf)) / (G - 1);
+    const msS = (G * square(columnsOf)) / (S - 1);
+    const msGS =
+      square(gs.flatMap((g) => ss.map((s) => cell(g, s) - all - rowsOf[g]! - columnsOf[s]!))) / (G - 1) / (S - 1);
+    const found = uncertaintyOf(perSeed)!;
+    expect(found.standardError ** 2).toBeCloseTo((msG + msS - msGS) / (G * S), 12);
+    expect(found.groupVariance).toBeCloseTo(msG / (G * S), 12);
+    expect(found.seedVariance).toBeCloseTo(msS / (G * S), 12);
+    expect(found.df).toBeCloseTo(
+      (msG + msS - msGS) ** 2 / (msG ** 2 / (G - 1) + msS ** 2 / (S - 1) + msGS ** 2 / ((G - 1) * (S - 1))),
+      9,
+    );
+  });
+
+  test('without more between seeds than within is that of groups', () => {
+    const without = Float64Array.from([1, 2, 4, 8]);
+    const one = uncertaintyOf([{ value: 1, without }])!;
+    const three = uncertaintyOf([1, 1, 1].map((value) => ({ value, without })))!;
+    expect([three.standardError, three.df]).toEqual([one.standardError, 3]);
+    expect(three.seedVariance).toBe(0);
+    expect(uncertaintyOf([{ value: 1, without: without.slice(1, 2) }])).toBeNull();
+  });
+
+  test('makes intervals on Fisher’s z, on the logarithm, or as it is', () => {
+    const known = { standardError: 0.1, df: 20, groupVariance: 0.01, seedVariance: null };
+    const t = studentT975(20);
+    for (const statistic of [srcc, plcc, krcc, challenge]) {
+      const { low, high } = intervalOf(statistic, 0.8, known)!;
+      expect(Math.atanh(high) - Math.atanh(0.8)).toBeCloseTo((t * 0.1) / 0.36, 12);
+      expect(Math.atanh(0.8) - Math.atanh(low)).toBeCloseTo((t * 0.1) / 0.36, 12);
+      expect(intervalOf(statistic, 1, known)).toBeNull();
+    }
+    for (const statistic of [rmse, mae]) {
+      const { low, high } = intervalOf(statistic, 2, known)!;
+      expect([low, high].map((v) => Math.log(v / 2))).toEqual([
+        expect.closeTo(-t * 0.05, 12),
+        expect.closeTo(t * 0.05, 12),
+      ]);
+      expect(intervalOf(statistic, 0, known)).toBeNull();
+    }
+    expect(intervalOf((x, y) => plcc(x, y), 2, known)).toEqual({ low: 2 - 0.1 * t, high: 2 + 0.1 * t });
+    expect(intervalOf(srcc, 0.8, null)).toBeNull();
+  });
+
+  test('of grouped clips is larger than of as many clips alone', () => {
+    const stream = randomStream(7);
+    const groups = equalGroups(200, 20);
+    const [y, error] = [grouped(stream, groups, 0.9), grouped(stream, groups, 0.9)];
+    const x = mix([1, y], [1, error]);
+    const width = (own?: string[]): number => {
+      const { low, high } = evaluate({ predictions: x, mos: y, groups: own }).intervals!.srcc!;
+      return high - low;
+    };
+    expect(width(groups)).toBeGreaterThan(1.5 * width());
+  });
+
+  test('leads to intervals that hold the truth as often as they say', () => {
+    const found = coverage({ numGroups: 50, within: 0.4, rho: 0.7 }, 250);
+    // 95 % of 250 with three standard errors; all 2,000 draws of all cells are in docs/statistics.md.
+    for (const name of names.flatMap((n) => [n, `${n} difference`] as const)) {
+      expect(found[name]).toBeGreaterThan(0.908);
+      expect(found[name]).toBeLessThan(0.992);
+    }
+  });
+});
+
+test('Student’s t, against SciPy 1.17.1 (stats.t.ppf, 2 * stats.t.sf)', () => {
+  expect(studentT975(2.5)).toBeCloseTo(3.5746548420036817, 9);
+  expect(studentT975(17.3)).toBeCloseTo(2.1070320037534676, 9);
+  expect(studentTwoSided(2.1, 4.7)).toBeCloseTo(0.09330682794372014, 9);
+  expect(studentTwoSided(-2.1, 4.7)).toBe(studentTwoSided(2.1, 4.7));
+  expect(studentTwoSided(30, 100) / 8.380332558688329e-52).toBeCloseTo(1, 8);
+  expect(studentTwoSided(0, 5)).toBe(1);
+  for (const df of [1, 3.7, 50, 999]) expect(studentTwoSided(studentT975(df), df)).toBeCloseTo(0.05, 11);
+});
+
+describe('contrast', () => {
+  const y = numbers(9, 200);
+  const x = y.map((v, i) => v + numbers(10, 200)[i]!);
+  const noise = numbers(4, 200);
+
+  test('tells a better predictor from a worse one, and not equal ones apart', () => {
+    const clear = contrast([x], [x.map((v, i) => v + 2 * noise[i]!)], y, srcc);
+    expect(valueOf(clear.difference)).toBeGreaterThan(0.1);
+    expect(clear.p).toBeLessThan(0.001);
+    expect(clear.interval!.low).toBeGreaterThan(0);
+    expect(clear.detectable).toBe(2.8 * clear.uncertainty!.standardError);
+    const same = contrast([x, y], [x, y], y, srcc);
+    expect([same.p, same.interval, same.detectable]).toEqual([1, { low: 0, high: 0 }, 0]);
+  });
+
+  test('is the right way round, and antisymmetric, with seeds paired', () => {
+    const others = [1, 2, 3].map((seed) => y.map((v, i) => v + numbers(20 + seed, 200)[i]!));
+    const mine = [4, 5, 6].map((seed) => y.map((v, i) => v + 0.5 * numbers(20 + seed, 200)[i]!));
+    for (const statistic of [srcc, plcc, krcc, challenge, rmse]) {
+      const [ab, ba] = [contrast(mine, others, y, statistic), contrast(others, mine, y, statistic)];
+      const want = mine.map((scores, s) => valueOf(statistic(scores, y)) - valueOf(statistic(others[s]!, y)));
+      expect(valueOf(ab.difference)).toBeCloseTo(want.reduce((a, b) => a + b) / 3, 12);
+      expect(ba.interval!.low).toBeCloseTo(-ab.interval!.high, 12);
+      expect(ba.p).toBeCloseTo(ab.p!, 12);
+    }
+    // Seeds that move both arms alike cancel in pairs alone.
+    const shifted = (amount: number, k: number): number[] => y.map((v, i) => v + amount * k * noise[i]! + 0.3 * x[i]!);
+    const [a, b] = [[1, 2, 3].map((k) => shifted(0.5, k)), [1, 2, 3].map((k) => shifted(0.51, k))];
+    const paired = contrast(a, b, y, plcc).uncertainty!.seedVariance!;
+    expect(paired).toBeLessThan(0.01 * contrast(a, b.toReversed(), y, plcc).uncertainty!.seedVariance!);
+  });
+
+  test('gives the reason of a statistic that is undefined', () => {
+    const flat = y.map(() => 1);
+    expect(contrast([flat], [x], y, srcc)).toEqual({
+      difference: { defined: false, reason: 'first: all predictions are equal' },
+      interval: null,
+      uncertainty: null,
+      p: null,
+      detectable: null,
+    });
+    const one = contrast([x], [x.map((v) => v ** 3)], y, plcc, { groups: y.map(() => 'one') });
+    expect([one.difference.defined, one.interval, one.p]).toEqual([true, null, null]);
+    expect(() => contrast([x], [x, x], y, srcc)).toThrow('1 and 2 seeds');
+  });
+});
+
+test('Holm’s adjustment, against statsmodels’ multipletests', () => {
+  // multipletests([.01, .04, .03, .005], method='holm') gives [.03, .06, .06, .02].
+  expect(holm([0.01, 0.04, 0.03, 0.005])).toEqual([0.03, 0.06, 0.06, 0.02]);
+  expect(holm([0.5, 0.6])).toEqual([1, 1]);
+  expect(holm([null, 0.01])).toEqual([null, 0.02]);
+  expect(holm([])).toEqual([]);
+  expect(detectableDifference(0.01)).toBeCloseTo(0.028, 12);
+});
