@@ -5,8 +5,13 @@
 export type { UserErrorCode, UserErrorDetails } from './core/index.ts';
 export { UserError } from './core/index.ts';
 export type {
+  Calibration,
+  CalibrationBin,
+  CalibrationInput,
+  CentralCoverage,
   ClipOpinion,
   Contrast,
+  DiscreteDistribution,
   Evaluation,
   EvaluationBy,
   EvaluationInput,
@@ -24,6 +29,7 @@ export type {
   Votes,
 } from './metrics/index.ts';
 export {
+  calibrate,
   challenge,
   challengeScore,
   contrast,

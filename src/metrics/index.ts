@@ -3,6 +3,14 @@
  * @module metrics
  */
 export type { GroupOptions } from './blocks.ts';
+export type {
+  DiscreteDistribution,
+  Calibration,
+  CalibrationBin,
+  CalibrationInput,
+  CentralCoverage,
+} from './calibration.ts';
+export { calibrate } from './calibration.ts';
 export type { Contrast } from './contrast.ts';
 export { contrast, detectableDifference, holm } from './contrast.ts';
 export type { Evaluation, EvaluationBy, EvaluationInput, EvaluationIntervals, EvaluationPart } from './evaluate.ts';
