@@ -14,6 +14,7 @@ import {
   scaleName,
   toMos5,
 } from '../dataset/index.ts';
+import type { DiscreteDistribution } from '../metrics/index.ts';
 import { matchClips } from './match-clips.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableOptionsOf } from './table-options.ts';
@@ -40,6 +41,8 @@ export interface ScoredRow {
   mos: number;
   /** What ties clips together; undefined for a clip on its own. */
   group: string | undefined;
+  /** The distribution that the prediction is the mean of, on the scale of `mos`; null where the file keeps none. */
+  distribution: DiscreteDistribution | null;
   /** Its text in a column of manifest or table. */
   column: (name: string) => string | undefined;
 }
@@ -63,15 +66,46 @@ interface Scores {
   /** Records without one. */
   failed: TableRecord[];
   number: (record: TableRecord, column: string) => number;
+  /** The distribution of a record, on the file's scale; null where there is none. */
+  distribution: (record: TableRecord) => DiscreteDistribution | null;
   predicted: string;
   /** The column of the clip's name. */
   name: string | undefined;
 }
 
-/** The scale that stands beside a scores file; the code that reads it, with all of scoring, is loaded only where there is one. */
-async function scaleOfScores(path: string): Promise<MosScale | undefined> {
-  if (!existsSync(`${path}.meta.json`)) return undefined;
-  return (await (await import('../score/index.ts')).readScoresMeta(path))?.scale;
+/** What stands beside a scores file; the code that reads it, with all of scoring, is loaded only where there is such a file. */
+interface Described {
+  /** The scale of the scores. */
+  scale?: MosScale;
+  /** Reads the probabilities of a record; null where it has none. */
+  distribution?: (record: TableRecord) => DiscreteDistribution | null;
+}
+
+async function describedScores(path: string): Promise<Described> {
+  if (!existsSync(`${path}.meta.json`)) return {};
+  const { distributionReader, readScoresMeta } = await import('../score/index.ts');
+  const meta = await readScoresMeta(path);
+  if (meta === null) return {};
+  const read = distributionReader(meta);
+  return {
+    scale: meta.scale,
+    distribution: ({ line, cells }) => {
+      const text = cells.get('probabilities');
+      if (text === undefined) return null;
+      const bad = (expected: string): UserError =>
+        new UserError('bad-input', `${oneLine(path)}:${line}: probabilities: expected ${expected}, got ${show(text)}`);
+      return read(parsed(text), bad).all;
+    },
+  };
+}
+
+/** The value of a cell, which a table of JSON lines has as text; the text where it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /**
@@ -82,8 +116,9 @@ async function scaleOfScores(path: string): Promise<MosScale | undefined> {
  */
 export async function readScoreTable(path: string, flags: ScoreTableFlags): Promise<ScoreTable> {
   const { manifest } = flags;
-  const scores = await readScores(path, flags);
-  const scoreScale = flags.scoreScale === undefined ? await scaleOfScores(path) : parseScale(flags.scoreScale);
+  const described = await describedScores(path);
+  const scores = await readScores(path, flags, described);
+  const scoreScale = flags.scoreScale === undefined ? described.scale : parseScale(flags.scoreScale);
   const notes = [...scores.table.notes];
   if (scores.failed.length > 0) notes.push(`${scores.failed.length} clips have no score and are left out`);
   if (manifest === undefined) {
@@ -115,7 +150,7 @@ export function groupsOf(rows: readonly ScoredRow[]): string[] | undefined {
   return rows.map(({ group, id }) => (group === undefined ? `clip ${id}` : `group ${group}`));
 }
 
-async function readScores(path: string, flags: ScoreTableFlags): Promise<Scores> {
+async function readScores(path: string, flags: ScoreTableFlags, described: Described): Promise<Scores> {
   const { manifest, prediction } = flags;
   const options = manifest === undefined ? tableOptionsOf(flags) : {};
   const table = await readTableFile(path, options);
@@ -135,6 +170,8 @@ async function readScores(path: string, flags: ScoreTableFlags): Promise<Scores>
     records: table.records.filter((record) => !isFailed(record)),
     failed: table.records.filter(isFailed),
     predicted,
+    // Of other columns than the score nothing is said.
+    distribution: (record) => (predicted === 'score' ? (described.distribution?.(record) ?? null) : null),
     name: find([...[video, image].flatMap((name) => name ?? []), ...names]),
     number: (record, column) => {
       const text = record.cells.get(column) ?? '';
@@ -149,7 +186,8 @@ async function readScores(path: string, flags: ScoreTableFlags): Promise<Scores>
 }
 
 /** Rows of one table that has both numbers. */
-function ownRows({ path, table, records, number, predicted, name }: Scores, map: Mapping): ScoredRow[] {
+function ownRows(scores: Scores, map: Mapping): ScoredRow[] {
+  const { path, table, records, number, predicted, name } = scores;
   const wanted = table.options.columns?.mos ?? table.preset?.columns.mos ?? 'mos';
   const target =
     table.columns.find((column) => column === wanted) ??
@@ -161,6 +199,7 @@ function ownRows({ path, table, records, number, predicted, name }: Scores, map:
     prediction: map(number(record, predicted)),
     mos: number(record, target),
     group: record.cells.get(group),
+    distribution: distributionOf(record, scores, map),
     column: (column) => record.cells.get(column),
   }));
 }
@@ -203,7 +242,9 @@ function matchedRows(
     if (before !== undefined) throw twice(path, record, nameOf(record), before);
     lines.set(row, record.line);
     const column = (key: string): string | undefined => columnValue(row, key) ?? record.cells.get(key);
-    return [{ id: row.id, prediction: map(number(record, predicted)), mos: row.mos!, group: row.group, column }];
+    const prediction = map(number(record, predicted));
+    const distribution = distributionOf(record, scores, map);
+    return [{ id: row.id, prediction, mos: row.mos!, group: row.group, distribution, column }];
   });
   notes.push(`${rows.length} scores are matched with clips of ${oneLine(manifest)} ${how}`);
   if (strangers.length > 0) {
@@ -226,6 +267,11 @@ function mapping(from: MosScale | undefined, to: MosScale | undefined, notes: st
     `the scores are on ${scaleName(from)} and the opinions on ${scaleName(to)}; the scores are mapped linearly`,
   );
   return (value) => fromMos5(to, toMos5(from, value));
+}
+
+function distributionOf(record: TableRecord, { distribution }: Scores, map: Mapping): DiscreteDistribution | null {
+  const found = distribution(record);
+  return found === null ? null : { ...found, values: found.values.map(map) };
 }
 
 /** Scores that take up less of the opinions' scale are on another one, unless they lie about the opinions' mean. */

@@ -23,6 +23,7 @@ export {
   scoreColumns,
   scoreCsvLine,
   shapeOfMeta,
+  distributionReader,
   readScores,
   readScoresMeta,
   scoreList,

@@ -2,6 +2,7 @@
 import type { Evaluation, EvaluationIntervals, Stat } from '../../metrics/index.ts';
 import { evaluate } from '../../metrics/index.ts';
 import { UserError, show } from '../../core/index.ts';
+import { calibrationLines, calibrationOf } from '../calibration-output.ts';
 import type { Cell } from '../output.ts';
 import { approximate, formatTable, printCsv, printJson, printLines, range } from '../output.ts';
 import type { ScoreTableFlags, ScoredRow } from '../score-table.ts';
@@ -66,9 +67,13 @@ export async function evaluateCommand(terminal: Terminal, path: string, flags: E
   const { intervals } = overall;
   if (intervals?.isApproximate === true) notes.push(approximate(intervals.numGroups));
   const parts = (flags.by ?? []).flatMap((column) => partsBy(rows, column));
+  const calibration = calibrationOf(rows);
+  const numWithout = rows.filter(({ distribution }) => distribution === null).length;
+  if (calibration !== null && numWithout > 0)
+    notes.push(`${numWithout} clips have no distribution: calibration is without them`);
   for (const note of notes) terminal.tell(`note: ${note}`);
   if (flags.json === true) {
-    printJson(terminal, { overall, by: parts, notes });
+    printJson(terminal, { overall, by: parts, calibration, notes });
     return;
   }
   if (flags.csv === true || parts.length > 0) {
@@ -94,6 +99,7 @@ export async function evaluateCommand(terminal: Terminal, path: string, flags: E
     ...formatTable(['statistic', 'value', '95 % interval'], table),
     `n = ${overall.n}${intervals === null || intervals.numGroups === overall.n ? '' : ` in ${intervals.numGroups} groups`}`,
     ...reasons([{ by: '', value: 'all', evaluation: overall }]),
+    ...(calibration === null ? [] : ['', ...calibrationLines(calibration)]),
   ]);
 }
 

@@ -15,7 +15,7 @@ export type {
 } from './meta.ts';
 export { hashOfMeta, metaDifferences, readScoresMeta, scoresMetaPath, writeScoresMeta } from './meta.ts';
 export type { StoredModelScore, StoredScore } from './read-scores.ts';
-export { readScores } from './read-scores.ts';
+export { distributionReader, readScores } from './read-scores.ts';
 export type { SeenClip, SeenFields } from './seen.ts';
 export type {
   ClipList,

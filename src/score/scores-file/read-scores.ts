@@ -59,12 +59,57 @@ export async function* readScores(path: string): AsyncGenerator<StoredScore, voi
   for await (const stored of readStoredLines(path, shapeOfMeta(meta))) yield read(stored);
 }
 
-function rowReader(path: string, { models, isEnsemble }: ScoresMeta): (stored: StoredLine) => StoredScore {
-  const answers = models.map(({ answer }) => answer.values ?? null);
-  const weights = models.map(({ weight }) => weight);
-  const mixed = mixtureOf(answers, weights);
+/** From a row's `probabilities` to its distributions; a field that is something else is said to be so by `bad`. */
+type DistributionReader = (
+  field: unknown,
+  bad: (expected: string) => UserError,
+) => { all: ScoreDistribution | null; ofModels: (ScoreDistribution | null)[] };
+
+/**
+ * Reads what rows have as `probabilities`.
+ * @param meta - the file's description
+ * @returns reads a field: the row's distribution, of an ensemble the mixture, and that of each model
+ */
+export function distributionReader(meta: ScoresMeta): DistributionReader {
+  const answers = meta.models.map(({ answer }) => answer.values ?? null);
+  const mix = mixtureOf(
+    answers,
+    meta.models.map(({ weight }) => weight),
+  );
   const alone = answers.map((values) => mixtureOf([values], [1]));
-  const scoreNames = isEnsemble ? models.map((_, i) => `member${i + 1}`) : ['score'];
+  const isDistribution = (one: unknown, i: number): one is number[] =>
+    Array.isArray(one) && one.length === answers[i]?.length && one.every(isShare) && one.some((p) => p > 0);
+  return (field, bad) => {
+    const each = perModel(field, meta, isDistribution, (whose) =>
+      bad(`as many numbers from 0 to 1 as there are answers${whose}`),
+    );
+    return { all: mix(each), ofModels: each.map((probabilities, i) => alone[i]!([probabilities])) };
+  };
+}
+
+/**
+ * A field that an ensemble's row has for each member, as one value a model.
+ * @param bad - makes the error where it is something else; is told whose values were expected
+ */
+function perModel<T>(
+  field: unknown,
+  { models, isEnsemble }: ScoresMeta,
+  isOne: (one: unknown, model: number) => one is T,
+  bad: (whose: string) => UserError,
+): (T | null)[] {
+  if (field === null || field === undefined) return models.map(() => null);
+  const each: unknown = isEnsemble ? field : [field];
+  const isGood =
+    Array.isArray(each) &&
+    each.length === models.length &&
+    each.every((one: unknown, i) => one === null || isOne(one, i));
+  if (!isGood) throw bad(isEnsemble ? `, for each of ${models.length} members` : '');
+  return each;
+}
+
+function rowReader(path: string, meta: ScoresMeta): (stored: StoredLine) => StoredScore {
+  const scoreNames = meta.isEnsemble ? meta.models.map((_, i) => `member${i + 1}`) : ['score'];
+  const readDistributions = distributionReader(meta);
 
   return ({ row, clip, key, hasFailed, line, fields }) => {
     const bad = (name: string, expected: string): UserError =>
@@ -76,22 +121,6 @@ function rowReader(path: string, { models, isEnsemble }: ScoresMeta): (stored: S
       if (typeof number === 'number' && Number.isFinite(number)) return number;
       throw bad(name, 'a number');
     };
-    /** A field that has a value for each member, as one value a model. */
-    const eachOf = <T>(
-      name: keyof SeenFields,
-      isOne: (one: unknown, model: number) => one is T,
-      expected: string,
-    ): (T | null)[] => {
-      const field = fields[name] ?? null;
-      if (field === null) return models.map(() => null);
-      const each: unknown = isEnsemble ? field : [field];
-      const isGood =
-        Array.isArray(each) &&
-        each.length === models.length &&
-        each.every((one: unknown, i) => one === null || isOne(one, i));
-      if (!isGood) throw bad(name, isEnsemble ? `${expected} for each of ${models.length} members` : expected);
-      return each;
-    };
     const numbers = { integer: numberOf('integer'), std: numberOf('std'), legalMass: numberOf('legalMass') };
     const about = { row, clip, ...numbers, notes: textsOf(fields['notes']), key };
     if (hasFailed) {
@@ -102,18 +131,16 @@ function rowReader(path: string, { models, isEnsemble }: ScoresMeta): (stored: S
       if (score === null) throw bad(name, 'a number');
       return score;
     };
-    const isDistribution = (one: unknown, i: number): one is number[] =>
-      Array.isArray(one) && one.length === answers[i]?.length && one.every(isShare) && one.some((p) => p > 0);
-    const probabilities = eachOf('probabilities', isDistribution, 'as many numbers from 0 to 1 as there are answers');
-    const pixels = eachOf('pixels', isText, 'a text');
-    const seconds = eachOf('seconds', areTimes, 'numbers');
+    const { all, ofModels } = readDistributions(fields['probabilities'], (expected) => bad('probabilities', expected));
+    const pixels = perModel(fields['pixels'], meta, isText, (whose) => bad('pixels', `a text${whose}`));
+    const seconds = perModel(fields['seconds'], meta, areTimes, (whose) => bad('seconds', `numbers${whose}`));
     return {
       ...about,
       score: scoreOf('score'),
-      distribution: mixed(probabilities),
+      distribution: all,
       models: scoreNames.map((name, i) => ({
         score: scoreOf(name),
-        distribution: alone[i]!([probabilities[i]!]),
+        distribution: ofModels[i]!,
         pixels: pixels[i]!,
         seconds: seconds[i]!,
       })),

@@ -235,7 +235,7 @@ describe('reading', () => {
     await score(path, fakeScorer(ensemble), 1);
     const [line] = await linesOf(path);
     await writeFile(path, `${JSON.stringify({ ...line!, pixels: ['ab'] })}\n`);
-    await expect(collect(path)).rejects.toThrow('pixels: expected a text for each of 2 members, got');
+    await expect(collect(path)).rejects.toThrow('pixels: expected a text, for each of 2 members, got');
     await rm(`${path}.meta.json`);
     await expect(collect(path)).rejects.toThrow(`${path}: expected ${path}.meta.json beside it, got none`);
   });
