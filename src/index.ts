@@ -17,8 +17,12 @@ export type {
   EvaluationInput,
   EvaluationIntervals,
   EvaluationPart,
+  FoldEvaluation,
+  FoldInput,
+  FoldPart,
   GroupOptions,
   Interval,
+  IntervalledStat,
   Numbers,
   Opinions,
   RaterReport,
@@ -27,6 +31,7 @@ export type {
   Uncertainty,
   VoteMethod,
   Votes,
+  WithinFolds,
 } from './metrics/index.ts';
 export {
   calibrate,
@@ -36,6 +41,7 @@ export {
   detectableDifference,
   evaluate,
   evaluateBy,
+  evaluateFolds,
   holm,
   krcc,
   mae,
@@ -218,5 +224,12 @@ export type {
   ValidationScores,
 } from './train/index.ts';
 export { estimateRun, readRunRecipe, resolveRecipe, train } from './train/index.ts';
-export type { Ensemble, EnsembleMember, EnsembleScore, StoredMember } from './study/index.ts';
-export { createEnsemble, loadEnsemble, paperWeights } from './study/index.ts';
+export type {
+  CrossValidateOptions,
+  CrossValidationEvent,
+  Ensemble,
+  EnsembleMember,
+  EnsembleScore,
+  StoredMember,
+} from './study/index.ts';
+export { createEnsemble, crossValidate, loadEnsemble, paperWeights } from './study/index.ts';

@@ -2,13 +2,13 @@
 import { UserError, oneLine } from '../core/index.ts';
 import type { DecoderName } from '../video/index.ts';
 import { readText } from '../files/index.ts';
-import type { ResolvedRecipe } from '../train/index.ts';
+import type { RecipeSources, ResolvedRecipe } from '../train/index.ts';
 import type { TableFlags } from './table-options.ts';
 import { tableSets } from './table-options.ts';
 import { isSavedRecipe, readRunRecipe, resolveRecipe } from '../train/index.ts';
 
 /** Most bytes of a recipe; one with every key has 3,000. */
-const MAX_RECIPE = 1_000_000;
+export const MAX_RECIPE = 1_000_000;
 
 /** Flags that set keys of a recipe. */
 export interface RecipeFlags extends TableFlags {
@@ -36,13 +36,22 @@ export async function recipeOf(
   flags: RecipeFlags,
   fallback: Readonly<Record<string, string>> = {},
 ): Promise<ResolvedRecipe> {
+  return resolveRecipe(await recipeSources(path, flags, fallback));
+}
+
+/** What {@link recipeOf} puts together. */
+export async function recipeSources(
+  path: string | undefined,
+  flags: RecipeFlags,
+  fallback: Readonly<Record<string, string>> = {},
+): Promise<RecipeSources> {
   const sets = setsOf(flags);
-  if (path === undefined) return resolveRecipe({ base: { recipe: 'auto', ...fallback }, sets });
+  if (path === undefined) return { base: { recipe: 'auto', ...fallback }, sets };
   const text = await readText(path, 'bad-input', MAX_RECIPE);
   if (text === undefined)
     throw new UserError('bad-input', `${oneLine(path)}: expected a recipe file, got no such file`);
   // A run's own recipe may have been written by an earlier version.
-  return resolveRecipe({ base: fallback, file: { path, text, isSaved: isSavedRecipe(text) }, sets });
+  return { base: fallback, file: { path, text, isSaved: isSavedRecipe(text) }, sets };
 }
 
 /**

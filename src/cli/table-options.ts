@@ -55,6 +55,7 @@ const heading = 'How the table is read (or stored in TABLE.yaml beside it):';
 /** Commands that read a table. */
 const readers = [
   'train',
+  'cross-validate',
   'score',
   'evaluate',
   'estimate',

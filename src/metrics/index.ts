@@ -15,6 +15,8 @@ export type { Contrast } from './contrast.ts';
 export { contrast, detectableDifference, holm } from './contrast.ts';
 export type { Evaluation, EvaluationBy, EvaluationInput, EvaluationIntervals, EvaluationPart } from './evaluate.ts';
 export { evaluate, evaluateBy } from './evaluate.ts';
+export type { FoldEvaluation, FoldInput, FoldPart, IntervalledStat, WithinFolds } from './folds.ts';
+export { evaluateFolds } from './folds.ts';
 export { krcc } from './kendall.ts';
 export type { Statistic } from './leave-out.ts';
 export type { Numbers } from './order.ts';

@@ -26,6 +26,8 @@ export {
   distributionReader,
   readScores,
   readScoresMeta,
+  requireScoresMeta,
+  writeScoresMeta,
   scoreList,
   openScoresFile,
 } from './scores-file/index.ts';

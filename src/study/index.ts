@@ -1,9 +1,12 @@
 /**
- * Several models together: ensembles.
+ * Several models together: ensembles, cross-validation.
  * @module study
  */
+export type { CrossValidateOptions, CrossValidationEvent } from './cross-validate.ts';
+export { crossValidate } from './cross-validate.ts';
 export type { StoredMember } from './ensemble-file.ts';
 export { isEnsemble } from './ensemble-file.ts';
 export { paperWeights, parseWeights } from './ensemble-weights.ts';
 export type { Ensemble, EnsembleMember, EnsembleScore } from './ensemble.ts';
 export { createEnsemble, loadEnsemble } from './ensemble.ts';
+export { foldFolder } from './fold-scores.ts';

@@ -1,8 +1,9 @@
 // The rows of a run: which train, which select checkpoints, and what score each is to get.
 import { UserError, show } from '../core/index.ts';
-import type { ClipRow, Dataset } from '../dataset/index.ts';
+import type { ClipRow, Dataset, Split } from '../dataset/index.ts';
 import {
   groupedBy,
+  kFold,
   leakingGroups,
   readManifest,
   rowsOfSplit,
@@ -34,6 +35,14 @@ export interface RunData {
   validation: RatedRow[];
   /** What to know of the split, a sentence each. */
   notes: string[];
+}
+
+/** Rows that are cut into folds. */
+export interface FoldRows {
+  /** All of them, in the order of the file. */
+  all: RatedRow[];
+  /** Those of the recipe's fold. */
+  held: RatedRow[];
 }
 
 /** The rows of a run, unsplit. */
@@ -79,24 +88,40 @@ export async function readForecastData(recipe: Pick<Recipe, 'data' | 'seed' | 's
  * @throws UserError `bad-input` that lists every bad row; `bad-recipe` for splits that cannot be
  */
 export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed' | 'seeds'>): Promise<RunData> {
-  const { manifest, train, validation } = recipe.data;
+  const { manifest, validation } = recipe.data;
+  const { dataset, pool, holdout } = await readRowsInUse(recipe);
+  const { train: seen } = splitOffFold(recipe, pool);
+  if (validation === null) return { dataset, train: nonEmpty(seen, manifest), validation: [], notes: [] };
+  if ('split' in validation) {
+    return { dataset, train: nonEmpty(seen, manifest), validation: holdout, notes: leaksBetween(seen, holdout) };
+  }
+  const grouping = recipe.data.groupBy ?? 'group';
+  const parts = splitByGroup(groupedBy(seen, grouping), validation.fraction, seedsOf(recipe).split);
+  const notes =
+    grouping === 'prompt'
+      ? ['clips of one prompt stay on one side of the split into training and validation (data.groupBy: prompt)']
+      : [];
+  return { dataset, train: nonEmpty(parts.train.map(rowOf), manifest), validation: parts.holdout.map(rowOf), notes };
+}
+
+/**
+ * The rows of a recipe's fold: those that its run does not see.
+ * @param recipe - its `data`, with a fold, and seeds
+ * @throws UserError as {@link readRunData} does
+ */
+export async function readFoldRows(recipe: Pick<Recipe, 'data' | 'seed' | 'seeds'>): Promise<FoldRows> {
+  const { pool } = await readRowsInUse(recipe);
+  return { all: pool, held: splitOffFold(recipe, pool).holdout };
+}
+
+/** The rows to train on, a fold or share of which may be held out, and those of a split that validation names. */
+async function readRowsInUse(
+  recipe: Pick<Recipe, 'data'>,
+): Promise<{ dataset: Dataset; pool: RatedRow[]; holdout: RatedRow[] }> {
+  const { train, validation } = recipe.data;
   const { dataset, rows } = await readRunRows(recipe);
   const pool = train === null ? rows : rowsOfSplit(rows, train.split);
-  if (validation === null) return { dataset, train: nonEmpty(pool, manifest), validation: [], notes: [] };
-  if ('fraction' in validation) {
-    const grouping = recipe.data.groupBy ?? 'group';
-    const { train: kept, holdout } = splitByGroup(
-      groupedBy(pool, grouping),
-      validation.fraction,
-      seedsOf(recipe).split,
-    );
-    const notes =
-      grouping === 'prompt'
-        ? ['clips of one prompt stay on one side of the split into training and validation (data.groupBy: prompt)']
-        : [];
-    const rowOf = ({ row }: { row: RatedRow }): RatedRow => row;
-    return { dataset, train: nonEmpty(kept.map(rowOf), manifest), validation: holdout.map(rowOf), notes };
-  }
+  if (validation === null || !('split' in validation)) return { dataset, pool, holdout: [] };
   if (train !== null && train.split === validation.split) {
     throw new UserError('bad-recipe', `data.validation.split: expected another split than data.train's, got the same`, {
       hint: `use validation: { fraction: 0.1 } to hold a tenth of ${show(train.split)} out`,
@@ -104,12 +129,18 @@ export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed' | 'seeds'
   }
   const holdout = rowsOfSplit(rows, validation.split);
   const held = new Set(holdout.map(({ id }) => id));
-  const kept = nonEmpty(
-    pool.filter(({ id }) => !held.has(id)),
-    manifest,
-  );
-  return { dataset, train: kept, validation: holdout, notes: leaksBetween(kept, holdout) };
+  return { dataset, pool: pool.filter(({ id }) => !held.has(id)), holdout };
 }
+
+/** The rows outside and within the recipe's fold. */
+function splitOffFold({ data, ...seeds }: Pick<Recipe, 'data' | 'seed' | 'seeds'>, pool: RatedRow[]): Split<RatedRow> {
+  if (data.fold === null) return { train: pool, holdout: [] };
+  const { index, of } = data.fold;
+  const { train, holdout } = kFold(groupedBy(pool, data.groupBy ?? 'group'), of, seedsOf(seeds).split)[index - 1]!;
+  return { train: train.map(rowOf), holdout: holdout.map(rowOf) };
+}
+
+const rowOf = ({ row }: { row: RatedRow }): RatedRow => row;
 
 /** What the manifest's own split tears apart: validation then sees what was trained on. */
 function leaksBetween(train: readonly RatedRow[], validation: readonly RatedRow[]): string[] {

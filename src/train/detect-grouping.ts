@@ -6,14 +6,15 @@ import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
 import { readRunRecipe } from './run-folder.ts';
 
 /**
- * Puts what the split keeps together into the recipe, where the recipe leaves it open and a share is held out.
+ * Puts what the split keeps together into the recipe, where the recipe leaves it open and a share or a fold is held out.
  * @param resume - whether the run in the recipe's folder goes on, if there is one: then it is as that run has it, also where it was
  *   begun by a version that knew groups only. Default false
  */
 export async function detectGrouping(resolved: ResolvedRecipe, resume = false): Promise<ResolvedRecipe> {
   const { recipe, provenance } = resolved;
   const { data, out } = recipe;
-  if (data.groupBy !== null || data.validation === null || !('fraction' in data.validation)) return resolved;
+  const isCut = data.fold !== null || (data.validation !== null && 'fraction' in data.validation);
+  if (data.groupBy !== null || !isCut) return resolved;
   const saved = resume ? await savedRecipe(out) : null;
   const groupBy =
     saved === null

@@ -7,7 +7,7 @@ export { detectGrouping } from './detect-grouping.ts';
 export { inheritTableOptions } from './inherit-table.ts';
 export { chooseRecipe } from './choose-recipe.ts';
 export type { RatedRow } from './data.ts';
-export { readRunRows } from './data.ts';
+export { readFoldRows, readRunRows } from './data.ts';
 export type { EstimatedPart, RunEstimate } from './estimate.ts';
 export { estimateRun } from './estimate.ts';
 export type { TrainEvent, ValidationScores } from './events.ts';

@@ -9,6 +9,10 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     'iovqa train --manifest clips.csv --model models/nano --out runs/first',
     'iovqa train --out runs/first --resume',
   ],
+  'cross-validate': [
+    'iovqa cross-validate --manifest clips.csv --model models/nano --out runs/folds',
+    'iovqa cross-validate recipe.yaml --folds 10 --out runs/folds --resume',
+  ],
   estimate: [
     'iovqa estimate recipe.yaml',
     'iovqa estimate --manifest clips.csv --model Qwen/Qwen2.5-VL-3B-Instruct --set lora.rank=128',

@@ -7,6 +7,14 @@ export const integer = (text: string): number => {
   return Number(text);
 };
 
+/** Reads a number of folds. */
+export const folds = (text: string): number | 'groups' => {
+  if (text === 'groups') return text;
+  if (!/^\d+$/.test(text) || Number(text) < 2)
+    throw new InvalidArgumentError('expected a whole number of at least 2, or groups.');
+  return Number(text);
+};
+
 /** Collects the values of an option that can be repeated. */
 export const collect = (text: string, list: string[] = []): string[] => [...list, text];
 

@@ -1,11 +1,12 @@
 // The commands that train, and those that look at what training would do.
 import type { Command } from 'commander';
+import type { CrossValidateFlags } from '../commands/cross-validate.ts';
 import type { EstimateFlags } from '../commands/estimate.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from '../commands/inspect.ts';
 import type { QuickstartFlags } from '../commands/quickstart.ts';
 import type { TrainFlags } from '../commands/train.ts';
 import type { Terminal } from '../terminal.ts';
-import { collect, decoder, integer, json, manifest, model, sandbox, set } from './options.ts';
+import { collect, decoder, folds, integer, json, manifest, model, sandbox, set } from './options.ts';
 
 /**
  * Adds them.
@@ -45,6 +46,23 @@ export function addTraining(root: Command, terminal: Terminal): void {
     .addOption(json())
     .action(async (path: string | undefined, flags: TrainFlags) =>
       (await import('../commands/train.ts')).train(terminal, path, flags),
+    );
+
+  root
+    .command('cross-validate')
+    .description('Train a run for each fold of the table, and evaluate the scores of clips that no run had seen.')
+    .argument('[recipe]', 'recipe file')
+    .option('--folds <n>', 'number of folds, or groups: each group is a fold (default: 5)', folds)
+    .addOption(set())
+    .option(...manifest)
+    .option(...model)
+    .option('--out <folder>', 'same as --set out=FOLDER')
+    .option('--resume', 'resume what the out folder holds; the recipe may be left out')
+    .addOption(decoder())
+    .addOption(sandbox())
+    .addOption(json())
+    .action(async (path: string | undefined, flags: CrossValidateFlags) =>
+      (await import('../commands/cross-validate.ts')).crossValidateCommand(terminal, path, flags),
     );
 
   root

@@ -13,7 +13,14 @@ export type {
   ScoresRuntime,
   ScoresTemplate,
 } from './meta.ts';
-export { hashOfMeta, metaDifferences, readScoresMeta, scoresMetaPath, writeScoresMeta } from './meta.ts';
+export {
+  hashOfMeta,
+  metaDifferences,
+  readScoresMeta,
+  requireScoresMeta,
+  scoresMetaPath,
+  writeScoresMeta,
+} from './meta.ts';
 export type { StoredModelScore, StoredScore } from './read-scores.ts';
 export { distributionReader, readScores } from './read-scores.ts';
 export type { SeenClip, SeenFields } from './seen.ts';

@@ -83,7 +83,7 @@ export interface ScoresMachine {
 export interface ScoresMeta {
   /** Version of this format: 2; 1 for files of earlier versions, whose rows have no distributions. */
   format: 1 | 2;
-  /** The model, or the members of the ensemble in their order. */
+  /** The model, or the members of the ensemble in their order; of `cross-validate`, the run of each fold. */
   models: ScoresModel[];
   /** Whether the scores are those of an ensemble, with a column for each member. */
   isEnsemble: boolean;

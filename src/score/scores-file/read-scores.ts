@@ -67,10 +67,11 @@ type DistributionReader = (
 
 /**
  * Reads what rows have as `probabilities`.
- * @param meta - the file's description
+ * @param described - the file's description
  * @returns reads a field: the row's distribution, of an ensemble the mixture, and that of each model
  */
-export function distributionReader(meta: ScoresMeta): DistributionReader {
+export function distributionReader(described: ScoresMeta): DistributionReader {
+  const meta = ofOneRow(described);
   const answers = meta.models.map(({ answer }) => answer.values ?? null);
   const mix = mixtureOf(
     answers,
@@ -107,7 +108,12 @@ function perModel<T>(
   return each;
 }
 
-function rowReader(path: string, meta: ScoresMeta): (stored: StoredLine) => StoredScore {
+/** The description with the models of a row. The runs of all folds are asked the same, and each row has the answer of one. */
+const ofOneRow = (meta: ScoresMeta): ScoresMeta =>
+  meta.isEnsemble ? meta : { ...meta, models: meta.models.slice(0, 1) };
+
+function rowReader(path: string, described: ScoresMeta): (stored: StoredLine) => StoredScore {
+  const meta = ofOneRow(described);
   const scoreNames = meta.isEnsemble ? meta.models.map((_, i) => `member${i + 1}`) : ['score'];
   const readDistributions = distributionReader(meta);
 

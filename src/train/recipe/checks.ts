@@ -94,6 +94,12 @@ export function findClashes(recipe: Recipe): Clash[] {
     data.validation,
   );
   clash(
+    data.fold !== null && data.fold.index > data.fold.of,
+    ['data.fold'],
+    `an index of at most ${data.fold?.of}`,
+    data.fold,
+  );
+  clash(
     data.validation === null && evaluation.earlyStop !== null,
     ['evaluation.earlyStop', 'data.validation'],
     'null without validation rows',
@@ -135,8 +141,8 @@ export function unusedKeys(recipe: Recipe): Map<string, string> {
     if (recipe.lora.dropout === 0) unused.set('seeds.dropout', 'without dropout');
   }
   if (frames.pick !== 'random') unused.set('seeds.frames', `with frames.pick ${frames.pick}`);
-  if (data.validation === null || 'split' in data.validation) {
-    unused.set('seeds.split', 'where validation holds no share of the rows out');
+  if ((data.validation === null || 'split' in data.validation) && data.fold === null) {
+    unused.set('seeds.split', 'where neither validation holds a share of the rows out nor a fold is left out');
   }
   if (loss !== 'soft-label') unused.set('softLabelStd', `with loss ${loss}`);
   if (frames.count === 1) unused.set('frames.as', 'with one frame');

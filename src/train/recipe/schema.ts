@@ -79,6 +79,16 @@ const data = z.strictObject({
     .describe(
       'Rows that select the best checkpoint: those of a split, or a share of the training rows that keeps groups together; null: no validation.',
     ),
+  fold: z
+    .strictObject({
+      index: count.describe('Which fold, from 1.'),
+      of: z.int().min(2).describe('Number of folds.'),
+    })
+    .nullable()
+    .default(null)
+    .describe(
+      'A fold of the training rows that the run does not see, as `cross-validate` sets it: they are cut into `of` folds that keep groups together, by `seeds.split`; null: none.',
+    ),
   maxBadFraction: z
     .number()
     .min(0)

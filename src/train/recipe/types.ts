@@ -74,6 +74,13 @@ export interface Recipe {
           fraction: number;
         }
       | null;
+    /** A fold of the training rows that the run does not see, as `cross-validate` sets it: they are cut into `of` folds that keep groups together, by `seeds.split`; null: none. Default null. */
+    fold: {
+      /** Which fold, from 1. */
+      index: number;
+      /** Number of folds. */
+      of: number;
+    } | null;
     /** Share of the clips that may be unreadable; with more, the run stops. Default `0`. */
     maxBadFraction: number;
   };

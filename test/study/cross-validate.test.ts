@@ -1,0 +1,112 @@
+// Cross-validation: every clip is scored once, by a run that saw none of its group, and what is done is not done again.
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CrossValidateOptions, CrossValidationEvent } from '../../src/study/index.ts';
+import { crossValidate } from '../../src/study/index.ts';
+import type { ScoreLine } from '../../src/score/index.ts';
+import { readScores } from '../../src/score/index.ts';
+import type { RecipeInput, RecipeSources } from '../../src/train/index.ts';
+import { readFoldRows, resolveRecipe } from '../../src/train/index.ts';
+import type { Workshop } from '../train/run-fixtures.ts';
+import { openWorkshop } from '../train/run-fixtures.ts';
+
+let shop: Workshop;
+beforeAll(async () => {
+  shop = await openWorkshop();
+  const [header, ...rows] = (await readFile(shop.at('clips.csv'), 'utf8')).trimEnd().split('\n');
+  const grouped = rows.map((row, i) => `${row},g${i >> 1}`);
+  await writeFile(shop.at('grouped.csv'), [`${header},group`, ...grouped, ''].join('\n'));
+});
+afterAll(() => shop.remove());
+
+const sources = (name: string, changes: RecipeInput = {}): RecipeSources => ({
+  base: {
+    model: shop.at('model'),
+    out: shop.at(name),
+    data: { manifest: shop.at('grouped.csv'), validation: null },
+    frames: { maxPixels: 3136 },
+    lora: { rank: 4 },
+    epochs: 1,
+    batchSize: 3,
+    microBatch: 3,
+    runtime: { workers: 1, threads: 1 },
+    ...changes,
+  },
+});
+
+async function runAll(from: RecipeSources, options: CrossValidateOptions): Promise<CrossValidationEvent[]> {
+  const events: CrossValidationEvent[] = [];
+  for await (const event of crossValidate(from, options)) events.push(event);
+  return events;
+}
+
+const linesOf = async (name: string): Promise<(ScoreLine & { fold: number })[]> =>
+  (await readFile(shop.at(name, 'scores.jsonl'), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as ScoreLine & { fold: number });
+
+const numUpdates = (events: readonly CrossValidationEvent[]): number =>
+  events.filter((event) => event.type === 'train' && event.event.type === 'step').length;
+
+describe('cross-validation', () => {
+  test('scores every clip by a run that has not seen its group', async () => {
+    const events = await runAll(sources('three'), { folds: 3 });
+    expect(events[0]).toEqual({ type: 'start', numFolds: 3, numClips: 12, numGroups: 6, groupBy: 'group' });
+    expect(events.at(-1)).toMatchObject({ type: 'end', numFailed: 0, evaluation: { folds: [{ fold: 1 }, {}, {}] } });
+    const lines = await linesOf('three');
+    expect(lines.map(({ row, clip }) => [row, clip])).toEqual(lines.map((_, i) => [i + 1, `${i}.png`]));
+    for (const fold of [1, 2, 3]) {
+      const seeds = { seed: 0, seeds: resolveRecipe(sources('x')).recipe.seeds };
+      const { data } = resolveRecipe({ ...sources('x'), sets: [`data.fold={index: ${fold}, of: 3}`] }).recipe;
+      const { held } = await readFoldRows({ data, ...seeds });
+      expect(lines.filter((line) => line.fold === fold).map(({ clip }) => clip)).toEqual(held.map(({ id }) => id));
+      const plan = await readFile(shop.at('three', `fold-${fold}`, 'plan.jsonl'), 'utf8');
+      for (const { id } of held) expect(plan).not.toContain(`"${id}"`);
+    }
+    // Clips of a group are in one fold.
+    for (let i = 0; i < 12; i += 2) expect(lines[i]!.fold).toBe(lines[i + 1]!.fold);
+    // And the file is one of scores, with distributions.
+    let sum = 0;
+    for await (const { distribution } of readScores(shop.at('three', 'scores.jsonl')))
+      for (const p of distribution!.probabilities) sum += p;
+    expect(sum).toBeCloseTo(12, 9);
+  });
+
+  test('stopped and gone on with, it ends with the same bytes, and repeats nothing', async () => {
+    const stop = new AbortController();
+    const events: CrossValidationEvent[] = [];
+    const stopped = async (): Promise<void> => {
+      for await (const event of crossValidate(sources('stopped'), { folds: 3, signal: stop.signal })) {
+        events.push(event);
+        if (event.type === 'train' && event.fold === 2 && event.event.type === 'step') stop.abort(new Error('enough'));
+      }
+    };
+    await expect(stopped()).rejects.toThrow('enough');
+    await expect(runAll(sources('stopped'), { folds: 3 })).rejects.toThrow(
+      /stopped: expected a new or empty folder, got one with a cross-validation in it/,
+    );
+    await expect(runAll(sources('stopped'), { folds: 2, resume: true })).rejects.toMatchObject({ code: 'bad-recipe' });
+    const rest = await runAll(sources('stopped'), { folds: 3, resume: true });
+    expect(rest.filter((event) => event.type === 'fold')).toMatchObject([{ isDone: true }, { isDone: false }, {}]);
+    const whole = await linesOf('three');
+    expect(await linesOf('stopped')).toEqual(whole.map((line) => ({ ...line, key: expect.any(String) })));
+    const again = await runAll(sources('stopped'), { folds: 3, resume: true });
+    expect(numUpdates(again)).toBe(0);
+    expect(again.at(-1)).toEqual(rest.at(-1));
+  });
+
+  test('is refused with more folds than groups, and leaves nothing', async () => {
+    await expect(runAll(sources('many'), { folds: 7 })).rejects.toThrow(
+      'split: expected at least 7 groups for 7 folds, got 6',
+    );
+    await expect(readFile(shop.at('many'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('leaves each group out in turn where that is asked for', { tags: ['long'] }, async () => {
+    const [start, ...rest] = await runAll(sources('groups'), { folds: 'groups' });
+    expect(start).toMatchObject({ numFolds: 6, numGroups: 6 });
+    expect(rest.at(-1)).toMatchObject({ evaluation: { within: null } });
+    await rm(shop.at('groups'), { recursive: true });
+  });
+});
