@@ -58,6 +58,7 @@ const readers = [
   'cross-validate',
   'score',
   'evaluate',
+  'compare',
   'estimate',
   'data check',
   'data votes',

@@ -7,9 +7,8 @@ import { leaveOneOut } from './leave-out.ts';
 import type { Numbers } from './order.ts';
 import type { Stat } from './statistics.ts';
 import { defined, undefinedBecause } from './statistics.ts';
-import { studentT975, studentTwoSided } from './student-t.ts';
 import type { Interval, Uncertainty } from './uncertainty.ts';
-import { uncertaintyOf } from './uncertainty.ts';
+import { reachOf, twoSidedP, uncertaintyOf } from './uncertainty.ts';
 
 /** Two predictors on the same clips. */
 export interface Contrast {
@@ -71,16 +70,13 @@ export function contrastOf(
   const uncertainty = perSeed.length < first.length ? null : uncertaintyOf(perSeed);
   const value = defined(difference);
   if (uncertainty === null) return { difference: value, interval: null, uncertainty, p: null, detectable: null };
-  const { standardError, df } = uncertainty;
-  const reach = studentT975(df) * standardError;
-  // Arms with the same scores: nothing differs, and nothing is uncertain.
-  const p = difference === 0 ? 1 : standardError === 0 ? null : studentTwoSided(difference / standardError, df);
+  const reach = reachOf(uncertainty);
   return {
     difference: value,
     interval: { low: difference - reach, high: difference + reach },
     uncertainty,
-    p,
-    detectable: detectableDifference(standardError),
+    p: twoSidedP(difference, uncertainty),
+    detectable: detectableDifference(uncertainty.standardError),
   };
 }
 

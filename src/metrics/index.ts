@@ -11,6 +11,8 @@ export type {
   CentralCoverage,
 } from './calibration.ts';
 export { calibrate } from './calibration.ts';
+export type { Arm, ArmContrast, ArmResult, ComparedMetric, Comparison, ComparisonInput, Estimate } from './compare.ts';
+export { compare, comparedMetrics } from './compare.ts';
 export type { Contrast } from './contrast.ts';
 export { contrast, detectableDifference, holm } from './contrast.ts';
 export type { Evaluation, EvaluationBy, EvaluationInput, EvaluationIntervals, EvaluationPart } from './evaluate.ts';
@@ -22,7 +24,7 @@ export type { Statistic } from './leave-out.ts';
 export type { Numbers } from './order.ts';
 export type { Stat } from './statistics.ts';
 export { challenge, challengeScore, mae, plcc, rmse, rmseOfMean, srcc } from './statistics.ts';
-export type { Interval, Uncertainty } from './uncertainty.ts';
+export type { Interval, Uncertainty, VariancePart } from './uncertainty.ts';
 export type { ClipOpinion, Opinions, RaterReport, VoteMethod } from './votes/opinions.ts';
 export { opinionScores, voteMethods } from './votes/opinions.ts';
 export type { Votes } from './votes/votes.ts';

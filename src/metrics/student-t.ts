@@ -7,11 +7,21 @@ import { invariant } from '../core/index.ts';
  * @returns 12.706 for 1, 1.96 in the limit; right to 10 digits
  */
 export function studentT975(df: number): number {
-  invariant(df >= 1, `a t quantile of ${df} degrees of freedom`);
-  // The distribution function rises and is concave beyond the middle: Newton from the left end never overshoots.
-  let t = 1.959963984540054;
-  for (let step = 0; step < 60; step++) {
-    const change = (0.975 - cumulative(t, df)) / density(t, df);
+  return studentQuantile(0.05, df);
+}
+
+/**
+ * The t beyond which, on both sides together, lies a given probability.
+ * @param p - that probability, above 0, at most 1
+ * @param df - degrees of freedom, at least 1; they need not be whole
+ * @returns at least 0
+ */
+export function studentQuantile(p: number, df: number): number {
+  invariant(df >= 1 && p > 0 && p <= 1, `a t quantile of ${p} with ${df} degrees of freedom`);
+  // The tail falls and is convex beyond the middle: Newton from the left end never overshoots.
+  let t = 0;
+  for (let step = 0; step < 300; step++) {
+    const change = (studentTwoSided(t, df) - p) / (2 * density(t, df));
     t += change;
     if (Math.abs(change) < 1e-13 * t) break;
   }
@@ -22,7 +32,7 @@ export function studentT975(df: number): number {
  * How often a t of no difference lies as far from zero as this one, on either side: a two-sided p-value.
  * @param t - the statistic
  * @param df - degrees of freedom, at least 1; they need not be whole
- * @returns 0 to 1
+ * @returns 0 to 1 (Abramowitz and Stegun 26.7.1)
  */
 export function studentTwoSided(t: number, df: number): number {
   invariant(df >= 1, `a t tail of ${df} degrees of freedom`);
@@ -32,11 +42,6 @@ export function studentTwoSided(t: number, df: number): number {
 function density(t: number, df: number): number {
   const log = logGamma((df + 1) / 2) - logGamma(df / 2) - 0.5 * Math.log(df * Math.PI);
   return Math.exp(log - ((df + 1) / 2) * Math.log1p((t * t) / df));
-}
-
-/** P(T ≤ t) for t > 0: half the incomplete beta function of df / (df + t²) taken off 1 (Abramowitz and Stegun 26.7.1). */
-function cumulative(t: number, df: number): number {
-  return 1 - 0.5 * incompleteBeta(df / (df + t * t), df / 2, 0.5);
 }
 
 /** The regularised incomplete beta function by its continued fraction (DLMF 8.17.22), evaluated after Lentz. */

@@ -171,19 +171,22 @@ describe('commands of the documents', () => {
     }
   });
 
-  it.each(['score', 'ensemble', 'evaluate', 'quickstart'])('the table of options of %s lists them all', (name) => {
-    const [, command] = leaves(buildProgram(new Terminal(process))).find(([path]) => path === name)!;
-    const listed = readFileSync(`${root}/docs/${name}.md`, 'utf8').matchAll(/^\|([^|]*`--[^|]*)\|/gm);
-    const told = [...listed].flatMap(([, cell]) => [...cell!.matchAll(/`(--[a-z-]+)/g)].map(([, flag]) => flag!));
-    const [, check] = leaves(buildProgram(new Terminal(process))).find(([path]) => path === 'data check')!;
-    // The options of tables are in docs/data.md.
-    const ofTables = new Set(check.options.map(({ long }) => long!).filter((flag) => flag !== '--json'));
-    const own = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long!);
-    const isTold = (flag: string): boolean => told.includes(flag);
-    const isFree = (flag: string): boolean => ofTables.has(flag) && !['--sandbox', '--workers'].includes(flag);
-    expect(own.filter((flag) => !isTold(flag) && !isFree(flag))).toEqual([]);
-    expect(told.filter((flag) => !own.includes(flag))).toEqual([]);
-  });
+  it.each(['score', 'ensemble', 'evaluate', 'compare', 'quickstart'])(
+    'the table of options of %s lists them all',
+    (name) => {
+      const [, command] = leaves(buildProgram(new Terminal(process))).find(([path]) => path === name)!;
+      const listed = readFileSync(`${root}/docs/${name}.md`, 'utf8').matchAll(/^\|([^|]*`--[^|]*)\|/gm);
+      const told = [...listed].flatMap(([, cell]) => [...cell!.matchAll(/`(--[a-z-]+)/g)].map(([, flag]) => flag!));
+      const [, check] = leaves(buildProgram(new Terminal(process))).find(([path]) => path === 'data check')!;
+      // The options of tables are in docs/data.md.
+      const ofTables = new Set(check.options.map(({ long }) => long!).filter((flag) => flag !== '--json'));
+      const own = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long!);
+      const isTold = (flag: string): boolean => told.includes(flag);
+      const isFree = (flag: string): boolean => ofTables.has(flag) && !['--sandbox', '--workers'].includes(flag);
+      expect(own.filter((flag) => !isTold(flag) && !isFree(flag))).toEqual([]);
+      expect(told.filter((flag) => !own.includes(flag))).toEqual([]);
+    },
+  );
 });
 
 describe('links of the documents', () => {

@@ -4,6 +4,8 @@ import { randomStream } from '../../src/core/index.ts';
 import type { Stat, Statistic } from '../../src/metrics/index.ts';
 import {
   challenge,
+  compare,
+  comparedMetrics,
   contrast,
   detectableDifference,
   evaluate,
@@ -15,7 +17,7 @@ import {
   srcc,
 } from '../../src/metrics/index.ts';
 import { studentT975, studentTwoSided } from '../../src/metrics/student-t.ts';
-import { intervalOf, uncertaintyOf } from '../../src/metrics/uncertainty.ts';
+import { criticalValue, intervalOf, twoSidedP, uncertaintyOf } from '../../src/metrics/uncertainty.ts';
 import { coverage, names } from '../../bench/statistics/coverage.ts';
 import { equalGroups, grouped, mix } from '../../bench/statistics/simulate.ts';
 
@@ -36,49 +38,58 @@ describe('uncertainty', () => {
     const average = x.reduce((a, b) => a + b, 0) / 20;
     const variance = x.reduce((a, v) => a + (v - average) ** 2, 0) / 19;
     expect(found.standardError).toBeCloseTo(Math.sqrt(variance / 20), 12);
-    expect([found.df, found.seedVariance]).toEqual([19, null]);
+    expect([found.groups.df, found.seeds]).toEqual([19, null]);
   });
 
-  test('of groups and seeds is that of two crossed random factors', () => {
-    // A table of group, seed and interaction effects, whose mean is looked at: analysis of variance gives the same.
+  test('of groups and seeds is a jackknife over the one and a variance over the other', () => {
+    // A table of group, seed and interaction effects, whose mean is looked at.
     const [G, S] = [12, 5];
     const [ofGroup, ofSeed, rest] = [numbers(1, G), numbers(2, S), numbers(3, G * S)];
     const cell = (g: number, s: number): number => 2 * ofGroup[g]! + ofSeed[s]! + rest[g * S + s]!;
-    const perSeed = Array.from({ length: S }, (_, s) => {
-      const sum = Array.from({ length: G }, (__, g) => cell(g, s)).reduce((a, b) => a + b, 0);
-      return { value: sum / G, without: Float64Array.from({ length: G }, (__, g) => (sum - cell(g, s)) / (G - 1)) };
-    });
-    const average = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
-    const square = (list: readonly number[]): number => list.reduce((a, b) => a + b * b, 0);
     const [gs, ss] = [[...Array(G).keys()], [...Array(S).keys()]];
-    const all = average(gs.flatMap((g) => ss.map((s) => cell(g, s))));
-    const rowsOf = gs.map((g) => average(ss.map((s) => cell(g, s))) - all);
-    const columnsOf = ss.map((s) => average(gs.map((g) => cell(g, s))) - all);
-    const msG = (S * square(rowsOf)) / (G - 1);
-    const msS = (G * square(columnsOf)) / (S - 1);
-    const msGS =
-      square(gs.flatMap((g) => ss.map((s) => cell(g, s) - all - rowsOf[g]! - columnsOf[s]!))) / (G - 1) / (S - 1);
+    const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0);
+    const perSeed = ss.map((s) => {
+      const own = sum(gs.map((g) => cell(g, s)));
+      return { value: own / G, without: Float64Array.from(gs, (g) => (own - cell(g, s)) / (G - 1)) };
+    });
+    const errorOfMean = (list: readonly number[]): number =>
+      sum(list.map((v) => (v - sum(list) / list.length) ** 2)) / (list.length - 1) / list.length;
+    const groups = errorOfMean(gs.map((g) => sum(ss.map((s) => cell(g, s))) / S));
+    const seeds = errorOfMean(ss.map((s) => sum(gs.map((g) => cell(g, s))) / G));
     const found = uncertaintyOf(perSeed)!;
-    expect(found.standardError ** 2).toBeCloseTo((msG + msS - msGS) / (G * S), 12);
-    expect(found.groupVariance).toBeCloseTo(msG / (G * S), 12);
-    expect(found.seedVariance).toBeCloseTo(msS / (G * S), 12);
-    expect(found.df).toBeCloseTo(
-      (msG + msS - msGS) ** 2 / (msG ** 2 / (G - 1) + msS ** 2 / (S - 1) + msGS ** 2 / ((G - 1) * (S - 1))),
-      9,
-    );
+    expect(found.groups).toEqual({ variance: expect.closeTo(groups, 12) as number, df: G - 1 });
+    expect(found.seeds).toEqual({ variance: expect.closeTo(seeds, 12) as number, df: S - 1 });
+    expect(found.standardError ** 2).toBeCloseTo(groups + seeds, 12);
   });
 
-  test('without more between seeds than within is that of groups', () => {
+  test('of two parts asks for as many standard errors as both ask for, weighted', () => {
+    const two = { standardError: 2, groups: { variance: 3, df: 40 }, seeds: { variance: 1, df: 3 } };
+    const want = 0.75 * studentT975(40) + 0.25 * studentT975(3);
+    expect(criticalValue(two, 0.05)).toBeCloseTo(want, 12);
+    expect(twoSidedP(2 * want, two)).toBeCloseTo(0.05, 8);
+    expect(twoSidedP(-2 * want, two)).toBe(twoSidedP(2 * want, two));
+    const { low, high } = intervalOf((x, y) => plcc(x, y), 7, two)!;
+    expect([low, high]).toEqual([7 - 2 * want, 7 + 2 * want]);
+    for (const seeds of [null, { variance: 0, df: 3 }]) {
+      expect(twoSidedP(4, { ...two, groups: { variance: 4, df: 40 }, seeds })).toBe(studentTwoSided(2, 40));
+    }
+    expect([twoSidedP(0, two), twoSidedP(1, { ...two, standardError: 0 })]).toEqual([1, null]);
+  });
+
+  test('of seeds that agree is that of groups', () => {
     const without = Float64Array.from([1, 2, 4, 8]);
     const one = uncertaintyOf([{ value: 1, without }])!;
     const three = uncertaintyOf([1, 1, 1].map((value) => ({ value, without })))!;
-    expect([three.standardError, three.df]).toEqual([one.standardError, 3]);
-    expect(three.seedVariance).toBe(0);
+    expect([three.standardError, three.groups]).toEqual([
+      one.standardError,
+      { variance: expect.closeTo(one.standardError ** 2, 12) as number, df: 3 },
+    ]);
+    expect(three.seeds).toEqual({ variance: 0, df: 2 });
     expect(uncertaintyOf([{ value: 1, without: without.slice(1, 2) }])).toBeNull();
   });
 
   test('makes intervals on Fisher’s z, on the logarithm, or as it is', () => {
-    const known = { standardError: 0.1, df: 20, groupVariance: 0.01, seedVariance: null };
+    const known = { standardError: 0.1, groups: { variance: 0.01, df: 20 }, seeds: null };
     const t = studentT975(20);
     for (const statistic of [srcc, plcc, krcc, challenge]) {
       const { low, high } = intervalOf(statistic, 0.8, known)!;
@@ -158,8 +169,8 @@ describe('contrast', () => {
     // Seeds that move both arms alike cancel in pairs alone.
     const shifted = (amount: number, k: number): number[] => y.map((v, i) => v + amount * k * noise[i]! + 0.3 * x[i]!);
     const [a, b] = [[1, 2, 3].map((k) => shifted(0.5, k)), [1, 2, 3].map((k) => shifted(0.51, k))];
-    const paired = contrast(a, b, y, plcc).uncertainty!.seedVariance!;
-    expect(paired).toBeLessThan(0.01 * contrast(a, b.toReversed(), y, plcc).uncertainty!.seedVariance!);
+    const paired = contrast(a, b, y, plcc).uncertainty!.seeds!.variance;
+    expect(paired).toBeLessThan(0.01 * contrast(a, b.toReversed(), y, plcc).uncertainty!.seeds!.variance);
   });
 
   test('gives the reason of a statistic that is undefined', () => {
@@ -174,6 +185,37 @@ describe('contrast', () => {
     const one = contrast([x], [x.map((v) => v ** 3)], y, plcc, { groups: y.map(() => 'one') });
     expect([one.difference.defined, one.interval, one.p]).toEqual([true, null, null]);
     expect(() => contrast([x], [x, x], y, srcc)).toThrow('1 and 2 seeds');
+  });
+});
+
+describe('compare', () => {
+  const y = numbers(9, 100);
+  const groups = y.map((_, i) => String(i % 25));
+  const arm = (name: string, size: number, ...seeds: number[]): { name: string; seeds: number[][] } => ({
+    name,
+    seeds: seeds.map((seed) => y.map((v, i) => v + size * numbers(seed, 100)[i]!)),
+  });
+  const arms = [arm('a', 1, 31, 32), arm('b', 0.6, 33, 34), arm('c', 1, 35, 36)];
+
+  test('is the contrasts with the first arm, with p of one metric, after Holm', () => {
+    const found = compare({ arms, mos: y, groups, metric: 'plcc' });
+    expect([found.n, found.numGroups, found.isApproximate]).toEqual([100, 25, true]);
+    const alone = [1, 2].map((k) => contrast(arms[k]!.seeds, arms[0]!.seeds, y, plcc, { groups }));
+    expect(found.contrasts.map(({ primary }) => primary)).toEqual(alone);
+    expect(found.contrasts.map((one) => one.holm)).toEqual(holm(alone.map(({ p }) => p)));
+    const { difference, interval, uncertainty } = contrast(arms[1]!.seeds, arms[0]!.seeds, y, krcc, { groups });
+    expect(found.contrasts[0]!.others.krcc).toEqual({ difference, interval, uncertainty });
+    expect(found.contrasts[0]!.others.plcc).toBeUndefined();
+  });
+
+  test('has means over seeds, and for one seed the intervals of evaluate', () => {
+    const { arms: both } = compare({ arms, mos: y, groups });
+    const means = arms[1]!.seeds.map((scores) => valueOf(srcc(scores, y)));
+    expect(valueOf(both[1]!.metrics.srcc.value)).toBeCloseTo((means[0]! + means[1]!) / 2, 12);
+    const [one] = compare({ arms: [arm('x', 1, 31)], mos: y, groups }).arms;
+    const { intervals } = evaluate({ predictions: arms[0]!.seeds[0]!, mos: y, groups });
+    for (const name of comparedMetrics) expect(one!.metrics[name].interval).toEqual(intervals![name]);
+    expect(() => compare({ arms: [arms[0]!, arm('x', 1, 31)], mos: y })).toThrow('x: 1 seeds, not 2');
   });
 });
 

@@ -32,6 +32,10 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     'iovqa ensemble runs/three runs/a runs/b runs/c --weights 2,1,1',
   ],
   evaluate: ['iovqa evaluate scores.jsonl --manifest clips.csv', 'iovqa evaluate table.csv --by generator'],
+  compare: [
+    'iovqa compare first.jsonl second.jsonl --manifest clips.csv',
+    'iovqa compare integer=a1.jsonl,a2.jsonl decimal=b1.jsonl,b2.jsonl --manifest clips.csv --metric srcc',
+  ],
   'data check': ['iovqa data check clips.csv', 'iovqa data check labels.csv --preset konvid-1k --media-root videos'],
   'data votes': [
     'iovqa data votes votes.csv --out clips.csv',

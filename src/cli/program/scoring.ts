@@ -1,6 +1,7 @@
 // The commands that score and judge scores.
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import type { CompareFlags } from '../commands/compare.ts';
 import type { EnsembleFlags } from '../commands/ensemble.ts';
 import type { EvaluateFlags } from '../commands/evaluate.ts';
 import type { ScoreFlags } from '../commands/score.ts';
@@ -80,5 +81,23 @@ export function addScoring(root: Command, terminal: Terminal): void {
     .addOption(json())
     .action(async (path: string, flags: EvaluateFlags) =>
       (await import('../commands/evaluate.ts')).evaluateCommand(terminal, path, flags),
+    );
+
+  root
+    .command('compare')
+    .description('Compare scores files on the same clips: differences, intervals, p-values, and what is within noise.')
+    .argument('<scores...>', 'arms, the others against the first: FILE, or NAME=FILE,FILE,… with one file a seed')
+    .option('--manifest <file>', 'table of opinion scores; default: the scores files themselves')
+    .option('--prediction <column>', 'column of the predictions; default: prediction or score')
+    .option('--score-scale <scale>', 'scale of the predictions; default: that of FILE.meta.json')
+    .option('--split <name>', 'use only rows of this split')
+    .addOption(
+      new Option('--metric <name>', 'what p-values are of; challenge is (SRCC+PLCC)/2')
+        .choices(['challenge', 'srcc', 'plcc', 'krcc', 'rmse'])
+        .default('challenge'),
+    )
+    .addOption(json())
+    .action(async (given: string[], flags: CompareFlags) =>
+      (await import('../commands/compare.ts')).compareCommand(terminal, given, flags),
     );
 }
