@@ -108,7 +108,6 @@ function main(what: string, numStudies: number): void {
       [500, 1],
       [500, 3],
       [500, 5],
-      [1000, 10],
     ] as const) {
       for (const seedDeviation of numSeeds === 1 ? [0] : deviations) {
         const found = [1, 5].map((numContrasts) =>

@@ -19,6 +19,7 @@ import {
 import { studentT975, studentTwoSided } from '../../src/metrics/student-t.ts';
 import { criticalValue, intervalOf, twoSidedP, uncertaintyOf } from '../../src/metrics/uncertainty.ts';
 import { coverage, names } from '../../bench/statistics/coverage.ts';
+import { numFound } from '../../bench/statistics/power.ts';
 import { equalGroups, grouped, mix } from '../../bench/statistics/simulate.ts';
 
 const valueOf = (stat: Stat): number => {
@@ -216,6 +217,28 @@ describe('compare', () => {
     const { intervals } = evaluate({ predictions: arms[0]!.seeds[0]!, mos: y, groups });
     for (const name of comparedMetrics) expect(one!.metrics[name].interval).toEqual(intervals![name]);
     expect(() => compare({ arms: [arms[0]!, arm('x', 1, 31)], mos: y })).toThrow('x: 1 seeds, not 2');
+  });
+});
+
+describe('simulated studies', () => {
+  const small = { numClips: 150, numGroups: 30, numSeeds: 3, seedDeviation: 0.02, difference: 0, own: 'run' } as const;
+
+  test('find nothing where there is nothing, however few the seeds', () => {
+    // Five of a hundred and three standard errors; all of docs/statistics.md is a long test.
+    for (const numContrasts of [1, 5]) expect(numFound({ ...small, numContrasts }, 100)).toBeLessThanOrEqual(11);
+  });
+
+  test('find what is there', () => {
+    expect(numFound({ ...small, numContrasts: 1, numSeeds: 10, difference: 0.06 }, 50)).toBeGreaterThan(40);
+  });
+
+  test('call at most 17 of 200 real without a difference', { tags: ['long'] }, () => {
+    for (const numSeeds of [1, 3, 5]) {
+      for (const numContrasts of [1, 5]) {
+        const study = { ...small, numClips: 500, numGroups: 100, numSeeds, numContrasts };
+        expect(numFound(study, 200)).toBeLessThanOrEqual(17);
+      }
+    }
   });
 });
 
