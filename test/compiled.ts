@@ -1,8 +1,10 @@
 // What tests run in processes of their own is compiled once for all of them, as in a package: from source each would take a second more.
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { TestProject } from 'vitest/node';
+import { isRunning } from '../src/files/process.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const variable = 'IOVQA_TESTS_COMPILED';
@@ -21,14 +23,19 @@ export function compiled(path: string): string {
 export const compiledUrl = (path: string): string => pathToFileURL(compiled(path)).href;
 
 /** Run by Vitest before all tests; compiles into a folder that stands to packages and model as the checkout does. */
-export default async function compile(): Promise<(() => void) | undefined> {
+export default async function compile(project: TestProject): Promise<(() => void) | undefined> {
   if (process.env[variable] !== undefined) return undefined; // another project of this run has done so
-  const folder = join(root, 'node_modules', '.iovqa-tests', `${process.pid}`);
-  rmSync(folder, { recursive: true, force: true });
+  const all = join(root, 'node_modules', '.iovqa-tests');
+  const folder = join(all, `${process.pid}`);
+  for (const name of existsSync(all) ? readdirSync(all) : []) {
+    // Of this process, or of one that was killed.
+    if (Number(name) === process.pid || !isRunning(Number(name))) rmSync(join(all, name), { recursive: true });
+  }
   mkdirSync(folder, { recursive: true });
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   for (const name of ['models', 'pictures']) symlinkSync(join(root, name), join(folder, name), 'junction');
   await transpile(folder);
+  project.onTestsRerun(() => transpile(folder)); // in watch mode
   process.env[variable] = folder;
   return () => rmSync(folder, { recursive: true, force: true });
 }

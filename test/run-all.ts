@@ -25,7 +25,9 @@ async function run(name: string, args: readonly string[], isShown: boolean): Pro
   let said = '';
   child.stdout?.on('data', (part: Buffer) => (said += part.toString()));
   child.stderr?.on('data', (part: Buffer) => (isShown ? process.stderr.write(part) : (said += part.toString())));
-  const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
+  const code = await new Promise<number | string | null>((resolve, reject) =>
+    child.on('error', reject).on('close', (status, signal) => resolve(status ?? signal)),
+  );
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   process.stderr.write(
     `${code === 0 ? '' : said}${name}: ${code === 0 ? 'passed' : `failed (${code})`} in ${seconds} s\n`,

@@ -71,7 +71,13 @@ export interface FoldInput {
  */
 export function evaluateFolds(input: FoldInput): FoldEvaluation {
   const { predictions, mos, folds, groups } = input;
-  const isEachGroup = new Set(folds).size === new Set(groups).size;
+  const foldOf = new Map<string, number>();
+  groups.forEach((group, i) => {
+    const fold = foldOf.get(group) ?? folds[i]!;
+    invariant(fold === folds[i], `group ${group} lies in the folds ${fold} and ${folds[i]}`);
+    foldOf.set(group, fold);
+  });
+  const isEachGroup = new Set(folds).size === foldOf.size;
   const within = (statistic: Statistic): IntervalledStat => withinFolds(statistic, input);
   return {
     folds: evaluateBy({ predictions, mos, intervals: false }, folds.map(String))
@@ -110,11 +116,12 @@ export function withinFolds(statistic: Statistic, { predictions, mos, folds, gro
   }
   const total = parts.reduce((sum, { size, value }) => sum + size * value, 0);
   const value = total / n;
-  const without = parts.flatMap(({ size, value: own, leftOut, sizes }) =>
-    leftOut === null
-      ? [NaN]
-      : [...leftOut.without].map((left, b) => (total - size * own + (size - sizes[b]!) * left) / (n - sizes[b]!)),
-  );
+  const without = parts.flatMap(({ size, value: own, leftOut, sizes }) => {
+    const others = total - size * own;
+    if (sizes.length === 1) return [others / (n - size)]; // its only group is left out with all of the fold
+    if (leftOut === null) return [NaN];
+    return [...leftOut.without].map((left, b) => (others + (size - sizes[b]!) * left) / (n - sizes[b]!));
+  });
   const uncertainty = without.every(Number.isFinite)
     ? uncertaintyOf([{ value, without: Float64Array.from(without) }])
     : null;

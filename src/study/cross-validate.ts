@@ -1,5 +1,6 @@
 // Grouped k-fold cross-validation: each fold's clips are scored by a run that has seen none of their groups.
 import { join } from 'node:path';
+import { UserError, parseSize } from '../core/index.ts';
 import { groupedBy } from '../dataset/index.ts';
 import type { OpenEngine } from '../engine/index.ts';
 import { acquireLock, makeFolder } from '../files/index.ts';
@@ -7,7 +8,7 @@ import type { FoldEvaluation } from '../metrics/index.ts';
 import { evaluateFolds } from '../metrics/index.ts';
 import type { ListRow } from '../score/index.ts';
 import { loadScorer, openScoresFile } from '../score/index.ts';
-import type { RatedRow, RecipeSources, ResolvedRecipe, TrainEvent } from '../train/index.ts';
+import type { RatedRow, Recipe, RecipeSources, ResolvedRecipe, TrainEvent } from '../train/index.ts';
 import {
   chooseRecipe,
   detectGrouping,
@@ -16,7 +17,8 @@ import {
   resolveRecipe,
   train,
 } from '../train/index.ts';
-import { foldFolder, isWhole, joinFolds, requireFoldPlace, scoresOf } from './fold-scores.ts';
+import { MAX_FOLDS, beginFolds, foldFolder, readFoldPlan, scoresOf } from './fold-plan.ts';
+import { isWhole, joinFolds } from './fold-scores.ts';
 
 /** How a recipe is cross-validated. */
 export interface CrossValidateOptions {
@@ -26,6 +28,8 @@ export interface CrossValidateOptions {
   resume?: boolean;
   /** Stops the work with its reason; the run under way leaves a checkpoint. */
   signal?: AbortSignal;
+  /** Is told what a user should know of the scoring. */
+  onNote?: (text: string) => void;
   /** Is told how many of a fold's clips are scored. */
   onScored?: (fold: number, done: number, total: number) => void;
   /** Opens base models; default: the engine of the project. */
@@ -46,7 +50,7 @@ export type CrossValidationEvent =
  * Trains a run for each fold of the training rows, in `fold-1`, `fold-2`, … of the recipe's `out`, scores the fold with its best
  * checkpoint, and joins the scores, in the order of the table and each with its fold, in `scores.jsonl` there. Folds keep groups
  * together and are cut by `seeds.split`: with that set, other seeds of initial values, order and dropout have the same folds. What has
- * ended is not repeated when it goes on.
+ * ended is not repeated when it goes on; what failed is tried again.
  * @param sources - the recipe, as for `resolveRecipe`; `data.fold` is set here
  * @param options - folds, resume, signal
  * @returns the events, in order; the last one is `end`
@@ -57,34 +61,39 @@ export async function* crossValidate(
   options: CrossValidateOptions = {},
 ): AsyncGenerator<CrossValidationEvent, void> {
   const { resume = false, signal } = options;
-  const first = (await settle(resolveFold(sources, { index: 1, of: 2 }))).recipe;
-  const { out } = first;
-  const groupBy = first.data.groupBy ?? 'group';
-  const { all: rows } = await readFoldRows(first);
+  if (!resume || sources.file?.isSaved !== true) refuseFold(sources);
+  const whole = await settle(resolveFold(sources, { index: 1, of: 2 }));
+  const { out } = whole.recipe;
+  const groupBy = whole.recipe.data.groupBy ?? 'group';
+  const { all: rows } = await readFoldRows(whole.recipe);
   const groups = groupsOf(rows, groupBy);
   const numGroups = new Set(groups).size;
-  const { folds: asked = 5 } = options;
+  const begun = resume ? await readFoldPlan(out) : null;
+  const { folds: asked = begun?.length ?? 5 } = options;
   const numFolds = asked === 'groups' ? numGroups : asked;
-  const resolvedFold = async (index: number): Promise<ResolvedRecipe> =>
-    settle(resolveFold(sources, { index, of: numFolds }, foldFolder(out, index)));
-  await readFoldRows((await resolvedFold(1)).recipe); // too few groups are told before anything is made
-  await requireFoldPlace(out, numFolds, resume);
+  if (numFolds > MAX_FOLDS) throw new UserError('bad-input', `folds: expected at most ${MAX_FOLDS}, got ${numFolds}`);
+  const runs: FoldRun[] = [];
+  for (let fold = 1; fold <= numFolds; fold++) {
+    const resolved = await settle(resolveFold(sources, { index: fold, of: numFolds }, foldFolder(out, fold)));
+    runs.push({ fold, resolved, held: (await readFoldRows(resolved.recipe)).held });
+  }
   await makeFolder(out);
   await using lock = await acquireLock(join(out, 'cross-validation.lock'), out);
+  const names = runs.map(({ held }) => held.map(({ id }) => id));
+  await beginFolds(settledAt(out, runs[0]!.resolved), names, resume);
   yield { type: 'start', numFolds, numClips: rows.length, numGroups, groupBy };
-  const folds: RatedRow[][] = [];
-  for (let fold = 1; fold <= numFolds; fold++) {
+  for (const run of runs) {
     signal?.throwIfAborted();
-    const resolved = await resolvedFold(fold);
-    const { held } = await readFoldRows(resolved.recipe);
-    folds.push(held);
-    const isDone = await isWhole(scoresOf(foldFolder(out, fold)), held.length);
-    yield { type: 'fold', fold, numHeldOut: held.length, isDone };
-    if (!isDone) yield* runFold(resolved, held, fold, options);
+    const isDone = await isWhole(scoresOf(foldFolder(out, run.fold)), run.held.length);
+    yield { type: 'fold', fold: run.fold, numHeldOut: run.held.length, isDone };
+    if (!isDone) yield* runFold(run, options);
     await lock.requireHeld();
   }
-  const path = scoresOf(out);
-  const scored = await joinFolds(out, path, rows, folds);
+  const scored = await joinFolds(
+    out,
+    rows,
+    runs.map(({ held }) => held),
+  );
   const usable = scored.flatMap(({ score, ...rest }, i) =>
     score === null ? [] : [{ score, ...rest, group: groups[i]! }],
   );
@@ -94,19 +103,31 @@ export async function* crossValidate(
     folds: usable.map(({ fold }) => fold),
     groups: usable.map(({ group }) => group),
   });
-  yield { type: 'end', scores: path, numFailed: scored.length - usable.length, evaluation };
+  yield { type: 'end', scores: scoresOf(out), numFailed: scored.length - usable.length, evaluation };
 }
 
-/** Trains a fold's run and scores the fold. */
+/** A fold, and the run that does not see it. */
+interface FoldRun {
+  fold: number;
+  resolved: ResolvedRecipe;
+  held: RatedRow[];
+}
+
+/** Trains a fold's run and scores the fold; rows that failed before are scored again. */
 async function* runFold(
-  resolved: ResolvedRecipe,
-  held: readonly RatedRow[],
-  fold: number,
-  { signal, openEngine, onScored }: CrossValidateOptions,
+  { fold, resolved, held }: FoldRun,
+  { signal, openEngine, onScored, onNote }: CrossValidateOptions,
 ): AsyncGenerator<CrossValidationEvent, void> {
-  const { out, model, runtime } = resolved.recipe;
+  const { out, model, runtime, data } = resolved.recipe;
+  const names = (await readFoldRows(resolved.recipe)).held.map(({ id }) => id);
+  if (names.join('\n') !== held.map(({ id }) => id).join('\n')) {
+    throw new UserError('bad-input', `${data.manifest}: expected the clips and groups of the first fold, got others`, {
+      hint: 'The table was changed meanwhile. Restore it and add --resume, or begin in another folder.',
+    });
+  }
   const engine = openEngine === undefined ? {} : { openEngine };
   const stop = signal === undefined ? {} : { signal };
+  const notes = onNote === undefined ? {} : { onNote };
   for await (const event of train(resolved, { resume: true, ...stop, ...engine })) {
     yield { type: 'train', fold, event };
   }
@@ -115,17 +136,38 @@ async function* runFold(
     model,
     workers: runtime.workers,
     ...(runtime.cache ? {} : { cache: false }),
+    ...(runtime.maxMemory === null ? {} : { maxMemory: parseSize(runtime.maxMemory, 'runtime.maxMemory') }),
     runtime: { provider: runtime.provider, threads: runtime.threads },
     ...engine,
+    ...notes,
   });
-  await using file = await openScoresFile(scoresOf(out), { resume: true });
+  await using file = await openScoresFile(scoresOf(out), { retryFailed: true });
   const list = async function* (): AsyncGenerator<ListRow> {
     for (const { id, path, kind, prompt } of held)
       yield { id, path, kind, ...(prompt === undefined ? {} : { prompt }) };
   };
   let done = 0;
   const onRow = (): void => onScored?.(fold, ++done, held.length);
-  await file.score(scorer, list, { ...stop, onRow, onKept: (numKept) => (done = numKept) });
+  await file.score(scorer, list, { ...stop, ...notes, onRow, onKept: (numKept) => (done = numKept) });
+}
+
+/** Folds are set here. */
+function refuseFold(sources: RecipeSources): void {
+  let given: Recipe['data']['fold'] = null;
+  try {
+    given = resolveRecipe(sources).recipe.data.fold;
+  } catch {
+    // What is wrong is told where the recipe is used.
+  }
+  if (given === null) return;
+  throw new UserError('bad-recipe', `data.fold: expected null, got fold ${given.index} of ${given.of}`, {
+    hint: 'Cross-validation sets it for each run.',
+  });
+}
+
+/** The recipe of all folds, as the folder keeps it: that of the first one. */
+function settledAt(out: string, { recipe, provenance }: ResolvedRecipe): ResolvedRecipe {
+  return { recipe: { ...recipe, out }, provenance };
 }
 
 /** The recipe of a fold. */

@@ -1,17 +1,10 @@
-// The folders of a cross-validation: a run for each fold, with the scores of its clips, and all scores together.
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+// The scores of a cross-validation: those of each fold, and all together.
 import { UserError, show } from '../core/index.ts';
-import { isCode, isLeftover, readJsonLines, writeFileAtomic } from '../files/index.ts';
+import { readJsonLines, writeFileAtomic } from '../files/index.ts';
 import type { ScoreLine, ScoresMeta } from '../score/index.ts';
 import { readScoresMeta, requireScoresMeta, writeScoresMeta } from '../score/index.ts';
 import type { RatedRow } from '../train/index.ts';
-
-/** The run of a fold, counted from 1. */
-export const foldFolder = (out: string, fold: number): string => join(out, `fold-${fold}`);
-
-/** The scores in a folder. */
-export const scoresOf = (folder: string): string => join(folder, 'scores.jsonl');
+import { foldFolder, scoresOf } from './fold-plan.ts';
 
 /** A clip of the table with its opinion and what the run said that had not seen it. */
 export interface FoldScore {
@@ -23,66 +16,44 @@ export interface FoldScore {
   score: number | null;
 }
 
-/**
- * Refuses a folder that holds something else, or other folds.
- * @throws UserError `bad-input`
- */
-export async function requireFoldPlace(out: string, numFolds: number, resume: boolean): Promise<void> {
-  const entries = await readdir(out).catch((error: unknown) => {
-    if (isCode(error, 'ENOENT')) return [];
-    throw error;
-  });
-  const names = entries.filter((name) => !isLeftover(name) && !name.endsWith('.lock'));
-  const folds = names.flatMap((name) => /^fold-(\d+)$/.exec(name)?.[1] ?? []).map(Number);
-  const isOurs = folds.length > 0 && names.every((name) => /^(fold-\d+|scores\.jsonl(\.meta\.json)?)$/.test(name));
-  if (names.length > 0 && !(resume && isOurs)) {
-    throw new UserError(
-      'bad-input',
-      `${out}: expected a new or empty folder, got one with ${isOurs ? 'a cross-validation' : show(names[0]!)} in it`,
-      { hint: isOurs ? 'Add --resume to go on with it, or choose another folder.' : 'Choose another folder.' },
-    );
-  }
-  const most = Math.max(0, ...folds);
-  if (most > numFolds) {
-    throw new UserError('bad-input', `${out}: expected ${numFolds} folds, got fold ${most}`, {
-      hint: 'Go on with as many folds as it was begun with, or choose another folder.',
-    });
-  }
-}
-
-/** Whether a file has a row for each clip. */
+/** Whether a file has a score for each clip. */
 export async function isWhole(path: string, numRows: number): Promise<boolean> {
-  return (await readScoresMeta(path)) !== null && (await readJsonLines(path)).length === numRows;
+  if ((await readScoresMeta(path)) === null) return false;
+  const lines = (await readJsonLines(path)) as ScoreLine[];
+  return lines.length === numRows && lines.every(({ error }) => error === undefined);
 }
 
 /**
  * Joins the scores of all folds in one file, in the order of the table, each with the number of its fold.
- * @param out - the folder of the cross-validation
- * @param path - the file
+ * @param out - the folder of the cross-validation; `scores.jsonl` there is written anew
  * @param rows - the clips of the table
- * @param folds - those of each fold, in the order in which they were scored
+ * @param folds - those of each fold
+ * @throws UserError `bad-input` where a fold's file has other clips
  */
 export async function joinFolds(
   out: string,
-  path: string,
   rows: readonly RatedRow[],
   folds: readonly (readonly RatedRow[])[],
 ): Promise<FoldScore[]> {
   const lines = new Map<string, { line: ScoreLine; fold: number }>();
   const metas: ScoresMeta[] = [];
   for (const [i, held] of folds.entries()) {
-    const own = scoresOf(foldFolder(out, i + 1));
-    metas.push(await requireScoresMeta(own));
-    const stored = (await readJsonLines(own)) as ScoreLine[];
-    held.forEach(({ id }, k) => lines.set(id, { line: stored[k]!, fold: i + 1 }));
+    const path = scoresOf(foldFolder(out, i + 1));
+    metas.push(await requireScoresMeta(path));
+    const stored = new Map(((await readJsonLines(path)) as ScoreLine[]).map((line) => [line.clip, line]));
+    for (const { id } of held) {
+      const line = stored.get(id);
+      if (line === undefined) throw new UserError('bad-input', `${path}: expected a row of ${show(id)}, got none`);
+      lines.set(id, { line, fold: i + 1 });
+    }
   }
-  await writeScoresMeta(path, { ...metas[0]!, models: metas.flatMap(({ models }) => models) });
+  await writeScoresMeta(scoresOf(out), { ...metas[0]!, models: metas.flatMap(({ models }) => models) });
   let text = '';
   const scored = rows.map(({ id, mos }, i): FoldScore => {
     const { line, fold } = lines.get(id)!;
     text += `${JSON.stringify({ ...line, row: i + 1, fold })}\n`;
     return { fold, mos, score: line.score };
   });
-  await writeFileAtomic(path, text);
+  await writeFileAtomic(scoresOf(out), text);
   return scored;
 }

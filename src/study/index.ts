@@ -9,4 +9,3 @@ export { isEnsemble } from './ensemble-file.ts';
 export { paperWeights, parseWeights } from './ensemble-weights.ts';
 export type { Ensemble, EnsembleMember, EnsembleScore } from './ensemble.ts';
 export { createEnsemble, loadEnsemble } from './ensemble.ts';
-export { foldFolder } from './fold-scores.ts';

@@ -15,7 +15,7 @@ export type { Learner } from './loop.ts';
 export { resumeLoop, runLoop } from './loop.ts';
 export { formatRecipe, isSavedRecipe, recipeKeyNames, resolveRecipe } from './recipe/index.ts';
 export type { RecipeFile, RecipeSources, ResolvedRecipe, Recipe, RecipeInput } from './recipe/index.ts';
-export { readRunRecipe } from './run-folder.ts';
+export { changedKeys, readRunRecipe } from './run-folder.ts';
 export { learningRateFactor } from './schedule.ts';
 export { openTraining, scorerSettings } from './setup.ts';
 export { checkpointFolder, readOptimizer, writeOptimizer } from './state.ts';

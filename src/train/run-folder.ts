@@ -140,7 +140,7 @@ async function requireSameRecipe({ recipe }: ResolvedRecipe, resume: boolean): P
     });
   }
   const { recipe: saved } = await pinModel(await readRunRecipe(out));
-  const changed = differences(saved, recipe).filter((key) => !free.has(key.split('.')[0]!));
+  const changed = changedKeys(saved, recipe);
   if (changed.length === 0) return;
   const other = changed.map((key) => (key === 'model' ? `model (${recipe.model})` : key)).join(', ');
   const hint = changed.includes('model')
@@ -190,6 +190,15 @@ export async function keepPixels(resolved: ResolvedRecipe, resume: boolean): Pro
   for (const key of keys) provenance.set(`frames.${key}`, 'the run');
   const kept = Object.fromEntries(keys.map((key) => [key, saved[key]]));
   return { recipe: { ...resolved.recipe, frames: { ...frames, ...kept } }, provenance };
+}
+
+/**
+ * Keys, joined by dots, at which two recipes of one run may not differ.
+ * @param saved - what the run was begun with
+ * @param recipe - what it is to go on with
+ */
+export function changedKeys(saved: Recipe, recipe: Recipe): string[] {
+  return differences(saved, recipe).filter((key) => !free.has(key.split('.')[0]!));
 }
 
 /** Keys, joined by dots, at which two recipes differ. */

@@ -51,7 +51,7 @@ test('prints the figures within folds, and the file of scores, which evaluate re
 test.each([
   ['cross-validate recipe.yaml --folds 1 --out x', 'expected a whole number of at least 2, or groups'],
   ['cross-validate recipe.yaml --folds 6 --out x', 'expected at least 6 groups for 6 folds, got 5'],
-  ['cross-validate --out x --resume', 'x: expected a cross-validation that was begun, got none'],
+  ['cross-validate --out x --resume', 'data.manifest: expected a path, got nothing'],
   ['cross-validate recipe.yaml --out model', 'model: expected a new or empty folder, got one with'],
   ['train recipe.yaml --out x --set data.fold={"index":3,"of":2}', 'data.fold: expected an index of at most 2'],
 ])('%s: one line, exit status 2', async (command, message) => {

@@ -75,6 +75,19 @@ describe('the mean within folds', () => {
     expect(interval).toBeNull();
   });
 
+  it('has an interval also with a fold of one group', () => {
+    const { predictions, mos, folds, groups } = simulate(5, 1);
+    const large = folds.map((fold) => (fold === 2 ? 'one source' : null));
+    const { interval } = withinFolds(srcc, { predictions, mos, folds, groups: groups.map((g, i) => large[i] ?? g) });
+    expect(interval!.low).toBeLessThan(interval!.high);
+  });
+
+  it('refuses a group in two folds', () => {
+    const { predictions, mos, folds } = simulate(1, 1);
+    const groups = mos.map((_, i) => `${i % 7}`);
+    expect(() => evaluateFolds({ predictions, mos, folds, groups })).toThrow(/group \d lies in the folds/);
+  });
+
   it('is left out where each fold is a group', () => {
     const { predictions, mos } = simulate(1, 1);
     const folds = mos.map((_, i) => 1 + (i >> 1));

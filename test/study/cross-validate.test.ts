@@ -1,5 +1,5 @@
 // Cross-validation: every clip is scored once, by a run that saw none of its group, and what is done is not done again.
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CrossValidateOptions, CrossValidationEvent } from '../../src/study/index.ts';
 import { crossValidate } from '../../src/study/index.ts';
@@ -86,14 +86,50 @@ describe('cross-validation', () => {
     await expect(runAll(sources('stopped'), { folds: 3 })).rejects.toThrow(
       /stopped: expected a new or empty folder, got one with a cross-validation in it/,
     );
-    await expect(runAll(sources('stopped'), { folds: 2, resume: true })).rejects.toMatchObject({ code: 'bad-recipe' });
-    const rest = await runAll(sources('stopped'), { folds: 3, resume: true });
+    const rest = await runAll(sources('stopped'), { resume: true }); // with as many folds as it was begun with
     expect(rest.filter((event) => event.type === 'fold')).toMatchObject([{ isDone: true }, { isDone: false }, {}]);
     const whole = await linesOf('three');
     expect(await linesOf('stopped')).toEqual(whole.map((line) => ({ ...line, key: expect.any(String) })));
     const again = await runAll(sources('stopped'), { folds: 3, resume: true });
     expect(numUpdates(again)).toBe(0);
     expect(again.at(-1)).toEqual(rest.at(-1));
+  });
+
+  test.each([
+    ['other folds', {}, { folds: 2 }, 'three: expected 3 folds, got 2'],
+    ['another cut', { seed: 7 }, {}, 'expected the recipe that the cross-validation was begun with, got another seed'],
+    ['another recipe', { epochs: 9 }, {}, 'begun with, got another epochs'],
+  ] as const)('does not go on with %s, also where all folds are done', async (_, changes, options, message) => {
+    await expect(runAll(sources('three', changes), { ...options, resume: true })).rejects.toThrow(message);
+  });
+
+  test('does not go on with another table', async () => {
+    const table = await readFile(shop.at('grouped.csv'), 'utf8');
+    await copyFile(shop.at('11.png'), shop.at('other.png'));
+    await writeFile(shop.at('grouped.csv'), table.replace('11.png', 'other.png'));
+    try {
+      await expect(runAll(sources('three'), { resume: true })).rejects.toThrow(
+        /grouped\.csv: expected the clips and groups that .*three was begun with, got others/,
+      );
+    } finally {
+      await writeFile(shop.at('grouped.csv'), table);
+    }
+  });
+
+  test('tries clips again that had no score', { tags: ['long'] }, async () => {
+    const table = await readFile(shop.at('grouped.csv'), 'utf8');
+    await writeFile(shop.at('bad.csv'), table.replace('11.png', 'bad.png'));
+    await writeFile(shop.at('bad.png'), 'no picture');
+    const from = sources('bad', { data: { manifest: shop.at('bad.csv'), validation: null, maxBadFraction: 0.5 } });
+    const events = await runAll(from, { folds: 2 });
+    expect(events.at(-1)).toMatchObject({ numFailed: 1 });
+    await copyFile(shop.at('11.png'), shop.at('bad.png'));
+    expect((await runAll(from, { resume: true })).at(-1)).toMatchObject({ numFailed: 0 });
+  });
+
+  test('is not told which fold to leave out', async () => {
+    const from = sources('x', { data: { manifest: shop.at('grouped.csv'), fold: { index: 2, of: 5 } } });
+    await expect(runAll(from, {})).rejects.toThrow('data.fold: expected null, got fold 2 of 5');
   });
 
   test('is refused with more folds than groups, and leaves nothing', async () => {

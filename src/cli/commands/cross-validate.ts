@@ -1,12 +1,12 @@
 // `iovqa cross-validate`: a run for each fold of the table, and how well scores agree of clips that no run had seen.
 import { join } from 'node:path';
-import { UserError, oneLine } from '../../core/index.ts';
 import { readText } from '../../files/index.ts';
 import type { FoldEvaluation, Interval, Stat } from '../../metrics/index.ts';
 import type { CrossValidationEvent } from '../../study/index.ts';
-import { crossValidate, foldFolder } from '../../study/index.ts';
+import { crossValidate } from '../../study/index.ts';
 import type { RecipeSources, TrainEvent } from '../../train/index.ts';
-import { resolveRecipe } from '../../train/index.ts';
+import { isSavedRecipe } from '../../train/index.ts';
+import { withoutToldClips } from '../bad-clips.ts';
 import type { Cell } from '../output.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
@@ -37,38 +37,37 @@ export async function crossValidateCommand(
   path: string | undefined,
   flags: CrossValidateFlags,
 ): Promise<void> {
-  const isSaved = path === undefined && flags.resume === true && flags.out !== undefined;
-  const sources = isSaved ? await savedSources(flags) : await recipeSources(path, flags);
-  const folds = flags.folds ?? (isSaved ? resolveRecipe(sources).recipe.data.fold?.of : undefined);
+  const saved = path === undefined && flags.resume === true ? await savedSources(flags) : null;
+  const sources = saved ?? (await recipeSources(path, flags));
   const message = 'stopping after this update, with a checkpoint; once more stops at once';
   await untilStopped(terminal, message, async (signal) => {
     const shown = showProgress(terminal);
     try {
       const events = crossValidate(sources, {
-        ...(folds === undefined ? {} : { folds }),
+        ...(flags.folds === undefined ? {} : { folds: flags.folds }),
         resume: flags.resume ?? false,
         signal,
         onScored: shown.scored,
+        onNote: shown.note,
       });
       for await (const event of events) {
         shown.take(event);
         if (event.type === 'end') showEnd(terminal, event, flags.json === true);
       }
+    } catch (error) {
+      throw withoutToldClips(error, shown.numBad());
     } finally {
       shown.stop();
     }
   });
 }
 
-/** The recipe of a cross-validation that goes on: that of its first fold, and what is set now. */
-async function savedSources(flags: CrossValidateFlags): Promise<RecipeSources> {
-  const path = join(foldFolder(flags.out!, 1), 'recipe.yaml');
+/** The recipe of a cross-validation that goes on, with what is set now; null where none was begun. */
+async function savedSources(flags: CrossValidateFlags): Promise<RecipeSources | null> {
+  if (flags.out === undefined) return null;
+  const path = join(flags.out, 'recipe.yaml');
   const text = await readText(path, 'bad-input', MAX_RECIPE);
-  if (text === undefined) {
-    throw new UserError('bad-input', `${oneLine(flags.out!)}: expected a cross-validation that was begun, got none`, {
-      hint: 'Give the recipe, or the flags that it was to begin with.',
-    });
-  }
+  if (text === undefined || !isSavedRecipe(text)) return null;
   const { sets = [] } = await recipeSources(undefined, flags);
   return { file: { path, text, isSaved: true }, sets };
 }
@@ -76,6 +75,9 @@ async function savedSources(flags: CrossValidateFlags): Promise<RecipeSources> {
 interface ShownProgress {
   take: (event: CrossValidationEvent) => void;
   scored: (fold: number, done: number, total: number) => void;
+  note: (text: string) => void;
+  /** Clips that were named because they cannot be read. */
+  numBad: () => number;
   stop: () => void;
 }
 
@@ -101,14 +103,19 @@ function showProgress(terminal: Terminal): ShownProgress {
     bar ??= startProgress(terminal, title, total);
     bar.update(done);
   };
+  const note = (text: string): void => tell(`note: ${text}`);
   let total = 0;
+  let numBad = 0;
   const train = (fold: number, event: TrainEvent): void => {
     if (event.type === 'prepared') update(fold, 'reading clips', event.done, event.total);
     else if (event.type === 'prepared-layers') update(fold, 'layers below the adapter', event.done, event.total);
     else if (event.type === 'start') total = event.totalSteps;
     else if (event.type === 'step') update(fold, 'training', event.step, total);
-    else if (event.type === 'note') tell(`note: ${event.text}`);
-    else if (event.type === 'bad-clip') tell(event.reason);
+    else if (event.type === 'note') note(event.text);
+    else if (event.type === 'bad-clip') {
+      numBad++;
+      tell(event.reason);
+    }
   };
   return {
     take: (event) => {
@@ -123,6 +130,8 @@ function showProgress(terminal: Terminal): ShownProgress {
       } else if (event.type === 'train') train(event.fold, event.event);
     },
     scored: (fold, done, all) => update(fold, 'scoring', done, all),
+    note,
+    numBad: () => numBad,
     stop,
   };
 }
@@ -161,15 +170,19 @@ function linesOf({ folds, within, pooled }: FoldEvaluation): string[] {
     ];
   });
   const header = within === null ? [] : ['within folds', '95 % interval'];
-  const undefinedNames = names.flatMap(([name, key]) => {
-    const value = within?.[key].value;
-    return value === undefined || value.defined ? [] : [`${name} within folds is undefined: ${value.reason}`];
+  const reasons = names.flatMap(([name, key]) => {
+    const own = within?.[key];
+    if (own === undefined) return [];
+    if (!own.value.defined) return [`${name} within folds is undefined: ${own.value.reason}`];
+    return own.interval === null
+      ? [`${name} within folds has no interval: it is ±1, or undefined without one of the groups`]
+      : [];
   });
   const isFew = pooled.intervals?.isApproximate === true;
   return [
     ...(within === null ? [] : [...formatTable(['fold', 'clips', 'SRCC', 'PLCC', 'RMSE'], parts), '']),
     ...formatTable(['statistic', ...header, 'pooled', '95 % interval'], statistics),
-    ...undefinedNames,
+    ...reasons,
     ...(isFew ? [`${pooled.intervals!.numGroups} groups: the intervals are approximate`] : []),
     within === null
       ? 'Each fold is one group, so there is no correlation within folds. The pooled one is pushed down: each model has learnt the mean of the other groups.'

@@ -1,5 +1,4 @@
 // `iovqa train`: runs the training and shows how it goes.
-import { UserError } from '../../core/index.ts';
 import type { Recipe, ResolvedRecipe, TrainEvent } from '../../train/index.ts';
 import {
   inheritAdapterSettings,
@@ -10,6 +9,7 @@ import {
   openTraining,
   train as trainEvents,
 } from '../../train/index.ts';
+import { withoutToldClips } from '../bad-clips.ts';
 import { decimals, printJson, printLines } from '../output.ts';
 import type { Progress } from '../progress.ts';
 import { formatSeconds, startProgress } from '../progress.ts';
@@ -141,10 +141,7 @@ async function show(
     }
     return ended;
   } catch (error) {
-    // The clips that it lists have been named already, as they were read.
-    if (!(error instanceof UserError) || error.code !== 'unreadable-media' || numBad === 0) throw error;
-    const hint = error.hint === undefined ? {} : { hint: error.hint };
-    throw new UserError(error.code, error.message.split(':\n', 1)[0]!, { ...hint, cause: error });
+    throw withoutToldClips(error, numBad);
   } finally {
     bar?.stop();
   }

@@ -31,7 +31,7 @@ export interface ScoresAnswer {
 export interface ScoresModel {
   /** Its folder, or its name on the hub. Two descriptions that differ in nothing else are the same. */
   path: string;
-  /** How much it counts in an ensemble, whose weights add up to 1; 1 for a model alone. */
+  /** How much it counts in an ensemble, whose weights add up to 1; 1 for a model alone and for the run of a fold. */
   weight: number;
   /** Hash of the base model, or of the model itself, as `Checkpoint.hash` gives it. */
   modelHash: string;

@@ -44,6 +44,8 @@ export interface StoredScore {
   error: string | null;
   /** Short hash of what made the row. */
   key: string;
+  /** In a file of `cross-validate`, the fold that the clip is in, from 1: its model is the description's of that number. Null elsewhere. */
+  fold: number | null;
 }
 
 /**
@@ -128,7 +130,7 @@ function rowReader(path: string, described: ScoresMeta): (stored: StoredLine) =>
       throw bad(name, 'a number');
     };
     const numbers = { integer: numberOf('integer'), std: numberOf('std'), legalMass: numberOf('legalMass') };
-    const about = { row, clip, ...numbers, notes: textsOf(fields['notes']), key };
+    const about = { row, clip, ...numbers, notes: textsOf(fields['notes']), key, fold: numberOf('fold') };
     if (hasFailed) {
       return { ...about, score: null, distribution: null, models: [], error: String(fields['error']) };
     }
