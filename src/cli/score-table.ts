@@ -6,6 +6,8 @@ import type { ClipRow, Dataset, MosScale, OpenTable, Table, TableRecord } from '
 import {
   columnValue,
   fromMos5,
+  groupedBy,
+  groupingOf,
   parseDecimal,
   parseScale,
   problemsError,
@@ -39,7 +41,7 @@ export interface ScoredRow {
   prediction: number;
   /** What people said. */
   mos: number;
-  /** What ties clips together; undefined for a clip on its own. */
+  /** What ties clips together: its group, or its prompt where prompts are shared and no clip has a group; undefined for a clip on its own. */
   group: string | undefined;
   /** The distribution that the prediction is the mean of, on the scale of `mos`; null where the file keeps none. */
   distribution: DiscreteDistribution | null;
@@ -225,6 +227,10 @@ function matchedRows(
     scoresFile: path,
     table: manifest,
   });
+  // As splits keep clips together: by group, or by prompt where prompts are shared and no clip has a group.
+  const grouping = groupingOf(dataset.rows);
+  const grouped = groupedBy(dataset.rows, grouping);
+  if (grouping === 'prompt') notes.push('clips of one prompt are one group, for the intervals');
   const isMeant = (row: ClipRow): boolean => flags.split === undefined || row.split === flags.split;
   const left = new Set(dataset.rows.filter(isMeant));
   const strangers: string[] = [];
@@ -244,7 +250,7 @@ function matchedRows(
     const column = (key: string): string | undefined => columnValue(row, key) ?? record.cells.get(key);
     const prediction = map(number(record, predicted));
     const distribution = distributionOf(record, scores, map);
-    return [{ id: row.id, prediction, mos: row.mos!, group: row.group, distribution, column }];
+    return [{ id: row.id, prediction, mos: row.mos!, group: grouped[clip]!.group, distribution, column }];
   });
   notes.push(`${rows.length} scores are matched with clips of ${oneLine(manifest)} ${how}`);
   if (strangers.length > 0) {

@@ -70,6 +70,10 @@ export function contrastOf(
   const uncertainty = perSeed.length < first.length ? null : uncertaintyOf(perSeed);
   const value = defined(difference);
   if (uncertainty === null) return { difference: value, interval: null, uncertainty, p: null, detectable: null };
+  // A difference that no group and no seed changes: how uncertain it is cannot be said.
+  if (uncertainty.standardError === 0 && difference !== 0) {
+    return { difference: value, interval: null, uncertainty, p: null, detectable: null };
+  }
   const reach = reachOf(uncertainty);
   return {
     difference: value,

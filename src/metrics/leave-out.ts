@@ -173,7 +173,13 @@ function meanWithout(
   }
   return sums.map((sum, block) => {
     const left = mos.length - (blocks.starts[block + 1]! - blocks.starts[block]!);
-    return left === 0 ? NaN : finish(Math.max(0, total - sum) / left);
+    if (left === 0) return NaN;
+    let rest = total - sum;
+    if (rest <= LEAST_LEFT * total) {
+      rest = 0;
+      for (let i = 0; i < mos.length; i++) if (blocks.of[i] !== block) rest += cost(predictions[i]! - mos[i]!);
+    }
+    return finish(rest / left);
   });
 }
 

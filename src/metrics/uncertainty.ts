@@ -124,10 +124,11 @@ const scales = new Map<Statistic, Scale>([
  * @param statistic - which it is
  * @param value - its value
  * @param uncertainty - how uncertain it is
- * @returns null where it is unknown, and for a correlation of ±1 or an error of 0, from which nothing can be said
+ * @returns null where it is unknown, and where no group changes anything, as with a correlation of ±1, an error of 0 or a share of 1:
+ *   then nothing can be said
  */
 export function intervalOf(statistic: Statistic, value: number, uncertainty: Uncertainty | null): Interval | null {
-  if (uncertainty === null) return null;
+  if (uncertainty === null || uncertainty.standardError === 0) return null;
   const { slope, to, from } = scales.get(statistic) ?? raw;
   const [middle, reach] = [to(value), reachOf(uncertainty) * slope(value)];
   if (!Number.isFinite(middle) || !Number.isFinite(reach)) return null;

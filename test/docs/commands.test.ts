@@ -189,6 +189,15 @@ describe('commands of the documents', () => {
   );
 });
 
+describe('documents', () => {
+  it('have no marks of a merge that went wrong, also as prettier formats them', () => {
+    for (const page of pages) {
+      const text = readFileSync(`${root}/${page}`, 'utf8');
+      expect([page, /^(?:<{7} |>{7} |(?:> ){6}>|(?:\| )?={7}(?: \||$))/m.exec(text)?.[0]]).toEqual([page, undefined]);
+    }
+  });
+});
+
 describe('links of the documents', () => {
   it.each(pages)('%s leads to what is there', (page) => {
     const broken = documents.get(page)!.links.filter(({ text }) => {

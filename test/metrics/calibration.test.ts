@@ -59,6 +59,12 @@ describe('calibration', () => {
     expect(share(2, 9)).toBeCloseTo((0.35 + 0.15) / 0.8, 12);
     expect(share(-1)).toBe(0);
     expect(share()).toBeNull();
+    // All held, or none: how often others would be cannot be said.
+    const all = calibrate({
+      distributions: Array.from({ length: 12 }, () => ({ values: [1, 3, 5], probabilities: [0, 1, 0] })),
+      mos: Array(12).fill(9),
+    });
+    expect(all.coverage[0]).toMatchObject({ share: 0, interval: null });
   });
 
   test('has errors of means, and fewer bins for fewer clips', () => {

@@ -183,6 +183,9 @@ describe('contrast', () => {
       p: null,
       detectable: null,
     });
+    // Errors of 1 and 2, whatever group is left out.
+    const exact = contrast([[1, 3, 5]], [[2, 4, 6]], [0, 2, 4], mae);
+    expect([exact.interval, exact.p, exact.detectable]).toEqual([null, null, null]);
     const one = contrast([x], [x.map((v) => v ** 3)], y, plcc, { groups: y.map(() => 'one') });
     expect([one.difference.defined, one.interval, one.p]).toEqual([true, null, null]);
     expect(() => contrast([x], [x, x], y, srcc)).toThrow('1 and 2 seeds');

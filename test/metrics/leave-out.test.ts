@@ -71,6 +71,11 @@ test('a group that holds nearly all of what differs leaves the digits of the res
   const rest = plcc(x.slice(2), y.slice(2));
   const got = leaveOneOut(plcc, x, y, blocksOf(6, { groups }))!;
   expect(got.without[0]).toBe(rest.defined && rest.value);
+  for (const statistic of [rmse, mae]) {
+    const others = statistic(x.slice(2), y.slice(2));
+    const errors = leaveOneOut(statistic, [1e9, ...x.slice(1)], y, blocksOf(6, { groups }))!;
+    expect(errors.without[0]).toBeCloseTo(others.defined ? others.value : NaN, 12);
+  }
 });
 
 test('groups stay whole in blocks of about the same size, whatever their order', () => {
