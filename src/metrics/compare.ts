@@ -13,13 +13,13 @@ import { challenge, plcc, rmse, srcc } from './statistics.ts';
 import type { Interval, Uncertainty } from './uncertainty.ts';
 import { FEWEST_GROUPS, intervalOf, uncertaintyOf } from './uncertainty.ts';
 
-const statistics = { challenge, srcc, plcc, krcc, rmse } as const satisfies Record<string, Statistic>;
-
 /** What arms are compared by; `challenge` is (SRCC + PLCC) / 2. */
-export type ComparedMetric = keyof typeof statistics;
+export type ComparedMetric = 'challenge' | 'srcc' | 'plcc' | 'krcc' | 'rmse';
+
+const statistics: Readonly<Record<ComparedMetric, Statistic>> = { challenge, srcc, plcc, krcc, rmse };
 
 /** All of them. */
-export const comparedMetrics = Object.keys(statistics) as readonly ComparedMetric[];
+export const comparedMetrics: readonly ComparedMetric[] = Object.keys(statistics) as ComparedMetric[];
 
 /** One way to make scores, once a seed. */
 export interface Arm {

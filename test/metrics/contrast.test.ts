@@ -238,7 +238,9 @@ describe('simulated studies', () => {
   test('call at most 17 of 200 real without a difference', { tags: ['long'] }, () => {
     for (const numSeeds of [1, 3, 5]) {
       for (const numContrasts of [1, 5]) {
-        const study = { ...small, numClips: 500, numGroups: 100, numSeeds, numContrasts };
+        // What another seed would change, one seed cannot tell.
+        const seedDeviation = numSeeds === 1 ? 0 : 0.02;
+        const study = { ...small, numClips: 500, numGroups: 100, numSeeds, numContrasts, seedDeviation };
         expect(numFound(study, 200)).toBeLessThanOrEqual(17);
       }
     }
