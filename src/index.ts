@@ -236,6 +236,10 @@ export { estimateRun, readRunRecipe, resolveRecipe, train } from './train/index.
 export type {
   CrossValidateOptions,
   CrossValidationEvent,
+  FoldEvent,
+  FoldsEndEvent,
+  FoldsStartEvent,
+  FoldTrainEvent,
   Ensemble,
   EnsembleMember,
   EnsembleScore,

@@ -37,14 +37,55 @@ export interface CrossValidateOptions {
 }
 
 /** What happens in a cross-validation; folds are numbered from 1. */
-export type CrossValidationEvent =
-  | { type: 'start'; numFolds: number; numClips: number; numGroups: number; groupBy: 'group' | 'prompt' }
-  /** A fold begins; `isDone` where its scores are there already. */
-  | { type: 'fold'; fold: number; numHeldOut: number; isDone: boolean }
-  /** An event of the fold's run. */
-  | { type: 'train'; fold: number; event: TrainEvent }
-  /** All is done: the file of all scores, clips without one, and how the others agree with the opinion scores. */
-  | { type: 'end'; scores: string; numFailed: number; evaluation: FoldEvaluation };
+export type CrossValidationEvent = FoldsStartEvent | FoldEvent | FoldTrainEvent | FoldsEndEvent;
+
+/** The folds are cut. */
+export interface FoldsStartEvent {
+  /** Names the event. */
+  type: 'start';
+  /** Number of folds. */
+  numFolds: number;
+  /** Number of clips in all. */
+  numClips: number;
+  /** Number of groups that they are in. */
+  numGroups: number;
+  /** What a fold keeps together. */
+  groupBy: 'group' | 'prompt';
+}
+
+/** A fold begins. */
+export interface FoldEvent {
+  /** Names the event. */
+  type: 'fold';
+  /** Its number. */
+  fold: number;
+  /** Number of its clips. */
+  numHeldOut: number;
+  /** Whether its scores are there already, so that nothing follows. */
+  isDone: boolean;
+}
+
+/** A fold's run goes on. */
+export interface FoldTrainEvent {
+  /** Names the event. */
+  type: 'train';
+  /** Number of the fold. */
+  fold: number;
+  /** What happened in the run. */
+  event: TrainEvent;
+}
+
+/** All is done. */
+export interface FoldsEndEvent {
+  /** Names the event. */
+  type: 'end';
+  /** The file of all scores. */
+  scores: string;
+  /** Number of clips without a score, which the evaluation leaves out. */
+  numFailed: number;
+  /** How well the others agree with the opinion scores. */
+  evaluation: FoldEvaluation;
+}
 
 /**
  * Trains a run for each fold of the training rows, in `fold-1`, `fold-2`, … of the recipe's `out`, scores the fold with its best

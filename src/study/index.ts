@@ -2,7 +2,14 @@
  * Several models together: ensembles, cross-validation.
  * @module study
  */
-export type { CrossValidateOptions, CrossValidationEvent } from './cross-validate.ts';
+export type {
+  CrossValidateOptions,
+  CrossValidationEvent,
+  FoldEvent,
+  FoldsEndEvent,
+  FoldsStartEvent,
+  FoldTrainEvent,
+} from './cross-validate.ts';
 export { crossValidate } from './cross-validate.ts';
 export type { StoredMember } from './ensemble-file.ts';
 export { isEnsemble } from './ensemble-file.ts';

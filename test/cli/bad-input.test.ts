@@ -293,7 +293,9 @@ describe('signals', () => {
     ...['epochs=3', 'batchSize=10', 'lora.rank=1', 'data.validation=null'].flatMap((set) => ['--set', set]),
   ];
 
-  test('SIGINT while training: a checkpoint, and an exit status that stops a script', () => stopped('SIGINT', 130));
+  test('SIGINT while training: a checkpoint, and an exit status that stops a script', { tags: ['long'] }, () =>
+    stopped('SIGINT', 130),
+  );
   test('SIGTERM while training: the same', { tags: ['long'] }, () => stopped('SIGTERM', 143));
 
   async function stopped(signal: NodeJS.Signals, status: number): Promise<void> {

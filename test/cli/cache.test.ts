@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('is filled by training, used by scoring, limited and cleared', async () => {
+test('is filled by training, used by scoring, limited and cleared', { tags: ['long'] }, async () => {
   expect(await info()).toMatchObject({ folder: at('cache'), numFeatures: 0, limitBytes: 10_000_000_000 });
   const train = 'train --model model --manifest clips.csv --set data.validation=null --set epochs=1';
   const first = await run(`${train} --out run`);

@@ -214,33 +214,41 @@ describe('evaluate', () => {
 });
 
 describe('export', () => {
-  test('a merged model scores as its run does; the adapter alone goes along with its card', async () => {
-    const merged = await run('export run --to merged');
-    expect(merged.stdout).toMatch(/^merged: .+ merged into .+\ngolden pictures score within \S+ of the adapter's\n$/);
-    const scores = async (source: string): Promise<number[]> =>
-      (await json<ScoreLine[]>(`score 0.png 1.png --with ${source} --json`)).map(({ score }) => score!);
-    const [apart, together] = [await scores('run'), await scores('merged')];
-    together.forEach((score, i) => expect(score).toBeCloseTo(apart[i]!, 4));
-    const alone = await json<{ format: string }>('export run --to alone --format adapter --json');
-    expect(alone.format).toBe('adapter');
-    expect((await readdir(at('alone'))).sort()).toEqual([
-      'adapter_config.json',
-      'adapter_model.safetensors',
-      'iovqa.json',
-    ]);
-  });
+  test(
+    'a merged model scores as its run does; the adapter alone goes along with its card',
+    { tags: ['long'] },
+    async () => {
+      const merged = await run('export run --to merged');
+      expect(merged.stdout).toMatch(/^merged: .+ merged into .+\ngolden pictures score within \S+ of the adapter's\n$/);
+      const scores = async (source: string): Promise<number[]> =>
+        (await json<ScoreLine[]>(`score 0.png 1.png --with ${source} --json`)).map(({ score }) => score!);
+      const [apart, together] = [await scores('run'), await scores('merged')];
+      together.forEach((score, i) => expect(score).toBeCloseTo(apart[i]!, 4));
+      const alone = await json<{ format: string }>('export run --to alone --format adapter --json');
+      expect(alone.format).toBe('adapter');
+      expect((await readdir(at('alone'))).sort()).toEqual([
+        'adapter_config.json',
+        'adapter_model.safetensors',
+        'iovqa.json',
+      ]);
+    },
+  );
 });
 
 describe('a new model', () => {
-  test.skipIf(process.platform === 'win32')('that finds no room says so in a line and leaves nothing', async () => {
-    // A limit on the size of files stands for a full disk.
-    const { code, stderr } = await spawned('models new large --preset small', { maxFileKib: 400 });
-    expect(stderr).toMatch(
-      /^iovqa: large.model\.safetensors: expected to write it, got a file larger than it may be \(EFBIG\)\nhint: .*\n$/,
-    );
-    expect(code).toBe(2);
-    expect((await readdir(folder)).filter((name) => name.includes('large'))).toEqual([]);
-  });
+  test.skipIf(process.platform === 'win32')(
+    'that finds no room says so in a line and leaves nothing',
+    { tags: ['long'] },
+    async () => {
+      // A limit on the size of files stands for a full disk.
+      const { code, stderr } = await spawned('models new large --preset small', { maxFileKib: 400 });
+      expect(stderr).toMatch(
+        /^iovqa: large.model\.safetensors: expected to write it, got a file larger than it may be \(EFBIG\)\nhint: .*\n$/,
+      );
+      expect(code).toBe(2);
+      expect((await readdir(folder)).filter((name) => name.includes('large'))).toEqual([]);
+    },
+  );
 
   test('stops with Ctrl-C and leaves nothing', async () => {
     let begun = false;
@@ -319,7 +327,7 @@ describe('looking at things', () => {
     expect([width, height]).toEqual([112, 56]);
   });
 
-  test('inspect model, data check, doctor', async () => {
+  test('inspect model, data check, doctor', { tags: ['long'] }, async () => {
     expect(await json('inspect model model --json')).toMatchObject({ dtypes: ['float32'], text: { numLayers: 2 } });
     const check = await json<Record<string, unknown>>('data check clips.csv --json');
     expect(check).toMatchObject({ rows: 8, good: 8, problems: [], scores: { min: 1, max: 4.5 } });

@@ -118,13 +118,17 @@ describe.skipIf(process.platform !== 'linux')('stdout', () => {
     );
   });
 
-  test.skipIf(noDisks !== null)('on a disk that fills up: no part is lost without a word', async () => {
-    using disk = openSmallDisk(4);
-    const rows = Array.from({ length: 200 }, () => '0.png').join('\n');
-    writeFileSync(at('many.csv'), `image\n${rows}\n`);
-    expectFault(await shell('score many.csv --with model --csv', `> ${disk.at('x')}`), /^iovqa: stdout: .*ENOSPC/);
-    expect(readFileSync(disk.at('x'))).toHaveLength(4096);
-  });
+  test.skipIf(noDisks !== null)(
+    'on a disk that fills up: no part is lost without a word',
+    { tags: ['long'] },
+    async () => {
+      using disk = openSmallDisk(4);
+      const rows = Array.from({ length: 200 }, () => '0.png').join('\n');
+      writeFileSync(at('many.csv'), `image\n${rows}\n`);
+      expectFault(await shell('score many.csv --with model --csv', `> ${disk.at('x')}`), /^iovqa: stdout: .*ENOSPC/);
+      expect(readFileSync(disk.at('x'))).toHaveLength(4096);
+    },
+  );
 
   test('whose reader stops early', async () => {
     const result = await shell('inspect model model', '| (exec 0<&-; sleep 0.1)');

@@ -157,7 +157,7 @@ describe('a model of the hub', () => {
     expect(await scored('--with Org/Adapter')).toEqual(byRun);
   });
 
-  test('stays what a run began with, also when its branch is another', async () => {
+  test('stays what a run began with, also when its branch is another', { tags: ['long'] }, async () => {
     const [old] = [hub.repos.get('Org/Tiny')!];
     await run('models new other --preset tiny --seed 1');
     const next = hubRepo(await filesOf('other'));

@@ -36,14 +36,18 @@ describe('score', () => {
     expect([code, stderr]).toEqual([2, 'iovqa: IOVQA_SANDBOX: expected required, auto or off, got "on"\n']);
   });
 
-  it.skipIf(process.platform !== 'linux')('auto says so once where there is none; off says nothing', async () => {
-    const auto = await spawnCli(['score', '--json', clip, clip], { env: withoutTools });
-    expect(auto.code).toBe(0);
-    expect(auto.stderr.match(/note: clips are decoded without a sandbox: bwrap is not installed\n/g)).toHaveLength(1);
-    const off = await spawnCli(['score', '--json', '--sandbox', 'off', clip, clip]);
-    expect(off.stderr).not.toContain('sandbox');
-    expect(off.stdout).toBe(auto.stdout);
-  });
+  it.skipIf(process.platform !== 'linux')(
+    'auto says so once where there is none; off says nothing',
+    { tags: ['long'] },
+    async () => {
+      const auto = await spawnCli(['score', '--json', clip, clip], { env: withoutTools });
+      expect(auto.code).toBe(0);
+      expect(auto.stderr.match(/note: clips are decoded without a sandbox: bwrap is not installed\n/g)).toHaveLength(1);
+      const off = await spawnCli(['score', '--json', '--sandbox', 'off', clip, clip]);
+      expect(off.stderr).not.toContain('sandbox');
+      expect(off.stdout).toBe(auto.stdout);
+    },
+  );
 
   it.skipIf(why !== undefined)(
     `in the sandbox gives the same${why === undefined ? '' : ` (skipped: ${why})`}`,
@@ -76,7 +80,7 @@ describe.skipIf(process.platform !== 'linux')('programs that limit a process and
   const why = (name: string): string =>
     `${name} is installed but cannot be used here (${name}: Operation not permitted)`;
 
-  it('are done without, which is said', async () => {
+  it('are done without, which is said', { tags: ['long'] }, async () => {
     const { code, stderr } = await spawnCli(['score', '--json', clip], { env: { PATH: refusing } });
     expect([code, stderr.split('\n').filter((line) => /sandbox|limits|privileges/.test(line))]).toEqual([
       0,

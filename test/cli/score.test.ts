@@ -64,43 +64,49 @@ test.each(['jsonl', 'csv'])(
   },
 );
 
-test('rows of other models, prompts and lists are not mixed into a file, nor those of another process', async () => {
-  expect((await run('score 0.png 1.png missing.png --with one --out mixed.csv')).code).toBe(2); // not a clip at all
-  await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cat\nmissing.png,a cow\n');
-  const first = await run('score three.csv --with one --out mixed.csv');
-  expect([first.code, first.stderr]).toEqual([1, expect.stringContaining('missing.png')]);
-  const before = await readFile(at('mixed.csv'), 'utf8');
-  expect(before.match(/^\d,0\.png,/gm)).toHaveLength(2);
-  const refused = async (command: string): Promise<string> => {
-    const { code, stderr } = await run(command);
-    expect(code).toBe(2);
-    return stderr;
-  };
-  expect(await refused('score three.csv --out mixed.csv')).toContain('expected a new file');
-  expect(await refused('score three.csv --with two --out mixed.csv --resume')).toMatch(
-    /mixed\.csv: expected to go on with what made its rows, got modelHash \S+ \(one\) -> \S+ \(two\)\nhint: mixed\.csv\.meta\.json/,
-  );
-  await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cow\nmissing.png,a cow\n');
-  expect(await refused('score three.csv --with one --out mixed.csv --resume')).toContain('mixed.csv:3: expected row 2');
-  await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cat\nmissing.png,a cow\n');
-  const again = await run('score three.csv --with one --out mixed.csv --resume');
-  expect([again.code, again.stderr]).toEqual([
-    1,
-    expect.stringContaining('1 rows of mixed.csv have an error from before'),
-  ]);
-  expect(await readFile(at('mixed.csv'), 'utf8')).toBe(before);
-  await copyFile(at('2.png'), at('missing.png'));
-  expect((await run('score three.csv --with one --out mixed.csv --retry-failed')).code).toBe(0);
-  const whole = await run('score three.csv --with one --csv');
-  const after = await readFile(at('mixed.csv'), 'utf8');
-  expect(after.split('\n').map((line) => line.split(',')[1])).toEqual(
-    whole.stdout.split('\n').map((line) => line.split(',')[1]),
-  );
-  expect(after.split('\n').slice(0, 3)).toEqual(before.split('\n').slice(0, 3));
-  expect(after).not.toContain('expected');
-});
+test(
+  'rows of other models, prompts and lists are not mixed into a file, nor those of another process',
+  { tags: ['long'] },
+  async () => {
+    expect((await run('score 0.png 1.png missing.png --with one --out mixed.csv')).code).toBe(2); // not a clip at all
+    await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cat\nmissing.png,a cow\n');
+    const first = await run('score three.csv --with one --out mixed.csv');
+    expect([first.code, first.stderr]).toEqual([1, expect.stringContaining('missing.png')]);
+    const before = await readFile(at('mixed.csv'), 'utf8');
+    expect(before.match(/^\d,0\.png,/gm)).toHaveLength(2);
+    const refused = async (command: string): Promise<string> => {
+      const { code, stderr } = await run(command);
+      expect(code).toBe(2);
+      return stderr;
+    };
+    expect(await refused('score three.csv --out mixed.csv')).toContain('expected a new file');
+    expect(await refused('score three.csv --with two --out mixed.csv --resume')).toMatch(
+      /mixed\.csv: expected to go on with what made its rows, got modelHash \S+ \(one\) -> \S+ \(two\)\nhint: mixed\.csv\.meta\.json/,
+    );
+    await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cow\nmissing.png,a cow\n');
+    expect(await refused('score three.csv --with one --out mixed.csv --resume')).toContain(
+      'mixed.csv:3: expected row 2',
+    );
+    await writeFile(at('three.csv'), 'image,prompt\n0.png,a dog\n0.png,a cat\nmissing.png,a cow\n');
+    const again = await run('score three.csv --with one --out mixed.csv --resume');
+    expect([again.code, again.stderr]).toEqual([
+      1,
+      expect.stringContaining('1 rows of mixed.csv have an error from before'),
+    ]);
+    expect(await readFile(at('mixed.csv'), 'utf8')).toBe(before);
+    await copyFile(at('2.png'), at('missing.png'));
+    expect((await run('score three.csv --with one --out mixed.csv --retry-failed')).code).toBe(0);
+    const whole = await run('score three.csv --with one --csv');
+    const after = await readFile(at('mixed.csv'), 'utf8');
+    expect(after.split('\n').map((line) => line.split(',')[1])).toEqual(
+      whole.stdout.split('\n').map((line) => line.split(',')[1]),
+    );
+    expect(after.split('\n').slice(0, 3)).toEqual(before.split('\n').slice(0, 3));
+    expect(after).not.toContain('expected');
+  },
+);
 
-test('of two that write one file, the second is told so', async () => {
+test('of two that write one file, the second is told so', { tags: ['long'] }, async () => {
   let second: Promise<CliResult> | undefined;
   const first = await spawnCli('score list.csv --with one --out shared.jsonl'.split(' '), {
     cwd: folder,

@@ -84,7 +84,7 @@ describe.skipIf(!hasScript)('the screen (needs script of util-linux)', () => {
     expect(lines.filter((line) => /^step \d+: SRCC .*RMSE/.test(line))).toHaveLength(2);
   });
 
-  test('after Ctrl-C: its message is whole, and below it how to go on', async () => {
+  test('after Ctrl-C: its message is whole, and below it how to go on', { tags: ['long'] }, async () => {
     let isSent = false;
     const { lines } = await screenAfter([...train, '--out', 'stopped', '--set', 'epochs=500'], (text, interrupt) => {
       if (isSent || !/training [█░]+ [1-9]/.test(text)) return;
@@ -107,7 +107,7 @@ describe.skipIf(!hasScript)('the screen (needs script of util-linux)', () => {
     expect(lines.filter((line) => line.startsWith('iovqa: '))).toHaveLength(1);
   });
 
-  test('after scoring: rows are whole, with the bar below them while it runs', async () => {
+  test('after scoring: rows are whole, with the bar below them while it runs', { tags: ['long'] }, async () => {
     const clips = Array.from({ length: 24 }, (_, i) => `${i}.png`);
     const scored = await screenAfter(['score', ...clips, '3.bin', '--with', 'model']);
     expect(scored.text).toMatch(/scoring [█░]/);

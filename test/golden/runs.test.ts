@@ -40,7 +40,7 @@ test('every golden belongs to a case', () => {
 });
 
 /** Cases that the quick tests compute, too. */
-const quick = ['integer-only, lora, 2 at once', 'expected-score, full, 4 at once', 'raw', 'two frames as a video'];
+const quick = ['integer-only, lora, 2 at once', 'expected-score, full, 4 at once'];
 const isQuick = ({ name }: GoldenCase): boolean => quick.includes(name);
 
 describe(`a run and its scores, ${runs.how}`, () => {

@@ -102,15 +102,19 @@ describe('interlaced frames', () => {
     expect(combs(whole)).toBeLessThan(0.7 * combs(combed));
   });
 
-  it('first and last frames have one neighbour, and all are those of a run over the whole film', async () => {
-    const all = await take(at('inter.mp4'), { ...shown, pick: 'uniform', count: 8, as: 'images' });
-    expect(all.plan.numFrames).toBe(8);
-    const first = await take(at('inter.mp4'), { ...shown, pick: 'first' });
-    expect(first.rgb[0]).toEqual(all.rgb[0]);
-    const middle = await take(at('inter.mp4'));
-    expect(middle.rgb[0]).toEqual(all.rgb[middle.plan.frames[0]!.index]);
-    expect(new Set(all.rgb.map(combs_)).size).toBe(8);
-  });
+  it(
+    'first and last frames have one neighbour, and all are those of a run over the whole film',
+    { tags: ['long'] },
+    async () => {
+      const all = await take(at('inter.mp4'), { ...shown, pick: 'uniform', count: 8, as: 'images' });
+      expect(all.plan.numFrames).toBe(8);
+      const first = await take(at('inter.mp4'), { ...shown, pick: 'first' });
+      expect(first.rgb[0]).toEqual(all.rgb[0]);
+      const middle = await take(at('inter.mp4'));
+      expect(middle.rgb[0]).toEqual(all.rgb[middle.plan.frames[0]!.index]);
+      expect(new Set(all.rgb.map(combs_)).size).toBe(8);
+    },
+  );
 
   /** How much rows differ from the mean of their neighbours. */
   function combs_({ width, height, data }: ClipFrames['rgb'][number]): number {

@@ -1,3 +1,4 @@
+// @module-tag long
 // What `npm run package` packs, unpacked into an empty project beside nothing but the packages that it declares.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -73,7 +73,7 @@ describe('cross-validation', () => {
     expect(sum).toBeCloseTo(12, 9);
   });
 
-  test('stopped and gone on with, it ends with the same bytes, and repeats nothing', async () => {
+  test('stopped and gone on with, it ends with the same bytes, and repeats nothing', { tags: ['long'] }, async () => {
     const stop = new AbortController();
     const events: CrossValidationEvent[] = [];
     const stopped = async (): Promise<void> => {

@@ -76,31 +76,35 @@ const prediction = (score: number, rest: Partial<ClipPrediction> = {}): ClipPred
 });
 
 describe('an ensemble', () => {
-  test('scores as the weighted mean of its members alone, whatever frames and ranks they have', async () => {
-    const names = ['a', 'b', 'wide', 'two'];
-    const weights = [0.4, 0.3, 0.2, 0.1];
-    const single = await Promise.all(names.map(alone));
-    const members = names.map((name, i): EnsembleMember => ({ path: at(name), weight: weights[i]! * 10 }));
-    await using ensemble = await loadEnsemble(members, { workers: 1 });
-    expect(ensemble.scale).toEqual(settings.scale);
-    const found = await collect<EnsembleScore>(ensemble.score(clips));
-    expect(found.map(({ clip }) => clip)).toEqual(clips);
-    for (const [c, result] of found.entries()) {
-      const each = single.map((scores) => scores[c]!);
-      const mean = (valueOf: (score: ClipScore) => number): number =>
-        each.reduce((sum, score, m) => sum + weights[m]! * valueOf(score), 0);
-      expect(Math.abs(result.score - mean(({ score }) => score))).toBeLessThan(1e-4); // of 100
-      expect(result.integer).toBe(Math.round(mean(({ integer }) => integer)));
-      expect(result.legalMass!).toBeCloseTo(
-        mean(({ legalMass }) => legalMass!),
-        6,
-      );
-      const second = mean(({ score, std }) => score ** 2 + std! ** 2);
-      expect(result.std!).toBeCloseTo(Math.sqrt(second - mean(({ score }) => score) ** 2), 3);
-      result.members.forEach(({ plan }, m) => expect(plan).toEqual(each[m]!.plan));
-    }
-    expect(new Set(single.map((scores) => scores[0]!.score)).size).toBe(4); // or the test would show nothing
-  });
+  test(
+    'scores as the weighted mean of its members alone, whatever frames and ranks they have',
+    { tags: ['long'] },
+    async () => {
+      const names = ['a', 'b', 'wide', 'two'];
+      const weights = [0.4, 0.3, 0.2, 0.1];
+      const single = await Promise.all(names.map(alone));
+      const members = names.map((name, i): EnsembleMember => ({ path: at(name), weight: weights[i]! * 10 }));
+      await using ensemble = await loadEnsemble(members, { workers: 1 });
+      expect(ensemble.scale).toEqual(settings.scale);
+      const found = await collect<EnsembleScore>(ensemble.score(clips));
+      expect(found.map(({ clip }) => clip)).toEqual(clips);
+      for (const [c, result] of found.entries()) {
+        const each = single.map((scores) => scores[c]!);
+        const mean = (valueOf: (score: ClipScore) => number): number =>
+          each.reduce((sum, score, m) => sum + weights[m]! * valueOf(score), 0);
+        expect(Math.abs(result.score - mean(({ score }) => score))).toBeLessThan(1e-4); // of 100
+        expect(result.integer).toBe(Math.round(mean(({ integer }) => integer)));
+        expect(result.legalMass!).toBeCloseTo(
+          mean(({ legalMass }) => legalMass!),
+          6,
+        );
+        const second = mean(({ score, std }) => score ** 2 + std! ** 2);
+        expect(result.std!).toBeCloseTo(Math.sqrt(second - mean(({ score }) => score) ** 2), 3);
+        result.members.forEach(({ plan }, m) => expect(plan).toEqual(each[m]!.plan));
+      }
+      expect(new Set(single.map((scores) => scores[0]!.score)).size).toBe(4); // or the test would show nothing
+    },
+  );
 
   test('has a clip’s error where a member cannot score it, and goes on', async () => {
     await using ensemble = await loadEnsemble([{ path: at('a') }, { path: at('two') }], { workers: 1 });

@@ -111,17 +111,21 @@ test('clips that fit neither into memory nor into the cache are told of', async 
   ]);
 });
 
-test('a run on a model with other layers below its adapter does not take what those of the first one gave', async () => {
-  const changes = { lora: { rank: 4, layers: 'last 1' } };
-  vi.stubEnv('IOVQA_CACHE', shop.at('two-models'));
-  await run('of-first', changes);
-  await cp(shop.at('model'), shop.at('other'), { recursive: true });
-  const { source } = (await openCheckpoint(shop.at('other'))).stored('layers.0.mlp.down_proj.weight');
-  const file = await open(source.file, 'r+');
-  await file.write(new Uint8Array(source.length), 0, source.length, source.offset);
-  await file.close();
-  const got = await run('of-other', { ...changes, model: shop.at('other') });
-  expect(numCached(got)).toBe(12); // the tower is the same
-  vi.stubEnv('IOVQA_CACHE', 'off');
-  expect(got.bytes).toBe((await run('of-other-alone', { ...changes, model: shop.at('other') })).bytes);
-});
+test(
+  'a run on a model with other layers below its adapter does not take what those of the first one gave',
+  { tags: ['long'] },
+  async () => {
+    const changes = { lora: { rank: 4, layers: 'last 1' } };
+    vi.stubEnv('IOVQA_CACHE', shop.at('two-models'));
+    await run('of-first', changes);
+    await cp(shop.at('model'), shop.at('other'), { recursive: true });
+    const { source } = (await openCheckpoint(shop.at('other'))).stored('layers.0.mlp.down_proj.weight');
+    const file = await open(source.file, 'r+');
+    await file.write(new Uint8Array(source.length), 0, source.length, source.offset);
+    await file.close();
+    const got = await run('of-other', { ...changes, model: shop.at('other') });
+    expect(numCached(got)).toBe(12); // the tower is the same
+    vi.stubEnv('IOVQA_CACHE', 'off');
+    expect(got.bytes).toBe((await run('of-other-alone', { ...changes, model: shop.at('other') })).bytes);
+  },
+);

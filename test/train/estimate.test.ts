@@ -33,14 +33,18 @@ describe('estimateRun', () => {
     expect(forecast.tokens).toBeGreaterThan(100);
   });
 
-  test('counts the rest of an epoch as an update of its own, and takes the rank of an adapter', async () => {
-    const rest = await estimate({ batchSize: 4, microBatch: 4 }); // nine clips: 4, 4 and 1
-    expect(runs(rest)['training step']).toBe(2 * 3);
-    await runAll(shop.recipe('ranked', { lora: { rank: 16 }, epochs: 1 }));
-    const adapter = shop.at('ranked', 'checkpoints', 'best');
-    const flops = ({ parts }: RunEstimate) => parts.map((part) => part.flops);
-    expect(flops(await estimate({ adapter }))).toEqual(flops(await estimate({ lora: { rank: 16 } })));
-  });
+  test(
+    'counts the rest of an epoch as an update of its own, and takes the rank of an adapter',
+    { tags: ['long'] },
+    async () => {
+      const rest = await estimate({ batchSize: 4, microBatch: 4 }); // nine clips: 4, 4 and 1
+      expect(runs(rest)['training step']).toBe(2 * 3);
+      await runAll(shop.recipe('ranked', { lora: { rank: 16 }, epochs: 1 }));
+      const adapter = shop.at('ranked', 'checkpoints', 'best');
+      const flops = ({ parts }: RunEstimate) => parts.map((part) => part.flops);
+      expect(flops(await estimate({ adapter }))).toEqual(flops(await estimate({ lora: { rank: 16 } })));
+    },
+  );
 
   test('of an adapter on the last layers counts those below once a clip, and less in a step', async () => {
     const forecast = await estimate({ lora: { rank: 4, layers: 'last 1' } });
@@ -49,15 +53,22 @@ describe('estimateRun', () => {
     expect(step(forecast)).toBeLessThan(0.6 * step(await estimate()));
   });
 
-  test('every weight that trains is held four times, and the tower is part of the step', async () => {
-    const full = await estimate({ method: 'full' });
-    expect(Object.keys(runs(full))).toEqual(['training step', 'scoring pass']);
-    const { numModelParameters } = only(await runAll(shop.recipe('full', { method: 'full', epochs: 1 })), 'start')[0]!;
-    const lora = await estimate();
-    const difference = full.ownBytes - lora.ownBytes;
-    expect(difference).toBeGreaterThan(4 * 4 * numModelParameters * 0.9);
-    expect(full.parts.every(({ mappedBytes }) => mappedBytes === 0)).toBe(true);
-  });
+  test(
+    'every weight that trains is held four times, and the tower is part of the step',
+    { tags: ['long'] },
+    async () => {
+      const full = await estimate({ method: 'full' });
+      expect(Object.keys(runs(full))).toEqual(['training step', 'scoring pass']);
+      const { numModelParameters } = only(
+        await runAll(shop.recipe('full', { method: 'full', epochs: 1 })),
+        'start',
+      )[0]!;
+      const lora = await estimate();
+      const difference = full.ownBytes - lora.ownBytes;
+      expect(difference).toBeGreaterThan(4 * 4 * numModelParameters * 0.9);
+      expect(full.parts.every(({ mappedBytes }) => mappedBytes === 0)).toBe(true);
+    },
+  );
 
   test(
     'needs no weights: config.json is enough, and published sizes are known by name',

@@ -139,7 +139,7 @@ describe('a folder that is gone while its run goes on', () => {
   });
 });
 
-test('a run that has ended says how it is trained further, and that way works', async () => {
+test('a run that has ended says how it is trained further, and that way works', { tags: ['long'] }, async () => {
   const first = shop.recipe('ended', { epochs: 1 });
   await runAll(first);
   const again = await runAll(first, { resume: true });

@@ -69,13 +69,13 @@ describe('a run', () => {
     expect(second).not.toEqual(first);
   });
 
-  test('with layers computed again has the losses of one that keeps them', async () => {
+  test('with layers computed again has the losses of one that keeps them', { tags: ['long'] }, async () => {
     const kept = only(await runAll(shop.recipe('layers-kept')), 'step');
     const again = only(await runAll(shop.recipe('layers-again', { train: { gradientCheckpointing: true } })), 'step');
     again.forEach(({ loss }, i) => expect(Math.abs(loss / kept[i]!.loss - 1)).toBeLessThan(1e-4));
   });
 
-  test('by length is another order, and as often the same', async () => {
+  test('by length is another order, and as often the same', { tags: ['long'] }, async () => {
     const changes = { train: { order: 'by-length' }, batchSize: 2, microBatch: 2 } as const;
     const [one, two] = [await runAll(shop.recipe('sorted', changes)), await runAll(shop.recipe('sorted-2', changes))];
     expect(numbers(two)).toEqual(numbers(one));

@@ -84,25 +84,29 @@ describe('a run', () => {
     expect(scores).toMatchObject([{ score: expect.any(Number) as number }]);
   });
 
-  test('ends with the same bits whether the outputs are kept, lost, or were there before', async () => {
-    const changes = { lora: { rank: 4, layers: 'last 1' } };
-    await runAll(shop.recipe('one', changes));
-    vi.stubEnv('IOVQA_CACHE', shop.at('cache'));
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const stop = new AbortController();
-    const recipe = shop.recipe('two', changes);
-    let steps = 0;
-    const { train } = await import('../../../src/train/index.ts');
-    for await (const event of train(recipe, { signal: stop.signal })) {
-      if (event.type === 'step' && ++steps === 2) stop.abort();
-    }
-    // Outputs of the layers for nine rows, features of twelve clips and two golden pictures.
-    const files = (await readdir(shop.at('cache'), { recursive: true })).filter((name) => name.endsWith('.f32'));
-    expect(files).toHaveLength(9 + 12 + 2);
-    for (const file of files.slice(0, 10)) await rm(shop.at('cache', file));
-    await runAll(recipe, { resume: true });
-    expect(await bytesOf(shop.at('two'), 6)).toBe(await bytesOf(shop.at('one'), 6));
-  });
+  test(
+    'ends with the same bits whether the outputs are kept, lost, or were there before',
+    { tags: ['long'] },
+    async () => {
+      const changes = { lora: { rank: 4, layers: 'last 1' } };
+      await runAll(shop.recipe('one', changes));
+      vi.stubEnv('IOVQA_CACHE', shop.at('cache'));
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const stop = new AbortController();
+      const recipe = shop.recipe('two', changes);
+      let steps = 0;
+      const { train } = await import('../../../src/train/index.ts');
+      for await (const event of train(recipe, { signal: stop.signal })) {
+        if (event.type === 'step' && ++steps === 2) stop.abort();
+      }
+      // Outputs of the layers for nine rows, features of twelve clips and two golden pictures.
+      const files = (await readdir(shop.at('cache'), { recursive: true })).filter((name) => name.endsWith('.f32'));
+      expect(files).toHaveLength(9 + 12 + 2);
+      for (const file of files.slice(0, 10)) await rm(shop.at('cache', file));
+      await runAll(recipe, { resume: true });
+      expect(await bytesOf(shop.at('two'), 6)).toBe(await bytesOf(shop.at('one'), 6));
+    },
+  );
 
   test('on as many layers as there are is the run on all', async () => {
     await runAll(shop.recipe('all', { lora: { rank: 4 } }));

@@ -119,7 +119,7 @@ describe('the limit', () => {
     expect(present(folder, keys)).toEqual([0, 3, 8, 9]);
   });
 
-  test('is kept while entries come, and the newest stay', async () => {
+  test('is kept while entries come, and the newest stay', { tags: ['long'] }, async () => {
     const { folder } = await filled(0);
     await setCacheLimit(folder, 40 * 4096);
     const store = open(folder);
