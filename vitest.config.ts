@@ -1,3 +1,5 @@
+import { resolve, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** Folders of tests that load nothing native and start no command: pure functions, tables, files. */
@@ -15,6 +17,20 @@ const exclude = [...configDefaults.exclude, ...mocking];
 
 const inside = (folders: readonly string[]): string[] => folders.map((folder) => `test/${folder}/**/*.test.ts`);
 
+const source = fileURLToPath(new URL('src/', import.meta.url));
+/** Tests import what `test/compiled.ts` compiled, as it is: transforming modules for Vitest's own loader takes longer than most tests. */
+const compiledSource = () => ({
+  name: 'compiled source',
+  enforce: 'pre' as const,
+  resolveId(id: string, importer?: string) {
+    const folder = process.env['IOVQA_TESTS_COMPILED'];
+    if (folder === undefined || importer === undefined || !id.startsWith('.')) return null;
+    const path = resolve(dirname(importer), id);
+    if (!path.startsWith(source) || !path.endsWith('.ts')) return null;
+    return { id: resolve(folder, 'src', `${path.slice(source.length, -3)}.js`), external: true };
+  },
+});
+
 // Whatever is in no list is native: it runs graphs or decodes clips. `npm test` leaves out test/long, and tests tagged `long`.
 export default defineConfig({
   test: {
@@ -30,9 +46,14 @@ export default defineConfig({
     reporters: ['default', './test/count-reporter.ts'],
     tags: [{ name: 'long', description: 'takes long, such as dozens of kills: `npm run test:all` runs it' }],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/*.test.ts', ...inside(unit)], exclude } },
       {
         extends: true,
+        plugins: [compiledSource()],
+        test: { name: 'unit', include: ['test/*.test.ts', ...inside(unit)], exclude },
+      },
+      {
+        extends: true,
+        plugins: [compiledSource()],
         test: {
           name: 'native',
           include: ['test/*/**/*.test.ts'],
@@ -40,8 +61,8 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'mocking', include: mocking, isolate: true } },
-      { extends: true, test: { name: 'e2e', include: inside(e2e) } },
-      { extends: true, test: { name: 'long', include: inside(['long']) } },
+      { extends: true, plugins: [compiledSource()], test: { name: 'e2e', include: inside(e2e) } },
+      { extends: true, plugins: [compiledSource()], test: { name: 'long', include: inside(['long']) } },
     ],
   },
 });

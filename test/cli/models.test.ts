@@ -1,5 +1,5 @@
 // `models pull` and `models list`, and what a pulled model's name is good for: inspect, train, score.
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
@@ -82,20 +82,30 @@ describe('a model of the hub', () => {
   });
 
   test('is stopped with Ctrl-C and goes on', async () => {
-    hub.faults.set('model.safetensors', [{ slowMs: 30 }]);
+    hub.requests.length = 0;
+    hub.faults.set('model.safetensors', [{ breakAfter: 65536, stall: true }]);
+    const blobFolder = at('home', 'hub', 'models--Org--Tiny', 'blobs');
+    // Weights come from the store, after the small files.
+    const begun = (): boolean =>
+      hub.requests.some(({ server }) => server === 'store') &&
+      readdirSync(blobFolder).some((name) => name.endsWith('.incomplete') && statSync(join(blobFolder, name)).size > 0);
     const { code, stderr, stdout } = await spawnCli(['models', 'pull', 'Org/Tiny'], {
       cwd: folder,
       env: env(),
-      onStderr: (text, kill) => {
-        if (text.includes('to fetch') && !text.includes('stopping')) setTimeout(() => kill('SIGINT'), 300);
+      onStart: (child) => {
+        const timer = setInterval(() => {
+          if (!begun()) return;
+          clearInterval(timer);
+          child.kill('SIGINT');
+        }, 10);
+        child.on('close', () => clearInterval(timer));
       },
     });
     expect(stderr).toContain(`Org/Tiny at main is ${commit}: `);
     expect(stderr).toContain('stopping; the same command goes on');
     expect(stdout).toBe('');
     expect(code).toBe(130);
-    const blobs = readdirSync(at('home', 'hub', 'models--Org--Tiny', 'blobs'));
-    expect(blobs.filter((name) => name.endsWith('.incomplete'))).toHaveLength(1);
+    expect(readdirSync(blobFolder).filter((name) => name.endsWith('.incomplete'))).toHaveLength(1);
     hub.requests.length = 0;
     const again = await run('models pull Org/Tiny');
     expect(again.stdout).toBe(`Org/Tiny ${commit}\n${snapshot}\n`);
