@@ -38,7 +38,7 @@ export default defineConfig({
     isolate: false, // what a process has loaded serves its next file, too
     unstubEnvs: true,
     unstubGlobals: true,
-    maxWorkers: 3, // on the two cores of CI: tests wait for processes and timers, too
+    maxWorkers: 2, // a third on two cores waits for the threads of the others
     globalSetup: ['./test/temporary-folder.ts', './test/compiled.ts'],
     testTimeout: 600_000, // last resorts: machines are shared, and how long a test takes is no fault
     hookTimeout: 600_000,
