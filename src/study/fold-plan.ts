@@ -3,10 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError, show } from '../core/index.ts';
-import { isCode, isLeftover, readJson, writeFileAtomic } from '../files/index.ts';
+import { isCode, isLeftover, readJson, readText, writeFileAtomic } from '../files/index.ts';
 import { listProblems } from '../model/index.ts';
 import type { ResolvedRecipe } from '../train/index.ts';
-import { changedKeys, formatRecipe, readRunRecipe } from '../train/index.ts';
+import { changedKeys, formatRecipe, isSavedRecipe, readRunRecipe } from '../train/index.ts';
 
 /** The run of a fold, counted from 1. */
 export const foldFolder = (out: string, fold: number): string => join(out, `fold-${fold}`);
@@ -57,7 +57,10 @@ export async function beginFolds(resolved: ResolvedRecipe, folds: readonly strin
   const { out } = resolved.recipe;
   const before = await readFoldPlan(out);
   if (before === null) {
-    const other = (await entriesOf(out)).find((name) => name !== RECIPE);
+    // A folder that was left between the two writes below has our recipe alone; one that somebody wrote is theirs.
+    const recipe = await readText(join(out, RECIPE), 'bad-input', 1_000_000);
+    const isOurs = recipe !== undefined && isSavedRecipe(recipe);
+    const other = (await entriesOf(out)).find((name) => name !== RECIPE || !isOurs);
     if (other !== undefined) {
       throw new UserError('bad-input', `${out}: expected a new or empty folder, got one with ${show(other)} in it`);
     }

@@ -32,7 +32,7 @@ test('prints the figures within folds, and the file of scores, which evaluate re
   const lines = stdout.trimEnd().split('\n');
   expect(lines[0]).toMatch(/^fold +clips +SRCC +PLCC +RMSE$/);
   expect(stdout).toMatch(/\nstatistic +within folds +95 % interval +pooled +95 % interval\nSRCC /);
-  expect(stdout).toContain('\n5 groups: the intervals are approximate\n');
+  expect(stderr).toContain('note: the intervals are approximate: they rest on 5 independent groups of clips');
   expect(lines.at(-1)).toBe(join(folder, 'folds', 'scores.jsonl'));
 
   const again = await run('cross-validate --out folds --resume --json');

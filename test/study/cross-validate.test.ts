@@ -1,5 +1,5 @@
 // Cross-validation: every clip is scored once, by a run that saw none of its group, and what is done is not done again.
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CrossValidateOptions, CrossValidationEvent } from '../../src/study/index.ts';
 import { crossValidate } from '../../src/study/index.ts';
@@ -125,6 +125,15 @@ describe('cross-validation', () => {
     expect(events.at(-1)).toMatchObject({ numFailed: 1 });
     await copyFile(shop.at('11.png'), shop.at('bad.png'));
     expect((await runAll(from, { resume: true })).at(-1)).toMatchObject({ numFailed: 0 });
+  });
+
+  test('leaves a recipe alone that somebody wrote into the folder', async () => {
+    await mkdir(shop.at('own'));
+    await writeFile(shop.at('own', 'recipe.yaml'), 'epochs: 1\n');
+    await expect(runAll(sources('own'), { folds: 2 })).rejects.toThrow(
+      /own: expected a new or empty folder, got one with "recipe\.yaml" in it/,
+    );
+    expect(await readFile(shop.at('own', 'recipe.yaml'), 'utf8')).toBe('epochs: 1\n');
   });
 
   test('is not told which fold to leave out', async () => {

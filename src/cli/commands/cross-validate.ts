@@ -8,7 +8,7 @@ import type { RecipeSources, TrainEvent } from '../../train/index.ts';
 import { isSavedRecipe } from '../../train/index.ts';
 import { withoutToldClips } from '../bad-clips.ts';
 import type { Cell } from '../output.ts';
-import { formatTable, printJson, printLines } from '../output.ts';
+import { approximate, formatTable, printJson, printLines, range } from '../output.ts';
 import type { Progress } from '../progress.ts';
 import { startProgress } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
@@ -143,6 +143,8 @@ function showEnd(terminal: Terminal, { scores, numFailed, evaluation }: End, jso
     terminal.tell(`note: ${numFailed} clips have no score and are left out`);
     terminal.exitStatus = 1;
   }
+  const { intervals } = evaluation.pooled;
+  if (intervals?.isApproximate === true) terminal.tell(`note: ${approximate(intervals.numGroups)}`);
   if (json) printJson(terminal, { scores, numFailed, ...evaluation });
   else printLines(terminal, [...linesOf(evaluation), scores]);
 }
@@ -178,12 +180,10 @@ function linesOf({ folds, within, pooled }: FoldEvaluation): string[] {
       ? [`${name} within folds has no interval: it is ±1, or undefined without one of the groups`]
       : [];
   });
-  const isFew = pooled.intervals?.isApproximate === true;
   return [
     ...(within === null ? [] : [...formatTable(['fold', 'clips', 'SRCC', 'PLCC', 'RMSE'], parts), '']),
     ...formatTable(['statistic', ...header, 'pooled', '95 % interval'], statistics),
     ...reasons,
-    ...(isFew ? [`${pooled.intervals!.numGroups} groups: the intervals are approximate`] : []),
     within === null
       ? 'Each fold is one group, so there is no correlation within folds. The pooled one is pushed down: each model has learnt the mean of the other groups.'
       : 'The figure to report is the one within folds. The pooled one is pushed down: each model has learnt the mean of the other folds.',
@@ -191,5 +191,4 @@ function linesOf({ folds, within, pooled }: FoldEvaluation): string[] {
 }
 
 const number = (stat: Stat): Cell => (stat.defined ? stat.value.toFixed(4) : null);
-const between = (interval: Interval | null): string =>
-  interval === null ? '' : `${interval.low.toFixed(4)} … ${interval.high.toFixed(4)}`;
+const between = (interval: Interval | null): string => (interval === null ? '' : range(interval));
