@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError, oneLine, show } from '../core/index.ts';
-import type { ClipRow, Dataset, MosScale, OpenTable, Table, TableRecord } from '../dataset/index.ts';
+import type { ClipRow, Dataset, MosScale, OpenTable, Prompted, Table, TableRecord } from '../dataset/index.ts';
 import {
   columnValue,
   fromMos5,
@@ -126,7 +126,7 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
   if (manifest === undefined) {
     const said = scores.table.options.scale ?? scores.table.preset?.scale;
     const map = mapping(scoreScale, said === undefined ? undefined : parseScale(said), notes);
-    const rows = ownRows(scores, map);
+    const rows = ownRows(scores, map, notes);
     if (scoreScale === undefined || said === undefined) {
       const opinions = rows.map(({ mos }) => mos);
       // Without a scale, opinions tell roughly which it is.
@@ -187,20 +187,37 @@ async function readScores(path: string, flags: ScoreTableFlags, described: Descr
   };
 }
 
+/** What ties rows together, as splits keep them: their group, or their prompt where prompts are shared and no row has a group. */
+function groupsFrom(rows: readonly Prompted[], notes: string[]): (string | undefined)[] {
+  const grouping = groupingOf(rows);
+  if (grouping === 'prompt') notes.push('clips of one prompt are one group, for the intervals');
+  return groupedBy(rows, grouping).map(({ group }) => group);
+}
+
 /** Rows of one table that has both numbers. */
-function ownRows(scores: Scores, map: Mapping): ScoredRow[] {
+function ownRows(scores: Scores, map: Mapping, notes: string[]): ScoredRow[] {
   const { path, table, records, number, predicted, name } = scores;
   const wanted = table.options.columns?.mos ?? table.preset?.columns.mos ?? 'mos';
   const target =
     table.columns.find((column) => column === wanted) ??
     table.columns.find((column) => column.toLowerCase() === wanted.toLowerCase());
   if (target === undefined) throw missing(path, `${wanted}, or --manifest FILE with the opinion scores`, table.columns);
-  const group = table.options.columns?.group ?? 'group';
-  return records.map((record) => ({
-    id: name === undefined ? String(record.line) : (record.cells.get(name) ?? ''),
+  const textOf = (record: TableRecord, role: 'group' | 'prompt'): string | undefined =>
+    record.cells.get(table.options.columns?.[role] ?? role)?.trim() || undefined; // an empty cell is none
+  const named = records.map((record) => {
+    const [group, prompt] = [textOf(record, 'group'), textOf(record, 'prompt')];
+    return {
+      id: name === undefined ? String(record.line) : (record.cells.get(name) ?? ''),
+      ...(group === undefined ? {} : { group }),
+      ...(prompt === undefined ? {} : { prompt }),
+    };
+  });
+  const groups = groupsFrom(named, notes);
+  return records.map((record, i) => ({
+    id: named[i]!.id,
     prediction: map(number(record, predicted)),
     mos: number(record, target),
-    group: record.cells.get(group),
+    group: groups[i],
     distribution: distributionOf(record, scores, map),
     column: (column) => record.cells.get(column),
   }));
@@ -227,10 +244,7 @@ function matchedRows(
     scoresFile: path,
     table: manifest,
   });
-  // As splits keep clips together: by group, or by prompt where prompts are shared and no clip has a group.
-  const grouping = groupingOf(dataset.rows);
-  const grouped = groupedBy(dataset.rows, grouping);
-  if (grouping === 'prompt') notes.push('clips of one prompt are one group, for the intervals');
+  const groups = groupsFrom(dataset.rows, notes);
   const isMeant = (row: ClipRow): boolean => flags.split === undefined || row.split === flags.split;
   const left = new Set(dataset.rows.filter(isMeant));
   const strangers: string[] = [];
@@ -250,7 +264,7 @@ function matchedRows(
     const column = (key: string): string | undefined => columnValue(row, key) ?? record.cells.get(key);
     const prediction = map(number(record, predicted));
     const distribution = distributionOf(record, scores, map);
-    return [{ id: row.id, prediction, mos: row.mos!, group: grouped[clip]!.group, distribution, column }];
+    return [{ id: row.id, prediction, mos: row.mos!, group: groups[clip], distribution, column }];
   });
   notes.push(`${rows.length} scores are matched with clips of ${oneLine(manifest)} ${how}`);
   if (strangers.length > 0) {

@@ -20,7 +20,7 @@ export type { ClipRow } from './row.ts';
 export type { MosScale } from './scale.ts';
 export { commonScales, fromMos5, parseScale, scaleName, stdFromMos5, stdToMos5, toMos5 } from './scale.ts';
 export { readSidecar, sidecarNote, sidecarPath, storeTableOptions, writeSidecar } from './sidecar.ts';
-export type { Grouped, Split } from './split.ts';
+export type { Grouped, Prompted, Split } from './split.ts';
 export { groupedBy, groupingOf, kFold, leakingGroups, rowsOfSplit, splitByGroup } from './split.ts';
 export type { OpenTable } from './table-file.ts';
 export { openTable, readTableFile } from './table-file.ts';

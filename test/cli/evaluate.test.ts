@@ -217,6 +217,22 @@ describe('scales', () => {
 describe('intervals', () => {
   const rows = Array.from({ length: 40 }, (_, i) => `${i},${i % 7},${(i * 5) % 11},${i % 20}\n`).join('');
 
+  test.each([
+    ['group', 'an empty cell is no group', 'n = 6 in 5 groups', ['a', 'a', '', '', '', '']],
+    ['prompt', 'a shared prompt is a group', 'n = 6 in 3 groups', ['a', 'a', 'b', 'b', 'c', 'c']],
+  ])('%s: %s, with a manifest and without', async (column, _, end, cells) => {
+    const lines = cells.map((cell, i) => [`${i}.png`, (i * 3) % 5, 1 + (i % 4), cell].join());
+    const at = write({
+      'both.csv': `image,prediction,mos,${column}\n${lines.join('\n')}\n`,
+      'mos.csv': `image,mos,${column}\n${cells.map((cell, i) => `${i}.png,${1 + (i % 4)},${cell}`).join('\n')}\n`,
+      'scores.csv': `clip,score\n${cells.map((__, i) => `${i}.png,${(i * 3) % 5}`).join('\n')}\n`,
+    });
+    for (const args of [[at('both.csv')], [at('scores.csv'), '--manifest', at('mos.csv')]]) {
+      const { stdout } = await runCli(['evaluate', ...args]);
+      expect(stdout.trimEnd().split('\n').at(-1)).toBe(end);
+    }
+  });
+
   test('rest on groups; few are said to be approximate', async () => {
     const at = write({ 't.csv': `name,prediction,mos,group\n${rows}` });
     const { code, stdout, stderr } = await runCli(['evaluate', at('t.csv')]);
