@@ -92,7 +92,7 @@ describe('bad clips', () => {
     },
   );
 
-  test('score clips given by name, whatever the name', async () => {
+  test('score clips given by name, whatever the name', { tags: ['long'] }, async () => {
     const names = good.map(({ name }) => join('clips', name));
     const { code, stdout } = await run('score', '--with', 'model', '--json', '--', ...names);
     const scores = (JSON.parse(stdout) as ScoreLine[]).map(({ score }) => score);
@@ -101,7 +101,7 @@ describe('bad clips', () => {
     expect(code).toBe(0);
   });
 
-  test('score clips whose names begin with a dash, from their own folder', async () => {
+  test('score clips whose names begin with a dash, from their own folder', { tags: ['long'] }, async () => {
     const args = ['score', '--with', '../model', '--json', '--', '-dash.mp4', '$(touch pwned).mp4'];
     const { code, stdout } = await runCli(args, { cwd: join(folder, 'clips') });
     const lines = JSON.parse(stdout) as ScoreLine[];
@@ -138,7 +138,7 @@ describe('bad clips', () => {
     expect(code).toBe(1);
   });
 
-  test('a table for people has one line a clip', async () => {
+  test('a table for people has one line a clip', { tags: ['long'] }, async () => {
     const { stdout } = await run('score', 'all.csv', ...media, '--with', 'model');
     expect(stdout.trim().split('\n')).toHaveLength(1 + clips.length);
     expect(stdout).toContain(String.raw`"new\nline.mp4"`);
@@ -153,7 +153,7 @@ describe('bad clips', () => {
 
   const short = ['epochs=1', 'lora.rank=2', 'batchSize=7'].flatMap((set) => ['--set', set]);
 
-  test('train refuses them, each named once', async () => {
+  test('train refuses them, each named once', { tags: ['long'] }, async () => {
     const { code, stderr } = await run('train', '--manifest', 'all.csv', '--out', 'refused', ...training, ...short);
     expect(stderr).toContain(`expected at most 0 bad ones of ${clips.length}, got ${bad.length}`);
     expectOneLineEach(stderr);
@@ -161,7 +161,7 @@ describe('bad clips', () => {
     expect(code).toBe(2);
   });
 
-  test('train goes on without them where that is asked for', async () => {
+  test('train goes on without them where that is asked for', { tags: ['long'] }, async () => {
     const some = ['--set', 'data.maxBadFraction=0.5'];
     const { code, stderr } = await run(
       'train',
@@ -317,7 +317,7 @@ describe('signals', () => {
     expect(resumed.code).toBe(0);
   }
 
-  test('SIGINT while clips are read is no bug, and the run can be gone on with', async () => {
+  test('SIGINT while clips are read is no bug, and the run can be gone on with', { tags: ['long'] }, async () => {
     let watch: NodeJS.Timeout | undefined;
     const { code, stderr } = await spawnCli(long('early'), {
       cwd: folder,

@@ -106,7 +106,7 @@ describe('train', () => {
     expect(existsSync(at('dry'))).toBe(false);
   });
 
-  test('--json is one value on stdout; --resume of a run that ended says so again', async () => {
+  test('--json is one value on stdout; --resume of a run that ended says so again', { tags: ['long'] }, async () => {
     const first = await json<{ step: number; best: string; reason: string }>('train recipe.yaml --out other --json');
     expect(first).toMatchObject({ step: 4, reason: 'finished' });
     expect(existsSync(join(folder, first.best, 'adapter_model.safetensors')) || existsSync(first.best)).toBe(true);
@@ -117,7 +117,7 @@ describe('train', () => {
     });
   });
 
-  test('flags alone are a recipe', async () => {
+  test('flags alone are a recipe', { tags: ['long'] }, async () => {
     const { code } = await run('train --manifest clips.csv --model model --out flags --set epochs=1 --set lora.rank=1');
     expect(code).toBe(0);
     expect(await readFile(at('flags', 'recipe.yaml'), 'utf8')).toContain('--set');
@@ -125,7 +125,7 @@ describe('train', () => {
 });
 
 describe('score', () => {
-  test('a run, its checkpoint, a folder and a file agree', async () => {
+  test('a run, its checkpoint, a folder and a file agree', { tags: ['long'] }, async () => {
     const all = await json<ScoreLine[]>('score clips.csv --with run --json');
     expect(all.map(({ clip }) => clip)).toEqual(Array.from({ length: 8 }, (_, i) => `${i}.png`));
     const best = (await readdir(at('run', 'checkpoints'))).find((name) => name.startsWith('step-'))!;
@@ -142,21 +142,25 @@ describe('score', () => {
     expect(Number(csv[1]!.split(',')[2])).toBe(one!.score);
   });
 
-  test('--out is gone on with; what failed is tried again when asked for, and stands there once', async () => {
-    await writeFile(at('late.csv'), 'image\n0.png\nlate.png\n1.png\n');
-    const first = await run('score late.csv --with model --out late.jsonl');
-    expect(first.code).toBe(1);
-    expect((await run('score late.csv --with model --out late.jsonl')).stderr).toContain('Add --resume');
-    await writeFile(at('late.png'), await readFile(at('2.png')));
-    expect((await run('score late.csv --with model --out late.jsonl --resume')).code).toBe(1);
-    expect((await run('score late.csv --with model --out late.jsonl --resume --retry-failed')).code).toBe(0);
-    const lines = (await readFile(at('late.jsonl'), 'utf8')).trim().split('\n');
-    const got = lines.map((line) => JSON.parse(line) as ScoreLine);
-    expect(got.map(({ clip }) => clip).sort()).toEqual(['0.png', '1.png', 'late.png']);
-    expect(got.map(({ row }) => row)).toEqual([1, 2, 3]);
-    expect(got.every(({ score, error }) => score !== null && error === undefined)).toBe(true);
-    expect((await run('score 0.png --with model --out late.csv')).stderr).toContain('expected a new file');
-  });
+  test(
+    '--out is gone on with; what failed is tried again when asked for, and stands there once',
+    { tags: ['long'] },
+    async () => {
+      await writeFile(at('late.csv'), 'image\n0.png\nlate.png\n1.png\n');
+      const first = await run('score late.csv --with model --out late.jsonl');
+      expect(first.code).toBe(1);
+      expect((await run('score late.csv --with model --out late.jsonl')).stderr).toContain('Add --resume');
+      await writeFile(at('late.png'), await readFile(at('2.png')));
+      expect((await run('score late.csv --with model --out late.jsonl --resume')).code).toBe(1);
+      expect((await run('score late.csv --with model --out late.jsonl --resume --retry-failed')).code).toBe(0);
+      const lines = (await readFile(at('late.jsonl'), 'utf8')).trim().split('\n');
+      const got = lines.map((line) => JSON.parse(line) as ScoreLine);
+      expect(got.map(({ clip }) => clip).sort()).toEqual(['0.png', '1.png', 'late.png']);
+      expect(got.map(({ row }) => row)).toEqual([1, 2, 3]);
+      expect(got.every(({ score, error }) => score !== null && error === undefined)).toBe(true);
+      expect((await run('score 0.png --with model --out late.csv')).stderr).toContain('expected a new file');
+    },
+  );
 });
 
 describe('evaluate', () => {
@@ -271,7 +275,7 @@ describe('a new model', () => {
 });
 
 describe('looking at things', () => {
-  test('estimate says what a run will take, and writes nothing', async () => {
+  test('estimate says what a run will take, and writes nothing', { tags: ['long'] }, async () => {
     const before = await readdir(folder);
     const { stdout, code } = await run('estimate recipe.yaml');
     expect(code).toBe(0);

@@ -25,28 +25,32 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('prints the figures within folds, and the file of scores, which evaluate reads; goes on without a recipe', async () => {
-  const { code, stdout, stderr } = await run('cross-validate recipe.yaml --folds 2 --out folds');
-  expect([code, stderr]).toEqual([0, expect.stringContaining('10 clips of 5 prompts in 2 folds\n')]);
-  expect(stderr).toContain('fold 2 of 2: 4 clips held out\n');
-  const lines = stdout.trimEnd().split('\n');
-  expect(lines[0]).toMatch(/^fold +clips +SRCC +PLCC +RMSE$/);
-  expect(stdout).toMatch(/\nstatistic +within folds +95 % interval +pooled +95 % interval\nSRCC /);
-  expect(stderr).toContain('note: the intervals are approximate: they rest on 5 independent groups of clips');
-  expect(lines.at(-1)).toBe(join(folder, 'folds', 'scores.jsonl'));
+test(
+  'prints the figures within folds, and the file of scores, which evaluate reads; goes on without a recipe',
+  { tags: ['long'] },
+  async () => {
+    const { code, stdout, stderr } = await run('cross-validate recipe.yaml --folds 2 --out folds');
+    expect([code, stderr]).toEqual([0, expect.stringContaining('10 clips of 5 prompts in 2 folds\n')]);
+    expect(stderr).toContain('fold 2 of 2: 4 clips held out\n');
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^fold +clips +SRCC +PLCC +RMSE$/);
+    expect(stdout).toMatch(/\nstatistic +within folds +95 % interval +pooled +95 % interval\nSRCC /);
+    expect(stderr).toContain('note: the intervals are approximate: they rest on 5 independent groups of clips');
+    expect(lines.at(-1)).toBe(join(folder, 'folds', 'scores.jsonl'));
 
-  const again = await run('cross-validate --out folds --resume --json');
-  const { within, pooled, folds } = JSON.parse(again.stdout) as Record<string, { srcc: { value: unknown } }>;
-  expect(folds).toHaveLength(2);
-  expect(again.stderr).toContain('fold 1 of 2: 6 clips held out, done before\n');
-  const evaluated = await run('evaluate folds/scores.jsonl --manifest clips.csv --json');
-  const { overall } = JSON.parse(evaluated.stdout) as { overall: typeof pooled };
-  expect(overall!.srcc).toEqual(pooled!.srcc);
-  expect(within!.srcc.value).toMatchObject({ defined: true });
+    const again = await run('cross-validate --out folds --resume --json');
+    const { within, pooled, folds } = JSON.parse(again.stdout) as Record<string, { srcc: { value: unknown } }>;
+    expect(folds).toHaveLength(2);
+    expect(again.stderr).toContain('fold 1 of 2: 6 clips held out, done before\n');
+    const evaluated = await run('evaluate folds/scores.jsonl --manifest clips.csv --json');
+    const { overall } = JSON.parse(evaluated.stdout) as { overall: typeof pooled };
+    expect(overall!.srcc).toEqual(pooled!.srcc);
+    expect(within!.srcc.value).toMatchObject({ defined: true });
 
-  const rows = (await readFile(join(folder, 'folds', 'scores.jsonl'), 'utf8')).trimEnd().split('\n');
-  expect(rows.map((row) => (JSON.parse(row) as { clip: string }).clip)).toEqual(rows.map((_, i) => `${i}.png`));
-});
+    const rows = (await readFile(join(folder, 'folds', 'scores.jsonl'), 'utf8')).trimEnd().split('\n');
+    expect(rows.map((row) => (JSON.parse(row) as { clip: string }).clip)).toEqual(rows.map((_, i) => `${i}.png`));
+  },
+);
 
 test.each([
   ['cross-validate recipe.yaml --folds 1 --out x', 'expected a whole number of at least 2, or groups'],

@@ -53,7 +53,7 @@ const commands: [string, (path: string) => string][] = [
   ['inspect frames', (path) => `inspect frames recipe.yaml --to ${path}/frames`],
 ];
 
-describe.skipIf(noDisks !== null)('a disk that is read-only', () => {
+describe.skipIf(noDisks !== null)('a disk that is read-only', { tags: ['long'] }, () => {
   let disk: SmallDisk;
   beforeAll(() => {
     disk = openSmallDisk(1024);
@@ -77,7 +77,7 @@ describe.skipIf(noDisks !== null)('a disk that is read-only', () => {
   });
 });
 
-describe.skipIf(noDisks !== null)('a disk that is full', () => {
+describe.skipIf(noDisks !== null)('a disk that is full', { tags: ['long'] }, () => {
   test.each(commands)('%s', async (_, command) => {
     using disk = openSmallDisk(4); // one page: room for names, none for content
     writeFileSync(disk.at('filling'), Buffer.alloc(4096));
@@ -130,7 +130,7 @@ describe.skipIf(process.platform !== 'linux')('stdout', () => {
     },
   );
 
-  test('whose reader stops early', async () => {
+  test('whose reader stops early', { tags: ['long'] }, async () => {
     const result = await shell('inspect model model', '| (exec 0<&-; sleep 0.1)');
     expectFault(result, /^iovqa: stdout: expected to write it, got a reader that has stopped \(EPIPE\)$/);
   });
@@ -141,7 +141,7 @@ describe.skipIf(process.platform !== 'linux')('stdout', () => {
   });
 });
 
-test('a working folder that is gone', async () => {
+test('a working folder that is gone', { tags: ['long'] }, async () => {
   mkdirSync(at('gone'));
   const node = [process.execPath, bin].map((arg) => `'${arg}'`).join(' ');
   const script = `cd ${at('gone')}; rmdir ${at('gone')}; exec ${node} score x.png --out y.csv`;

@@ -138,7 +138,7 @@ describe('a model of the hub', () => {
     });
   });
 
-  test('is used by its name: inspect, train, score, and the adapter that names it', async () => {
+  test('is used by its name: inspect, train, score, and the adapter that names it', { tags: ['long'] }, async () => {
     const { hash } = await json<{ hash: string }>('inspect model Org/Tiny --json');
     expect(hash).toBe((await json<{ hash: string }>('inspect model model --json')).hash);
     await writeFile(

@@ -51,6 +51,7 @@ describe('score', () => {
 
   it.skipIf(why !== undefined)(
     `in the sandbox gives the same${why === undefined ? '' : ` (skipped: ${why})`}`,
+    { tags: ['long'] },
     async () => {
       const [boxed, bare] = await Promise.all(
         ['required', 'off'].map((mode) => spawnCli(['score', '--json', '--sandbox', mode, clip])),

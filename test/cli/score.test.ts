@@ -138,20 +138,24 @@ test('a file goes into a folder that is made for it, where there may be one', as
   expect(blocked.code).toBe(2);
 });
 
-test('an ensemble made on the command line gives its members’ scores beside their weighted mean', async () => {
-  const scores = async (model: string): Promise<ScoreLine[]> =>
-    JSON.parse((await run(`score 0.png 1.png --with ${model} --json`)).stdout) as ScoreLine[];
-  const [one, two] = [await scores('one'), await scores('two')];
-  expect((await run('ensemble both one two --weights 3,1')).code).toBe(0);
-  const both = await scores('both');
-  expect(both.map(({ clip, member1, member2 }) => [clip, member1, member2])).toEqual(
-    one.map(({ clip, score }, i) => [clip, score, two[i]!.score]),
-  );
-  both.forEach(({ score }, i) => expect(score).toBeCloseTo(0.75 * one[i]!.score + 0.25 * two[i]!.score, 12));
-  expect(one[0]!.score).not.toBe(two[0]!.score);
-  const csv = (await run('score 0.png --with both --csv')).stdout;
-  expect(csv).toMatch(/^row,clip,score,integer,std,legalMass,member1,member2,notes,error,key\n1,0\.png,/);
-});
+test(
+  'an ensemble made on the command line gives its members’ scores beside their weighted mean',
+  { tags: ['long'] },
+  async () => {
+    const scores = async (model: string): Promise<ScoreLine[]> =>
+      JSON.parse((await run(`score 0.png 1.png --with ${model} --json`)).stdout) as ScoreLine[];
+    const [one, two] = [await scores('one'), await scores('two')];
+    expect((await run('ensemble both one two --weights 3,1')).code).toBe(0);
+    const both = await scores('both');
+    expect(both.map(({ clip, member1, member2 }) => [clip, member1, member2])).toEqual(
+      one.map(({ clip, score }, i) => [clip, score, two[i]!.score]),
+    );
+    both.forEach(({ score }, i) => expect(score).toBeCloseTo(0.75 * one[i]!.score + 0.25 * two[i]!.score, 12));
+    expect(one[0]!.score).not.toBe(two[0]!.score);
+    const csv = (await run('score 0.png --with both --csv')).stdout;
+    expect(csv).toMatch(/^row,clip,score,integer,std,legalMass,member1,member2,notes,error,key\n1,0\.png,/);
+  },
+);
 
 test('without --with, the adapter that ships scores, and says what it is', async () => {
   const { code, stdout, stderr } = await run('score 0.png 1.png --json');

@@ -44,7 +44,7 @@ describe('the command line loads next to nothing', () => {
     });
   }
 
-  it('but what a command needs once it is called', async () => {
+  it('but what a command needs once it is called', { tags: ['long'] }, async () => {
     const scoring = await loadedBy('score', 'missing.mp4', '--with', 'missing');
     expect([...scoring.packages]).toContain('onnxruntime-node');
     for (const decoder of ['sharp', 'node-av']) expect([...scoring.packages]).not.toContain(decoder);

@@ -1,4 +1,5 @@
 // One table with columns, a scale and a delimiter of its own, through every command that reads tables, by flags and by the file beside it.
+// @module-tag long
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -75,14 +75,18 @@ const train = [
 describe.skipIf(!hasScript)('the screen (needs script of util-linux)', () => {
   const isBar = (line: string): boolean => /[█░]/.test(line);
 
-  test('after a run: the bar is gone, results are below, the prompt is on a line of its own', async () => {
-    const { lines, text } = await screenAfter([...train, '--out', 'run']);
-    expect(text).toMatch(/training █/); // there was a bar
-    expect(lines.filter(isBar)).toEqual([]);
-    expect(lines.slice(-2)).toEqual(['rc=0', '$']);
-    expect(lines.at(-3)).toMatch(/run\/checkpoints\/step-\d+$/);
-    expect(lines.filter((line) => /^step \d+: SRCC .*RMSE/.test(line))).toHaveLength(2);
-  });
+  test(
+    'after a run: the bar is gone, results are below, the prompt is on a line of its own',
+    { tags: ['long'] },
+    async () => {
+      const { lines, text } = await screenAfter([...train, '--out', 'run']);
+      expect(text).toMatch(/training █/); // there was a bar
+      expect(lines.filter(isBar)).toEqual([]);
+      expect(lines.slice(-2)).toEqual(['rc=0', '$']);
+      expect(lines.at(-3)).toMatch(/run\/checkpoints\/step-\d+$/);
+      expect(lines.filter((line) => /^step \d+: SRCC .*RMSE/.test(line))).toHaveLength(2);
+    },
+  );
 
   test('after Ctrl-C: its message is whole, and below it how to go on', { tags: ['long'] }, async () => {
     let isSent = false;

@@ -84,30 +84,34 @@ describe('streamRows', () => {
     ['LF', '\n'],
     ['CRLF', '\r\n'],
     ['CR', '\r'],
-  ])('gives what the whole file gives, damaged or not, in pieces of any size; line ends %s', async (_, end) => {
-    let numRows = 0;
-    let numFails = 0;
-    await fc.assert(
-      fc.asyncProperty(table, damage, fc.integer({ min: 1, max: 60 }), async (cells, places, chunkBytes) => {
-        const rows = cells.map(([name, mos, more], i) => [`${i} ${name}.mp4`, mos, more]);
-        const text = formatCsv(['video', 'mos', 'prompt'], rows).split('\n').join(end);
-        let bytes = Buffer.from(text);
-        for (const [at, what] of places) {
-          const place = at % bytes.length;
-          bytes = Buffer.concat([bytes.subarray(0, place), Buffer.from(what), bytes.subarray(place)]);
-        }
-        const path = write(bytes);
-        const expected = await whole(path);
-        const got = await streamed(path, { requireMos: false, chunkBytes });
-        numRows += got.rows.length;
-        if (got.fails) numFails++;
-        expect(comparable(got)).toEqual(comparable(expected));
-      }),
-      { numRuns: 150 },
-    );
-    expect(numRows).toBeGreaterThan(100);
-    expect(numFails).toBeGreaterThan(2);
-  });
+  ])(
+    'gives what the whole file gives, damaged or not, in pieces of any size; line ends %s',
+    { tags: ['long'] },
+    async (_, end) => {
+      let numRows = 0;
+      let numFails = 0;
+      await fc.assert(
+        fc.asyncProperty(table, damage, fc.integer({ min: 1, max: 60 }), async (cells, places, chunkBytes) => {
+          const rows = cells.map(([name, mos, more], i) => [`${i} ${name}.mp4`, mos, more]);
+          const text = formatCsv(['video', 'mos', 'prompt'], rows).split('\n').join(end);
+          let bytes = Buffer.from(text);
+          for (const [at, what] of places) {
+            const place = at % bytes.length;
+            bytes = Buffer.concat([bytes.subarray(0, place), Buffer.from(what), bytes.subarray(place)]);
+          }
+          const path = write(bytes);
+          const expected = await whole(path);
+          const got = await streamed(path, { requireMos: false, chunkBytes });
+          numRows += got.rows.length;
+          if (got.fails) numFails++;
+          expect(comparable(got)).toEqual(comparable(expected));
+        }),
+        { numRuns: 150 },
+      );
+      expect(numRows).toBeGreaterThan(100);
+      expect(numFails).toBeGreaterThan(2);
+    },
+  );
 
   it('reads JSON lines whose keys come and go', async () => {
     const lines = Array.from({ length: 50 }, (_, i) =>

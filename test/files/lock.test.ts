@@ -59,7 +59,7 @@ describe('a lock', () => {
     expect(readFileSync(lock.path, 'utf8')).toContain(`"pid":${process.pid}`);
   });
 
-  it('of a killed process goes to one of many that ask at once', async () => {
+  it('of a killed process goes to one of many that ask at once', { tags: ['long'] }, async () => {
     const path = join(temporaryFolder(), 'x.lock');
     for (let round = 0; round < 3; round++) {
       await writeLock(path, { boot: isLinux ? 'before' : null, pid: isLinux ? 1 : 2 ** 22 + 1 });

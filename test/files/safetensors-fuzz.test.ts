@@ -1,4 +1,5 @@
 // Safetensors and JSON files that were spoilt: never read out of bounds, never more memory or time than a sound file may take.
+// @module-tag long
 import { execFileSync } from 'node:child_process';
 import { createWriteStream, openSync, closeSync, ftruncateSync, readFileSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';

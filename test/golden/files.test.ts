@@ -47,7 +47,7 @@ describe('recipe.yaml of a run', () => {
 // The first part is of the fixture's machine, the whole of the goldens'.
 const isOneMachine = runs.isExact && isExact;
 describe(`an interrupted run, ${isExact ? runs.how : how}`, () => {
-  test('goes on and ends as one that was not', async () => {
+  test('goes on and ends as one that was not', { tags: ['long'] }, async () => {
     const out = at('interrupted');
     const before = (await readFile(join(out, 'events.jsonl'), 'utf8')).split('\n');
     expect(before.filter((line) => line.includes('"type":"step"'))).toHaveLength(3);
@@ -74,7 +74,7 @@ describe(`scores, ${how}`, () => {
     expect(differences(scores, values[name], allowed)).toEqual([]);
   });
 
-  test('by an ensemble', async () => {
+  test('by an ensemble', { tags: ['long'] }, async () => {
     await using ensemble = await loadEnsemble(at('ensemble'), { ...scoring, cache: false });
     expect(ensemble.members.map(({ weight }) => weight)).toEqual([1 / 6, 2 / 6, 3 / 6]);
     const { scores } = await collectScores(ensemble.score(clips));

@@ -59,7 +59,7 @@ describe(`a run and its scores, ${runs.how}`, () => {
     expect(differences(got, scores.values['ensemble'], scores.isExact ? null : allowedInScores(4))).toEqual([]);
   });
 
-  test('the adapter that ships, over the pictures that ship', async () => {
+  test('the adapter that ships, over the pictures that ship', { tags: ['long'] }, async () => {
     const got = await makeShipped();
     expect(differences(got, scores.values['shipped'], scores.isExact ? null : allowedInScores(1))).toEqual([]);
   });

@@ -167,29 +167,33 @@ describe('a preparer', () => {
     expect(await prepare(place, [film()], { threads: 1 })).toMatchObject([{ cached: true }]);
   });
 
-  test('decodes a file again whose content was changed, of the same size and with its time set back', async () => {
-    const place = fresh();
-    const path = at('changing.png');
-    const [a, b] = [await readFile(at('a.png')), await readFile(at('b.png'))];
-    const size = Math.max(a.length, b.length);
-    // Bytes behind the end of a PNG are nobody's.
-    const filled = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
-    await writeFile(path, filled(a));
-    const time = new Date(1e12); // whole milliseconds: it can be set again exactly
-    await utimes(path, time, time);
-    await sleep(SETTLED_MS + 100);
-    const clip: Clip = { path, kind: 'image' };
-    await prepare(place, [clip]);
-    expect(await prepare(place, [clip])).toMatchObject([{ work: { decoded: 0 } }]);
-    const before = await stat(path);
-    await writeFile(path, filled(b));
-    await utimes(path, time, time);
-    const { size: newSize, ino, mtimeMs } = await stat(path);
-    expect([newSize, ino, mtimeMs]).toEqual([before.size, before.ino, before.mtimeMs]);
-    const [changed] = await prepare(place, [clip]);
-    expect(changed!.work.decoded).toBe(1);
-    expect(bitsOf(changed!)).toBe(bitsOf((await prepare(null, [{ path: at('b.png'), kind: 'image' }]))[0]!));
-  });
+  test(
+    'decodes a file again whose content was changed, of the same size and with its time set back',
+    { tags: ['long'] },
+    async () => {
+      const place = fresh();
+      const path = at('changing.png');
+      const [a, b] = [await readFile(at('a.png')), await readFile(at('b.png'))];
+      const size = Math.max(a.length, b.length);
+      // Bytes behind the end of a PNG are nobody's.
+      const filled = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
+      await writeFile(path, filled(a));
+      const time = new Date(1e12); // whole milliseconds: it can be set again exactly
+      await utimes(path, time, time);
+      await sleep(SETTLED_MS + 100);
+      const clip: Clip = { path, kind: 'image' };
+      await prepare(place, [clip]);
+      expect(await prepare(place, [clip])).toMatchObject([{ work: { decoded: 0 } }]);
+      const before = await stat(path);
+      await writeFile(path, filled(b));
+      await utimes(path, time, time);
+      const { size: newSize, ino, mtimeMs } = await stat(path);
+      expect([newSize, ino, mtimeMs]).toEqual([before.size, before.ino, before.mtimeMs]);
+      const [changed] = await prepare(place, [clip]);
+      expect(changed!.work.decoded).toBe(1);
+      expect(bitsOf(changed!)).toBe(bitsOf((await prepare(null, [{ path: at('b.png'), kind: 'image' }]))[0]!));
+    },
+  );
 
   test('decodes a file again that was less than two seconds old when it was read', async () => {
     const place = fresh();
@@ -280,7 +284,7 @@ describe('a scorer', () => {
     expect(warm.map(({ cached }) => cached)).toEqual([true, true, true]);
   });
 
-  test('goes on where the cache cannot be written, and says so once', async () => {
+  test('goes on where the cache cannot be written, and says so once', { tags: ['long'] }, async () => {
     const file = at('file');
     await writeFile(file, '');
     const notes: string[] = [];

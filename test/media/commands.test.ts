@@ -1,4 +1,5 @@
 // The cases through the commands: a folder of them scored, every file looked at or told of; a table of one row inspected and forecast.
+// @module-tag long
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

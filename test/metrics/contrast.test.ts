@@ -226,7 +226,7 @@ describe('compare', () => {
 describe('simulated studies', () => {
   const small = { numClips: 150, numGroups: 30, numSeeds: 3, seedDeviation: 0.02, difference: 0, own: 'run' } as const;
 
-  test('find nothing where there is nothing, however few the seeds', () => {
+  test('find nothing where there is nothing, however few the seeds', { tags: ['long'] }, () => {
     // Five of a hundred and three standard errors; all of docs/statistics.md is a long test.
     for (const numContrasts of [1, 5]) expect(numFound({ ...small, numContrasts }, 100)).toBeLessThanOrEqual(11);
   });

@@ -43,8 +43,10 @@ describe('interruptions', () => {
     const ranges = contentRequests(nameA);
     expect(ranges).toHaveLength(3);
     expect(ranges[0]).toBeUndefined();
-    const second = Number(/^bytes=(\d+)-$/.exec(ranges[2] ?? '')?.[1] ?? 0);
-    expect(second).toBeGreaterThanOrEqual(Math.floor((SHARD - place) / 2) > 65536 ? 65536 : 0);
+    // How much of what was sent before the break arrives is the system's choice, but what arrived is not asked for again.
+    const [first, second] = ranges.slice(1).map((range) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0));
+    expect(first).toBeLessThanOrEqual(place);
+    expect(second).toBeGreaterThanOrEqual(first!);
   });
 
   it('a body that ends too soon with a length that lies: the rest comes from there', async () => {
@@ -219,7 +221,7 @@ describe('two pulls at once', () => {
     );
   });
 
-  it('in processes of their own, some of them killed, leave one whole model', async () => {
+  it('in processes of their own, some of them killed, leave one whole model', { tags: ['long'] }, async () => {
     const repo = modelRepo();
     hub.repos.set('Org/Model', repo);
     hub.faults.set(

@@ -186,6 +186,7 @@ function isDrawn(values: Float32Array, name: string, shape: readonly number[]): 
 describe('createRandomCheckpoint', () => {
   it.each(['tiny', 'small'] as const)(
     '%s: has the size that transformers counts, and weights as it draws them',
+    { tags: ['long'] },
     async (preset) => {
       const folder = join(temporaryFolder(), 'model');
       await createRandomCheckpoint(folder, { preset });

@@ -68,7 +68,7 @@ test('a head of zeros has half the mean square of the targets as its loss, and m
   }
 });
 
-test('stopped and run again, a stage ends with the same bits', async () => {
+test('stopped and run again, a stage ends with the same bits', { tags: ['long'] }, async () => {
   const tower = openTowerStage(checkpoint);
   const names = ['visual.blocks.0.attn.proj.weight', 'visual.blocks.0.norm1.weight', 'cells.weight', 'cells.bias'];
   const some = <T>(all: ReadonlyMap<string, T>): Map<string, T> => new Map(names.map((name) => [name, all.get(name)!]));

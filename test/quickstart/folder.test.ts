@@ -66,7 +66,7 @@ describe('a folder that is gone while its quick start goes on', () => {
   // The trainings are processes of their own, which notice it by themselves.
   test('moved, in the part training', { tags: ['long'] }, () => check('moved', 'training'));
 
-  test('the command says so in a line, with exit status 2', async () => {
+  test('the command says so in a line, with exit status 2', { tags: ['long'] }, async () => {
     let isGone = false;
     const { code, stdout, stderr } = await runCli(
       ['quickstart', '--out', 'q', '--model', 'model', '--pictures', 'pictures'],

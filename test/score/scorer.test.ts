@@ -89,15 +89,19 @@ describe('loadScorer', () => {
     }
   });
 
-  test('gives every clip the same score in any batch and order, and other ones without the adapter', async () => {
-    const alone = (await scores(adapter(), clips)).map(scoreOf);
-    const together = (await scores(adapter(), clips.toReversed(), 3)).map(scoreOf).toReversed();
-    together.forEach((score, i) => expect(Math.abs(score - alone[i]!)).toBeLessThan(1e-4)); // of 100: 1e-6 of the scale
-    await using bare = await loadScorer(model(), { settings });
-    const [first] = [await bare.score(clips).next()];
-    expect(Math.abs(scoreOf(first.value as ClipScore) - alone[0]!)).toBeGreaterThan(0.01);
-    expect(bare.notes.join()).toContain('no card');
-  });
+  test(
+    'gives every clip the same score in any batch and order, and other ones without the adapter',
+    { tags: ['long'] },
+    async () => {
+      const alone = (await scores(adapter(), clips)).map(scoreOf);
+      const together = (await scores(adapter(), clips.toReversed(), 3)).map(scoreOf).toReversed();
+      together.forEach((score, i) => expect(Math.abs(score - alone[i]!)).toBeLessThan(1e-4)); // of 100: 1e-6 of the scale
+      await using bare = await loadScorer(model(), { settings });
+      const [first] = [await bare.score(clips).next()];
+      expect(Math.abs(scoreOf(first.value as ClipScore) - alone[0]!)).toBeGreaterThan(0.01);
+      expect(bare.notes.join()).toContain('no card');
+    },
+  );
 
   test('streams more clips than it holds, of mixed lengths and from a source of any kind, each as it is alone', async () => {
     const alone = (await scores(adapter(), clips)).map(scoreOf);
@@ -171,7 +175,7 @@ describe('loadScorer', () => {
 });
 
 describe('exportAdapter', () => {
-  test('a merged model scores as the adapter does, has no adapter and needs no base', async () => {
+  test('a merged model scores as the adapter does, has no adapter and needs no base', { tags: ['long'] }, async () => {
     const to = join(folder, 'merged');
     const progress: number[] = [];
     const result = await exportAdapter(adapter(), to, 'merged', { onProgress: (done) => void progress.push(done) });

@@ -1,5 +1,6 @@
 // Twelve tables as people have them, three each with other delimiters, scales, raw votes and names: each is checked, trained on, scored
 // and evaluated with the same options, and comes out as the plain table would.
+// @module-tag long
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

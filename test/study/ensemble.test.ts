@@ -121,7 +121,7 @@ describe('an ensemble', () => {
 });
 
 describe('ensemble.json', () => {
-  test('keeps members and weights, and can be moved with them', async () => {
+  test('keeps members and weights, and can be moved with them', { tags: ['long'] }, async () => {
     await cp(at('a'), at('home/a'), { recursive: true });
     await cp(at('wide'), at('home/wide'), { recursive: true });
     expect(await isEnsemble(at('home/both'))).toBe(false);

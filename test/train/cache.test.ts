@@ -1,4 +1,5 @@
 // Runs with the cache: the same bits as without, from an empty one and from a full one; and where it cannot be written.
+// @module-tag long
 import { cp, mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';

@@ -1,4 +1,5 @@
 // Clips too large to train on: listed as bad before anything trains; micro-batches too large: cut, with the same update.
+// @module-tag long
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Workshop } from './run-fixtures.ts';

@@ -19,7 +19,7 @@ const runs = ({ parts }: RunEstimate): Record<string, number> =>
   Object.fromEntries(parts.map((part) => [part.name, part.runs]));
 
 describe('estimateRun', () => {
-  test('counts the work that a run then does', async () => {
+  test('counts the work that a run then does', { tags: ['long'] }, async () => {
     const forecast = await estimate({ microBatch: 1 });
     const events = await runAll(shop.recipe('real', { microBatch: 1 }));
     const start = only(events, 'start')[0]!;
@@ -111,7 +111,7 @@ describe('estimateRun', () => {
     expect(part(await estimate(validating(0.5))) / part(await estimate(validating(0.09)))).toBeGreaterThan(3);
   });
 
-  test('larger micro-batches need more memory, more epochs more time', async () => {
+  test('larger micro-batches need more memory, more epochs more time', { tags: ['long'] }, async () => {
     const [one, three, long] = [
       await estimate({ microBatch: 1 }),
       await estimate({ microBatch: 3 }),
@@ -123,7 +123,7 @@ describe('estimateRun', () => {
     expect(step(long).runs).toBe(10 * step(three).runs);
   });
 
-  test('counts a pass for each token of an answer that is generated, and for its end', async () => {
+  test('counts a pass for each token of an answer that is generated, and for its end', { tags: ['long'] }, async () => {
     const integers = runs(await estimate())['scoring pass']!;
     const raw = runs(await estimate({ answer: { kind: 'raw' } }))['scoring pass']!;
     // Scores of two decimals, such as 3.27 (rarely 3.2): four tokens and the end.

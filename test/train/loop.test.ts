@@ -103,7 +103,7 @@ describe('seeds', () => {
     only(events, 'evaluation').map(({ rmseOfMean }) => rmseOfMean)[0];
   const losses = (events: readonly TrainEvent[]): number[] => only(events, 'step').map(({ loss }) => loss);
 
-  test('each default to the seed, and change what they name alone', async () => {
+  test('each default to the seed, and change what they name alone', { tags: ['long'] }, async () => {
     const small = { epochs: 1, seed: 5 };
     const plain = await run('seed-5', none(), small);
     const named = await run('seeds-5', none(), {

@@ -469,7 +469,7 @@ describe('any text', () => {
     );
   });
 
-  it('is a recipe or a mistake, in any value', () => {
+  it('is a recipe or a mistake, in any value', { tags: ['long'] }, () => {
     fc.assert(
       fc.property(fc.constantFrom(...recipeKeys.keys()), fc.json(), fc.anything(), (key, json, value) => {
         expect(isRecipeOrMistake({ sets: [...needed, `${key}=${json}`] })).toBe(true);

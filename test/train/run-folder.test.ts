@@ -29,7 +29,7 @@ describe('after a mistake', () => {
     expect(existsSync(shop.at('deep'))).toBe(false);
   });
 
-  test('in the clips the same command, mended, works; so does one with --resume', async () => {
+  test('in the clips the same command, mended, works; so does one with --resume', { tags: ['long'] }, async () => {
     writeFileSync(shop.at('text.png'), 'text');
     writeFileSync(shop.at('some.csv'), 'image,mos\n0.png,1\ntext.png,2\n1.png,3\n2.png,4\n');
     const some = { manifest: shop.at('some.csv'), validation: null };
@@ -54,19 +54,23 @@ describe('after a mistake', () => {
     }
   });
 
-  test('of an earlier version, which left a recipe alone, too; but not over a recipe that somebody wrote', async () => {
-    await runAll(shop.recipe('saved', { epochs: 1 }));
-    const saved = readFileSync(shop.at('saved', 'recipe.yaml'), 'utf8');
-    for (const [name, text] of [
-      ['left', saved],
-      ['theirs', 'epochs: 1\nbatchSize: 3\n'],
-    ] as const) {
-      mkdirSync(shop.at(name));
-      writeFileSync(shop.at(name, 'recipe.yaml'), text);
-    }
-    expect((await runAll(shop.recipe('left', { epochs: 1, seed: 5 }))).at(-1)!.type).toBe('end');
-    await expect(runAll(shop.recipe('theirs', { epochs: 1 }))).rejects.toThrow('expected a new folder');
-  });
+  test(
+    'of an earlier version, which left a recipe alone, too; but not over a recipe that somebody wrote',
+    { tags: ['long'] },
+    async () => {
+      await runAll(shop.recipe('saved', { epochs: 1 }));
+      const saved = readFileSync(shop.at('saved', 'recipe.yaml'), 'utf8');
+      for (const [name, text] of [
+        ['left', saved],
+        ['theirs', 'epochs: 1\nbatchSize: 3\n'],
+      ] as const) {
+        mkdirSync(shop.at(name));
+        writeFileSync(shop.at(name, 'recipe.yaml'), text);
+      }
+      expect((await runAll(shop.recipe('left', { epochs: 1, seed: 5 }))).at(-1)!.type).toBe('end');
+      await expect(runAll(shop.recipe('theirs', { epochs: 1 }))).rejects.toThrow('expected a new folder');
+    },
+  );
 
   test('in the place of the folder it is told before the model is opened', async () => {
     writeFileSync(shop.at('file'), '');
@@ -113,30 +117,34 @@ describe('a folder that is gone while its run goes on', () => {
     ],
     ['without its events', (folder) => rmSync(`${folder}/events.jsonl`)],
   ];
-  test.each(ways)('%s: the run ends with an error, and nothing is made in its place', async (how, work) => {
-    const name = `gone-${how.replaceAll(/\W/g, '-')}`;
-    const recipe = shop.recipe(name, { checkpoint: { every: 1, keep: 2 }, evaluation: { every: 100 } });
-    let last = 0;
-    const run = async (): Promise<void> => {
-      for await (const event of train(recipe)) {
-        if (event.type !== 'checkpoint' || event.step !== 2) continue;
-        last = event.step;
-        work(shop.at(name));
-      }
-    };
-    await expect(run()).rejects.toMatchObject({ code: 'bad-input', message: expect.stringContaining(shop.at(name)) });
-    expect(last).toBe(2);
-    if (how === 'without its events') return;
-    expect(existsSync(shop.at(name, 'checkpoints'))).toBe(false);
-    if (how === 'deleted') return;
-    // Where it is now it goes on, and ends with the same bits.
-    const away = shop.recipe(`${name}-away`, { checkpoint: { every: 1, keep: 2 }, evaluation: { every: 100 } });
-    await runAll(away, { resume: true });
-    const whole = shop.recipe(`${name}-whole`, { checkpoint: { every: 1, keep: 2 }, evaluation: { every: 100 } });
-    await runAll(whole);
-    expect(await stepsOf(shop.at(`${name}-away`))).toEqual(await stepsOf(shop.at(`${name}-whole`)));
-    expect(await bytesOf(shop.at(`${name}-away`), 6)).toBe(await bytesOf(shop.at(`${name}-whole`), 6));
-  });
+  test.each(ways)(
+    '%s: the run ends with an error, and nothing is made in its place',
+    { tags: ['long'] },
+    async (how, work) => {
+      const name = `gone-${how.replaceAll(/\W/g, '-')}`;
+      const recipe = shop.recipe(name, { checkpoint: { every: 1, keep: 2 }, evaluation: { every: 100 } });
+      let last = 0;
+      const run = async (): Promise<void> => {
+        for await (const event of train(recipe)) {
+          if (event.type !== 'checkpoint' || event.step !== 2) continue;
+          last = event.step;
+          work(shop.at(name));
+        }
+      };
+      await expect(run()).rejects.toMatchObject({ code: 'bad-input', message: expect.stringContaining(shop.at(name)) });
+      expect(last).toBe(2);
+      if (how === 'without its events') return;
+      expect(existsSync(shop.at(name, 'checkpoints'))).toBe(false);
+      if (how === 'deleted') return;
+      // Where it is now it goes on, and ends with the same bits.
+      const away = shop.recipe(`${name}-away`, { checkpoint: { every: 1, keep: 2 }, evaluation: { every: 100 } });
+      await runAll(away, { resume: true });
+      const whole = shop.recipe(`${name}-whole`, { checkpoint: { every: 1, keep: 2 }, evaluation: { every: 100 } });
+      await runAll(whole);
+      expect(await stepsOf(shop.at(`${name}-away`))).toEqual(await stepsOf(shop.at(`${name}-whole`)));
+      expect(await bytesOf(shop.at(`${name}-away`), 6)).toBe(await bytesOf(shop.at(`${name}-whole`), 6));
+    },
+  );
 });
 
 test('a run that has ended says how it is trained further, and that way works', { tags: ['long'] }, async () => {

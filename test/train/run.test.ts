@@ -24,14 +24,18 @@ const numbers = (events: readonly TrainEvent[]): unknown[] => [
 ];
 
 describe('a run', () => {
-  test('again is the same to the last bit, whatever the workers; another seed is another run', async () => {
-    const first = await runAll(shop.recipe('first'));
-    const again = await runAll(shop.recipe('again', { runtime: { workers: 2, threads: 1 } }));
-    const other = await runAll(shop.recipe('other', { seed: 8 }));
-    expect(numbers(again)).toEqual(numbers(first));
-    expect(await bytesOf(shop.at('again'), 6)).toBe(await bytesOf(shop.at('first'), 6));
-    expect(numbers(other)).not.toEqual(numbers(first));
-  });
+  test(
+    'again is the same to the last bit, whatever the workers; another seed is another run',
+    { tags: ['long'] },
+    async () => {
+      const first = await runAll(shop.recipe('first'));
+      const again = await runAll(shop.recipe('again', { runtime: { workers: 2, threads: 1 } }));
+      const other = await runAll(shop.recipe('other', { seed: 8 }));
+      expect(numbers(again)).toEqual(numbers(first));
+      expect(await bytesOf(shop.at('again'), 6)).toBe(await bytesOf(shop.at('first'), 6));
+      expect(numbers(other)).not.toEqual(numbers(first));
+    },
+  );
 
   test('says everything in events.jsonl, and its folder tells how to go on', async () => {
     const events = await runAll(shop.recipe('told'));
@@ -83,7 +87,7 @@ describe('a run', () => {
     expect(numbers(shuffled)).not.toEqual(numbers(one));
   });
 
-  test('keeps the latest checkpoints and the best, and points to it', async () => {
+  test('keeps the latest checkpoints and the best, and points to it', { tags: ['long'] }, async () => {
     const events = await runAll(
       shop.recipe('kept', { epochs: 4, evaluation: { every: 2, metric: 'plcc' }, checkpoint: { every: 1, keep: 2 } }),
     );
@@ -97,7 +101,7 @@ describe('a run', () => {
 });
 
 describe('stopping', () => {
-  test('early, after evaluations without a better one; to resume it does nothing', async () => {
+  test('early, after evaluations without a better one; to resume it does nothing', { tags: ['long'] }, async () => {
     const recipe = shop.recipe('early', {
       epochs: 60,
       optimizer: { learningRate: 1e-9 },
@@ -178,7 +182,7 @@ describe('what is refused', () => {
     expect(await refused('begun', { runtime: { workers: 2, threads: 2 } })).toBe('nothing');
   });
 
-  test('to go on with other pixels', async () => {
+  test('to go on with other pixels', { tags: ['long'] }, async () => {
     await runAll(shop.recipe('pixels', { epochs: 1 }));
     const before = await readFile(shop.at('3.png'));
     await writePicture(shop.at('3.png'), 77);
@@ -191,7 +195,7 @@ describe('what is refused', () => {
     }
   });
 
-  test('clips that cannot be read, all at once; or they are left out', async () => {
+  test('clips that cannot be read, all at once; or they are left out', { tags: ['long'] }, async () => {
     await writeFile(shop.at('text.png'), 'text');
     await writeFile(shop.at('some.csv'), 'image,mos\n0.png,1\ntext.png,2\n1.png,3\n2.png,4\n');
     const data = { manifest: shop.at('some.csv'), validation: null };

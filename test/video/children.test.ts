@@ -88,7 +88,7 @@ describe.each(modes)('child processes %s (skipped off Linux, or without bubblewr
     expect((await reader.read(clip(good), options)).plan.numFrames).toBe(6);
   });
 
-  it('time in which this process computes, and hears nothing, is not its clip’s', async () => {
+  it('time in which this process computes, and hears nothing, is not its clip’s', { tags: ['long'] }, async () => {
     await using reader = openFrameReader({ workers: 1, sandbox, limits: { maxMilliseconds: 1500 } });
     await reader.read(clip(good), options);
     const reading = reader.read(clip(good), options);
@@ -100,7 +100,7 @@ describe.each(modes)('child processes %s (skipped off Linux, or without bubblewr
     expect((await reading).plan.frames).toHaveLength(options.count);
   });
 
-  it('time in which the machine does something else is not its clip’s', async () => {
+  it('time in which the machine does something else is not its clip’s', { tags: ['long'] }, async () => {
     await using reader = openFrameReader({ workers: 1, sandbox, limits: { maxMilliseconds: 5000 } });
     await reader.read(clip(good), options);
     const [pid] = childrenOf(process.pid);
@@ -118,7 +118,7 @@ describe.each(modes)('child processes %s (skipped off Linux, or without bubblewr
     );
   });
 
-  it('one that is silent is killed in the end', async () => {
+  it('one that is silent is killed in the end', { tags: ['long'] }, async () => {
     await using reader = openFrameReader({ workers: 1, sandbox, limits: { maxSilentMilliseconds: 2000 } });
     await reader.read(clip(good), options);
     const children = childrenOf(process.pid);
@@ -180,7 +180,7 @@ describe.skipIf(process.platform !== 'linux')('programs that read clips (skipped
   const command = (then: string): string[] => ['--input-type=module', '-e', program(then)];
   const run = (args: string[]): string => execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
 
-  it('end by themselves, disposed of or not', () => {
+  it('end by themselves, disposed of or not', { tags: ['long'] }, () => {
     expect(run(command(''))).toBe('6\n');
     expect(run(command('await reader[Symbol.asyncDispose]();'))).toBe('6\n');
   });

@@ -69,20 +69,24 @@ describe('a run', () => {
   });
   afterAll(() => shop.remove());
 
-  test('on the last layer: outputs below are kept, the adapter is on that layer alone and scores', async () => {
-    const recipe = shop.recipe('last', { lora: { rank: 4, layers: 'last 1' } });
-    const events = await runAll(recipe);
-    expect(only(events, 'prepared-layers').map(({ done, total }) => [done, total])).toEqual(
-      Array.from({ length: 9 }, (_, i) => [i + 1, 9]),
-    );
-    const adapter = shop.at('last', 'checkpoints', 'step-6');
-    const config = JSON.parse(await readFile(join(adapter, 'adapter_config.json'), 'utf8')) as object;
-    expect(config).toMatchObject({ target_modules: expect.stringContaining('layers\\.(1)\\.') as string });
-    await using scorer = await loadScorer(adapter, { model: shop.at('model') });
-    const scores = [];
-    for await (const score of scorer.score([{ path: shop.at('0.png'), kind: 'image' }])) scores.push(score);
-    expect(scores).toMatchObject([{ score: expect.any(Number) as number }]);
-  });
+  test(
+    'on the last layer: outputs below are kept, the adapter is on that layer alone and scores',
+    { tags: ['long'] },
+    async () => {
+      const recipe = shop.recipe('last', { lora: { rank: 4, layers: 'last 1' } });
+      const events = await runAll(recipe);
+      expect(only(events, 'prepared-layers').map(({ done, total }) => [done, total])).toEqual(
+        Array.from({ length: 9 }, (_, i) => [i + 1, 9]),
+      );
+      const adapter = shop.at('last', 'checkpoints', 'step-6');
+      const config = JSON.parse(await readFile(join(adapter, 'adapter_config.json'), 'utf8')) as object;
+      expect(config).toMatchObject({ target_modules: expect.stringContaining('layers\\.(1)\\.') as string });
+      await using scorer = await loadScorer(adapter, { model: shop.at('model') });
+      const scores = [];
+      for await (const score of scorer.score([{ path: shop.at('0.png'), kind: 'image' }])) scores.push(score);
+      expect(scores).toMatchObject([{ score: expect.any(Number) as number }]);
+    },
+  );
 
   test(
     'ends with the same bits whether the outputs are kept, lost, or were there before',
@@ -108,7 +112,7 @@ describe('a run', () => {
     },
   );
 
-  test('on as many layers as there are is the run on all', async () => {
+  test('on as many layers as there are is the run on all', { tags: ['long'] }, async () => {
     await runAll(shop.recipe('all', { lora: { rank: 4 } }));
     const events = await runAll(shop.recipe('as-many', { lora: { rank: 4, layers: 'last 2' } }));
     expect(only(events, 'prepared-layers')).toEqual([]);

@@ -61,57 +61,65 @@ async function collect(path: string): Promise<StoredScore[]> {
 const meanOf = ({ values, probabilities }: NonNullable<StoredScore['distribution']>): number =>
   values.reduce((sum, value, i) => sum + value * probabilities[i]!, 0);
 
-test('a scorer’s rows have the same bytes with and without the cache, and name the pixels that it saw', async () => {
-  const seen: ClipScore[] = [];
-  const files = [];
-  for (const [name, cache] of Object.entries({ off: false, cold: at('cache'), warm: at('cache') } as const)) {
-    await using scorer = await loadScorer(at('one'), { workers: 1, cache });
-    files.push(await write(at(`${name}.jsonl`), scorer));
-    if (name !== 'off') continue;
-    for await (const result of scorer.score(clips)) {
-      if ('error' in result) throw result.error;
-      seen.push(result);
+test(
+  'a scorer’s rows have the same bytes with and without the cache, and name the pixels that it saw',
+  { tags: ['long'] },
+  async () => {
+    const seen: ClipScore[] = [];
+    const files = [];
+    for (const [name, cache] of Object.entries({ off: false, cold: at('cache'), warm: at('cache') } as const)) {
+      await using scorer = await loadScorer(at('one'), { workers: 1, cache });
+      files.push(await write(at(`${name}.jsonl`), scorer));
+      if (name !== 'off') continue;
+      for await (const result of scorer.score(clips)) {
+        if ('error' in result) throw result.error;
+        seen.push(result);
+      }
     }
-  }
-  expect(files.map(({ numCached }) => numCached)).toEqual([0, 0, 3]);
-  expect(files[1]!.bytes).toEqual(files[0]!.bytes);
-  expect(files[2]!.bytes).toEqual(files[0]!.bytes);
+    expect(files.map(({ numCached }) => numCached)).toEqual([0, 0, 3]);
+    expect(files[1]!.bytes).toEqual(files[0]!.bytes);
+    expect(files[2]!.bytes).toEqual(files[0]!.bytes);
 
-  const rows = await collect(at('warm.jsonl'));
-  for (const [i, { distribution, models, score }] of rows.entries()) {
-    const { plan, score: exact } = seen[i]!;
-    expect(score).toBe(exact);
-    expect(models[0]!.pixels).toBe(plan.sha256.slice(0, 16));
-    expect(models[0]!.seconds ?? [null]).toEqual(
-      plan.frames.map(({ seconds }) => seconds && Number(seconds.toFixed(4))),
-    );
-    // A scale on which up is worse: rising all the same.
-    expect(distribution!.values).toEqual(Array.from({ length: 41 }, (_, n) => 2.5 * n));
-    expect(Math.abs(meanOf(distribution!) - exact)).toBeLessThan(0.1); // of 100
-    expect(meanOf(distribution!)).not.toBe(50);
-  }
-  expect(rows.map(({ models }) => models[0]!.seconds === null)).toEqual([true, false, false]);
-});
+    const rows = await collect(at('warm.jsonl'));
+    for (const [i, { distribution, models, score }] of rows.entries()) {
+      const { plan, score: exact } = seen[i]!;
+      expect(score).toBe(exact);
+      expect(models[0]!.pixels).toBe(plan.sha256.slice(0, 16));
+      expect(models[0]!.seconds ?? [null]).toEqual(
+        plan.frames.map(({ seconds }) => seconds && Number(seconds.toFixed(4))),
+      );
+      // A scale on which up is worse: rising all the same.
+      expect(distribution!.values).toEqual(Array.from({ length: 41 }, (_, n) => 2.5 * n));
+      expect(Math.abs(meanOf(distribution!) - exact)).toBeLessThan(0.1); // of 100
+      expect(meanOf(distribution!)).not.toBe(50);
+    }
+    expect(rows.map(({ models }) => models[0]!.seconds === null)).toEqual([true, false, false]);
+  },
+);
 
-test('an ensemble of other frames and other answers has them of each member, with and without the cache', async () => {
-  const members = [{ path: at('one'), weight: 3 }, { path: at('two') }];
-  const files = [];
-  for (const name of ['cold', 'warm']) {
-    await using ensemble = await loadEnsemble(members, { workers: 1, cache: at('cache-2') });
-    files.push(await write(at(`both-${name}.jsonl`), ensemble));
-  }
-  expect(files.map(({ numCached }) => numCached)).toEqual([0, 3]);
-  expect(files[1]!.bytes).toEqual(files[0]!.bytes);
-  const rows = await collect(at('both-warm.jsonl'));
-  const alone = await collect(at('warm.jsonl'));
-  for (const [i, { score, distribution, models }] of rows.entries()) {
-    expect(models[0]).toMatchObject({ pixels: alone[i]!.models[0]!.pixels, seconds: alone[i]!.models[0]!.seconds });
-    expect(models.map((model) => model.distribution!.values.length)).toEqual([41, 9]);
-    expect(models.map(({ seconds }) => seconds?.length)).toEqual(i === 0 ? [undefined, undefined] : [1, 2]);
-    expect(distribution!.values).toHaveLength(41); // the nine are among them
-    expect(Math.abs(meanOf(distribution!) - score!)).toBeLessThan(0.1);
-  }
-});
+test(
+  'an ensemble of other frames and other answers has them of each member, with and without the cache',
+  { tags: ['long'] },
+  async () => {
+    const members = [{ path: at('one'), weight: 3 }, { path: at('two') }];
+    const files = [];
+    for (const name of ['cold', 'warm']) {
+      await using ensemble = await loadEnsemble(members, { workers: 1, cache: at('cache-2') });
+      files.push(await write(at(`both-${name}.jsonl`), ensemble));
+    }
+    expect(files.map(({ numCached }) => numCached)).toEqual([0, 3]);
+    expect(files[1]!.bytes).toEqual(files[0]!.bytes);
+    const rows = await collect(at('both-warm.jsonl'));
+    const alone = await collect(at('warm.jsonl'));
+    for (const [i, { score, distribution, models }] of rows.entries()) {
+      expect(models[0]).toMatchObject({ pixels: alone[i]!.models[0]!.pixels, seconds: alone[i]!.models[0]!.seconds });
+      expect(models.map((model) => model.distribution!.values.length)).toEqual([41, 9]);
+      expect(models.map(({ seconds }) => seconds?.length)).toEqual(i === 0 ? [undefined, undefined] : [1, 2]);
+      expect(distribution!.values).toHaveLength(41); // the nine are among them
+      expect(Math.abs(meanOf(distribution!) - score!)).toBeLessThan(0.1);
+    }
+  },
+);
 
 test('generated answers have no values', async () => {
   await using scorer = await loadScorer(at('model'), {

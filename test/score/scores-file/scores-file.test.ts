@@ -43,28 +43,32 @@ async function score(
 const text = (path: string): Promise<string> => readFile(path, 'utf8');
 
 describe.each(['jsonl', 'csv'])('a file of scores in %s', (form) => {
-  test('ends with the same bytes wherever it was torn, and is never shorter than its whole rows', async () => {
-    const whole = fresh(form);
-    expect(await score(whole)).toMatchObject({ kept: [[0, 0]], numWritten: 21 });
-    const bytes = await readFile(whole);
-    expect(await readScoresMeta(whole)).toEqual(meta);
-    const torn = fresh(form);
-    await writeScoresMeta(torn, meta);
-    // At, before and behind each line end (also those between quotes), and elsewhere.
-    const ends = [...bytes.keys()].filter((i) => bytes[i] === 0x0a).flatMap((i) => [i, i + 1, i + 2]);
-    const some = ends.filter((_, i) => i % 2 === 0 || i < 20);
-    for (const length of new Set([0, 1, 400, 777, ...some])) {
-      if (length > bytes.length) continue;
-      await writeFile(torn, bytes.subarray(0, length));
-      const scorer = fakeScorer();
-      const { kept } = await score(torn, { resume: true }, scorer);
-      expect(await readFile(torn)).toEqual(bytes);
-      const numKept = kept[0]![0];
-      // The group that was being worked on is read again, and no other.
-      expect(scorer.rows).toHaveLength(numKept === 21 ? 0 : 21 - (numKept - (numKept % 8)));
-    }
-    expect((await readdir(folder)).filter((name) => name.includes('.lock') || name.includes('.tmp'))).toEqual([]);
-  });
+  test(
+    'ends with the same bytes wherever it was torn, and is never shorter than its whole rows',
+    { tags: ['long'] },
+    async () => {
+      const whole = fresh(form);
+      expect(await score(whole)).toMatchObject({ kept: [[0, 0]], numWritten: 21 });
+      const bytes = await readFile(whole);
+      expect(await readScoresMeta(whole)).toEqual(meta);
+      const torn = fresh(form);
+      await writeScoresMeta(torn, meta);
+      // At, before and behind each line end (also those between quotes), and elsewhere.
+      const ends = [...bytes.keys()].filter((i) => bytes[i] === 0x0a).flatMap((i) => [i, i + 1, i + 2]);
+      const some = ends.filter((_, i) => i % 2 === 0 || i < 20);
+      for (const length of new Set([0, 1, 400, 777, ...some])) {
+        if (length > bytes.length) continue;
+        await writeFile(torn, bytes.subarray(0, length));
+        const scorer = fakeScorer();
+        const { kept } = await score(torn, { resume: true }, scorer);
+        expect(await readFile(torn)).toEqual(bytes);
+        const numKept = kept[0]![0];
+        // The group that was being worked on is read again, and no other.
+        expect(scorer.rows).toHaveLength(numKept === 21 ? 0 : 21 - (numKept - (numKept % 8)));
+      }
+      expect((await readdir(folder)).filter((name) => name.includes('.lock') || name.includes('.tmp'))).toEqual([]);
+    },
+  );
 
   test('tells two rows of one clip with different prompts apart', async () => {
     const path = fresh(form);

@@ -1,4 +1,5 @@
 // Damaged clips by the system's `ffmpeg`: refused where node-av refuses them, with its notes where it does not.
+// @module-tag long
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // The system's `ffmpeg` under the confinement and limits of every decoder, and without it.
+// @module-tag long
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
