@@ -38,7 +38,7 @@ export default defineConfig({
     isolate: false, // what a process has loaded serves its next file, too
     unstubEnvs: true,
     unstubGlobals: true,
-    maxWorkers: 2, // a third on two cores waits for the threads of the others
+    maxWorkers: 2, // with their threads and processes they fill two cores
     globalSetup: ['./test/temporary-folder.ts', './test/compiled.ts'],
     testTimeout: 600_000, // last resorts: machines are shared, and how long a test takes is no fault
     hookTimeout: 600_000,
