@@ -139,6 +139,8 @@ export interface ExampleSize {
   tokens: number;
   /** Those of them that stand for vision. */
   visionTokens: number;
+  /** How many of them a loss over tokens predicts; default: none. The few of an answer behind the prompt are not counted. */
+  targets?: number;
 }
 
 /** A base model with what was attached to it. Dispose of it to free what is its own. */

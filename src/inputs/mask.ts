@@ -77,10 +77,10 @@ export function summarizeMask(report: readonly MaskEntry[]): string {
 }
 
 /**
- * Refuses a mask that is empty, that predicts other tokens than those that follow, or whose targets are anything but the answer.
+ * Refuses a mask that is empty, that predicts other tokens than those that follow, or whose targets are anything but what the rule says.
  * @param example - a training example, not trimmed
  * @param tokenizer - the model's tokenizer
- * @param endTokenId - id of the token that ends a turn; with `response` it is the last target
+ * @param endTokenId - id of the token that ends a turn; but for `integer-only` it is the last target
  * @param rule - which tokens are to be targets. Default `integer-only`
  * @throws Error (a bug, not the user's mistake) that names what the targets decode to
  */
@@ -90,16 +90,23 @@ export function assertMask(
   endTokenId: number,
   rule: TargetRule = 'integer-only',
 ): void {
-  const { targets, tokenIds, answer, promptLength } = example;
+  const { targets, tokenIds, visionSlots, answer, promptLength } = example;
   invariant(targets.length > 0, 'mask: expected targets, got none');
+  const isText = (i: number): boolean => visionSlots[i]! < 0;
+  const textRows = [...tokenIds.keys()].filter((i) => i > 0 && isText(i)).map((i) => i - 1);
+  const rowAt = (i: number): number | undefined => (rule === 'sequence' ? textRows[i] : promptLength - 1 + i);
   targets.forEach(({ row, token, weight }, i) => {
     const place = `mask: target ${i}`;
-    invariant(row === promptLength - 1 + i, `${place}: expected row ${promptLength - 1 + i}, got ${row}`);
+    invariant(row === rowAt(i), `${place}: expected row ${rowAt(i)}, got ${row}`);
     invariant(tokenIds[row + 1] === token, `${place}: expected the next token ${tokenIds[row + 1]}, got ${token}`);
     invariant(weight > 0, `${place}: expected a positive weight, got ${weight}`);
   });
   const ids = targets.map((target) => target.token);
-  if (rule === 'response') invariant(ids.pop() === endTokenId, 'mask: expected the end token as the last target');
+  if (rule !== 'integer-only') invariant(ids.pop() === endTokenId, 'mask: expected the end token as the last target');
+  if (rule === 'sequence') {
+    const before = ids.splice(0, textRows.filter((row) => row < promptLength - 1).length);
+    invariant(before.length > 0, 'mask: expected targets in the question, got none');
+  }
   const text = tokenizer.decode(ids);
   invariant(text === answer, `mask: expected targets that spell ${show(answer)}, got ${show(text)}`);
 }

@@ -28,7 +28,7 @@ export interface Target {
   token: number;
   /**
    * Weight of its cross-entropy. The loss of a batch is the weighted sum over the sum of weights: with `integer-only` a sample's
-   * weights add up to 1, so every sample counts the same; with `response` each token weighs 1, as in ordinary fine-tuning.
+   * weights add up to 1, so every sample counts the same; with the other rules each token weighs 1, as in ordinary fine-tuning.
    */
   weight: number;
 }
@@ -41,8 +41,14 @@ export interface Example extends TokenRows {
   targets: Target[];
 }
 
-/** Which tokens are targets: the answer's characters alone, or the answer and the end of the turn. */
-export type TargetRule = 'integer-only' | 'response';
+/**
+ * Which tokens are targets.
+ * - `integer-only`: the answer's characters alone;
+ * - `response`: the answer and the end of the turn;
+ * - `sequence`: every token of text, those of the chat template and the question among them. The first has no row before it, and
+ *   placeholders of images and videos are no text.
+ */
+export type TargetRule = 'integer-only' | 'response' | 'sequence';
 
 /**
  * Gives the positions of tokens, as the model's family does.
@@ -78,9 +84,13 @@ export function buildExample(input: ExampleInput): Example {
   const { prompt, answer, tokenizer, endTokenId, targets: rule = 'integer-only' } = input;
   const answerIds = tokenizeAnswer(tokenizer, prompt.tail, answer);
   const rows = promptRows(prompt, input.positions, [...answerIds, endTokenId]);
-  const trained = rule === 'integer-only' ? answerIds : [...answerIds, endTokenId];
-  const weight = rule === 'integer-only' ? 1 / trained.length : 1;
-  const targets = trained.map((token, i): Target => ({ row: rows.promptLength - 1 + i, token, weight }));
+  const first = rule === 'sequence' ? 1 : rows.promptLength;
+  const end = rows.tokenIds.length - (rule === 'integer-only' ? 1 : 0);
+  const weight = rule === 'integer-only' ? 1 / answerIds.length : 1;
+  const targets: Target[] = [];
+  for (let i = first; i < end; i++) {
+    if (rows.visionSlots[i]! < 0) targets.push({ row: i - 1, token: rows.tokenIds[i]!, weight });
+  }
   return { ...rows, answer, targets };
 }
 

@@ -5,6 +5,7 @@
 import { expectedScore } from './expected-score.ts';
 import { integerOnly } from './integer-only.ts';
 import { response } from './response.ts';
+import { sequence } from './sequence.ts';
 import { softLabel } from './soft-label.ts';
 import { softmaxRegression } from './softmax-regression.ts';
 import type { Objective } from './types.ts';
@@ -12,12 +13,13 @@ import type { Objective } from './types.ts';
 export type { AnswerTerm, Objective, ObjectiveContext, ObjectiveForm } from './types.ts';
 
 /** Names of losses, as recipes have them. */
-export type Loss = 'integer-only' | 'response' | 'softmax-regression' | 'soft-label' | 'expected-score';
+export type Loss = 'integer-only' | 'response' | 'sequence' | 'softmax-regression' | 'soft-label' | 'expected-score';
 
 /** Losses by name. */
 export const objectives: Readonly<Record<Loss, Objective>> = {
   'integer-only': integerOnly,
   response,
+  sequence,
   'softmax-regression': softmaxRegression,
   'soft-label': softLabel,
   'expected-score': expectedScore,

@@ -1,4 +1,4 @@
-// Targets of the losses over tokens: the answer's own, as text behind the prompt.
+// Targets of the losses over tokens, with the answer as text behind the prompt.
 import type { PreparedExample, TargetRule } from '../inputs/index.ts';
 import { buildExample, trimToTargets } from '../inputs/index.ts';
 import type { ObjectiveContext, RatedPrompt } from './types.ts';

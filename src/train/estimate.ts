@@ -13,6 +13,7 @@ import {
   positionsOf,
   promptAbout,
   promptRows,
+  trimToTargets,
 } from '../inputs/index.ts';
 import type { ModelShape } from '../model/index.ts';
 import { openModelShape } from '../model/index.ts';
@@ -185,10 +186,9 @@ async function readSamples(
     clips.push({ train, score: scored(prompt, vision, context) });
     const { tokenizer, endTokenId, codec } = processor;
     const answered = { positions: context.positions, prompt, answer: codec.encode(row.mos5), tokenizer, endTokenId };
-    const whole = buildExample({ ...answered, targets: 'response' });
-    tokens += whole.targets.length + prompt.tokenIds.length - (objective.targets === 'response' ? 1 : 2);
+    tokens += trimToTargets(buildExample({ ...answered, targets: objective.targets })).tokenIds.length;
     // Generated answers take a pass for each token and for the end.
-    passes += context.trie === null ? whole.targets.length : 1;
+    passes += context.trie === null ? buildExample({ ...answered, targets: 'response' }).targets.length : 1;
   }
   if (clips.length === 0) throw bad!;
   return { clips, context, tokens: tokens / clips.length, passes: passes / clips.length };

@@ -189,8 +189,12 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
         await model.importState({ what: 'optimizer', tensors: moments, step });
       },
     },
-    requireMemory: ({ prompt }, isTrained) =>
-      model.requireMemory(sizeOfPrompt(prompt), isTrained ? 'update' : 'predict'),
+    requireMemory: async ({ prompt }, isTrained) => {
+      const size = sizeOfPrompt(prompt);
+      if (!isTrained) return model.requireMemory(size, 'predict');
+      const targets = objective.targets === 'sequence' ? size.tokens - size.visionTokens : 0;
+      return model.requireMemory({ ...size, targets }, 'update');
+    },
     numModelParameters: numParameters(checkpoint),
     cacheBytes: async () => (features === null ? 0 : ((await kept?.limit().catch(() => 0)) ?? 0)),
     takeNotes: () => notes.splice(0),

@@ -78,6 +78,30 @@ describe.each(setups)('$name: the mask', (setup) => {
     expect(() => assertMask(example, setup.tokenizer, setup.endTokenId)).toThrow('spell "35", got "35<|im_end|>"');
   });
 
+  test('sequence: every token of text that has a row before it, each weighing 1', () => {
+    for (const visions of Object.values(clips)) {
+      const prompt = promptFor(setup, `Rate. ${hostilePrompts[0]!}`, visions);
+      const example = buildExample({ ...setup, positions, prompt, answer: '35', targets: 'sequence' });
+      assertMask(example, setup.tokenizer, setup.endTokenId, 'sequence');
+      const { image: imagePad, video: videoPad } = setup.padTokens;
+      const isText = (id: number): boolean => id !== imagePad && id !== videoPad;
+      const tokens = [...example.tokenIds];
+      const wanted = tokens.flatMap((token, i) => (i > 0 && isText(token) ? [{ row: i - 1, token, weight: 1 }] : []));
+      expect(example.targets).toEqual(wanted);
+      expect(example.targets.length).toBe(
+        tokens.length - 1 - prompt.visions.reduce((sum, { length }) => sum + length, 0),
+      );
+      const report = maskReport(example, setup.tokenizer);
+      expect(report.filter(({ trained }) => !trained).map(({ row, vision }) => row === 0 || vision)).not.toContain(
+        false,
+      );
+      expect(targetText(setup, example)).toMatch(/<\|im_start\|>user\n.*<\|im_start\|>assistant\n35<\|im_end\|>$/s);
+      expect(() => assertMask(example, setup.tokenizer, setup.endTokenId, 'response')).toThrow('expected row');
+      const some = { ...example, targets: example.targets.toSpliced(3, 1) };
+      expect(() => assertMask(some, setup.tokenizer, setup.endTokenId, 'sequence')).toThrow('target 3: expected row');
+    }
+  });
+
   test('the report marks exactly the answer', () => {
     const prompt = promptFor(setup, `35 ${hostilePrompts[0]!}`, [video]);
     const example = buildExample({ ...setup, positions, prompt, answer: '35' });

@@ -151,7 +151,7 @@ describe('mistakes', () => {
     );
     expect(error.message.split('\n  ').map((line) => line.replace(/, got.*/, ''))).toEqual([
       'recipe.yaml: 9 problems',
-      'recipe.yaml:1: loss: expected one of integer-only, response, softmax-regression, soft-label, expected-score',
+      'recipe.yaml:1: loss: expected one of integer-only, response, sequence, softmax-regression, soft-label, expected-score',
       'recipe.yaml:2: microBatch: expected a divisor of batchSize (8)',
       'recipe.yaml:3: lora: expected keys with values',
       'recipe.yaml:4: seed: expected an integer ≥ 0 and ≤ 4294967295',

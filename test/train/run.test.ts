@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../src/files/index.ts';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
+import { objectives } from '../../src/objectives/index.ts';
 import type { RecipeInput, TrainEvent } from '../../src/train/index.ts';
 import { readRunRecipe, train } from '../../src/train/index.ts';
 import { spoilt } from '../model/spoilt.ts';
@@ -238,10 +239,13 @@ describe('a run that starts from an adapter', () => {
 
 describe('every objective', () => {
   const kinds = ['integer', 'decimal', 'level', 'raw'] as const;
-  const losses = ['integer-only', 'response', 'softmax-regression', 'soft-label', 'expected-score'] as const;
+  const losses = [
+    ...(['integer-only', 'response', 'softmax-regression', 'soft-label', 'expected-score'] as const),
+    'sequence' as const,
+  ];
   const pairs = losses.flatMap((loss, i) =>
     kinds
-      .filter((kind) => kind !== 'raw' || loss === 'integer-only' || loss === 'response')
+      .filter((kind) => kind !== 'raw' || objectives[loss].form.over === 'tokens')
       // Quick are all losses and all kinds, once each or nearly so.
       .map((kind, k) => ({
         loss,

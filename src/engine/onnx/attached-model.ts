@@ -3,7 +3,7 @@ import { UserError, invariant } from '../../core/index.ts';
 import type { RunOptions } from '../../graph/index.ts';
 import type { CacheStore, Checkpoint, LoraOptions } from '../../model/index.ts';
 import { adapterShapes, createFeatureCache, firstLoraLayer, prefixPart } from '../../model/index.ts';
-import type { AttachOptions, AttachedModel, StateTensor, TrainingOptions } from '../types.ts';
+import type { AttachOptions, AttachedModel, ExampleSize, StateTensor, TrainingOptions } from '../types.ts';
 import { initAdamW } from './adamw.ts';
 import type { AnswerScorer } from './answer-graph.ts';
 import { createFrozenPrefix } from './frozen-prefix.ts';
@@ -122,7 +122,7 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
     },
     requireMemory: async (size, use) => {
       if (use === 'predict') memory.require([size], 0);
-      else trainer?.requireMemory(size.tokens);
+      else trainer?.requireMemory(size);
     },
     get step() {
       return optimizer.step;
@@ -167,7 +167,7 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
 
 /** The step of a model that trains, with what belongs to it. */
 interface Trainer extends TrainerOptions, AsyncDisposable {
-  requireMemory: (tokens: number) => void;
+  requireMemory: (size: ExampleSize) => void;
 }
 
 async function openTrainer(

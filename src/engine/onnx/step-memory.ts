@@ -1,10 +1,14 @@
 // Whether examples fit into memory for a training step, before anything is allocated for them.
 import { forecastMemory, gradients } from '../../graph/index.ts';
+import type { PreparedExample } from '../../inputs/index.ts';
 import type { LoraOptions } from '../../model/index.ts';
 import { requireMemory } from '../memory-limit.ts';
-import type { AnswerTreeSizes, TrainingOptions } from '../types.ts';
+import type { AnswerTreeSizes, ExampleSize, TrainingOptions } from '../types.ts';
 import type { EngineModel } from './model.ts';
 import { stepGraph } from './step.ts';
+
+/** Bytes of a logit at most: it, its log-softmax, and the gradients of both. */
+const LOGIT_BYTES = 16;
 
 /** Which step. */
 export interface StepMemoryOptions {
@@ -22,19 +26,32 @@ export interface StepMemoryOptions {
   maxMemory: number;
 }
 
+/** What of an example takes memory. */
+export interface StepSize {
+  /** Its rows. */
+  rows: number;
+  /** Rows that predict a token; 0 with a loss over answers, which wants the same rows of every example. */
+  targets: number;
+}
+
 /** Tells what fits into memory. */
 export interface StepMemory {
   /**
    * Whether examples can go through the step together.
-   * @param rows - rows of each
+   * @param sizes - of each
    */
-  isRoomFor: (rows: readonly number[]) => boolean;
+  isRoomFor: (sizes: readonly StepSize[]) => boolean;
   /**
    * Refuses an example that is too large on its own.
-   * @param tokens - of its prompt
+   * @param size - of its prompt
    * @throws UserError `not-supported`
    */
-  require: (tokens: number) => void;
+  require: (size: ExampleSize) => void;
+}
+
+/** The size of an example. */
+export function stepSizeOf({ rows, wanted }: Pick<PreparedExample, 'rows' | 'wanted'>): StepSize {
+  return { rows: rows.tokenIds.length, targets: wanted.kind === 'tokens' ? wanted.targets.length : 0 };
 }
 
 /**
@@ -59,17 +76,20 @@ export function stepMemory(options: StepMemoryOptions): StepMemory {
     return [graph.loss, ...gradients(graph.loss, trained, { gradientCheckpointing: training.gradientCheckpointing })];
   });
   /** Bytes; 0 where it is surely enough. */
-  const bytes = (lengths: readonly number[]): number => {
-    const clips = lengths.length;
-    const rows = Math.ceil(Math.max(...lengths) / 64) * 64;
+  const bytes = (sizes: readonly StepSize[]): number => {
+    const clips = sizes.length;
+    const rows = Math.ceil(Math.max(...sizes.map((size) => size.rows)) / 64) * 64;
+    const wanted = Math.max(numNodes, 4, ...sizes.map(({ targets }) => targets));
     // Twice: a value and its gradient.
     const layers = 2 * (text.numLayers - firstLayer);
-    if (family.memory.roughBytes(text, { clips, rows, layers }) <= maxMemory) return 0;
-    const sizes = { B: clips, T: rows, Q: Math.max(numNodes, 4), M: clips * rows, A: 64 };
-    return 4 * clips * rows ** 2 + forecast(new Map(Object.entries(sizes)));
+    const logits = LOGIT_BYTES * clips * wanted * text.vocabSize;
+    if (family.memory.roughBytes(text, { clips, rows, layers }) + logits <= maxMemory) return 0;
+    const symbols = { B: clips, T: rows, Q: wanted, M: clips * rows, A: 64 };
+    return 4 * clips * rows ** 2 + forecast(new Map(Object.entries(symbols)));
   };
   return {
-    isRoomFor: (lengths) => bytes(lengths) <= maxMemory,
-    require: (tokens) => requireMemory(bytes([tokens + numNodes + 4]), maxMemory, tokens, 'training on'),
+    isRoomFor: (sizes) => bytes(sizes) <= maxMemory,
+    require: ({ tokens, targets = 0 }) =>
+      requireMemory(bytes([{ rows: tokens + numNodes + 4, targets }]), maxMemory, tokens, 'training on'),
   };
 }

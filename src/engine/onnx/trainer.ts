@@ -10,6 +10,8 @@ import { collate, weightOf } from './collate.ts';
 import type { FrozenPrefix } from './frozen-prefix.ts';
 import type { EngineModel } from './model.ts';
 import type { TrainStep } from './step.ts';
+import type { StepMemory } from './step-memory.ts';
+import { stepSizeOf } from './step-memory.ts';
 
 /** What an update works with. */
 export interface TrainerOptions {
@@ -23,8 +25,8 @@ export interface TrainerOptions {
   step: TrainStep;
   /** Outputs of the layers below the adapter, where the step begins above them; else null. */
   prefix: FrozenPrefix | null;
-  /** Whether examples of so many rows each fit into memory together. */
-  isRoomFor: (rows: readonly number[]) => boolean;
+  /** Whether examples of these sizes fit into memory together. */
+  isRoomFor: StepMemory['isRoomFor'];
   /** Called before the step runs. */
   makeRoom: () => Promise<void>;
 }
@@ -87,7 +89,7 @@ async function microBatches(
   // A run of the step fills all its examples up to the longest.
   const groups = chunks(made, form.groupSize).sort((a, b) => longest(b) - longest(a));
   return chunks(groups, Math.max(1, Math.floor(microBatch / form.groupSize)))
-    .flatMap((some) => splitToFit(some, (part) => isRoomFor(part.flat().map(rowsOf))))
+    .flatMap((some) => splitToFit(some, (part) => isRoomFor(part.flat().map(stepSizeOf))))
     .map((some) => some.flat());
 }
 

@@ -76,7 +76,7 @@ export const dropoutKeyOf = (sample: number, epoch = 0): number => hashKey(5, ep
 
 export function exampleOf(clip: Clip, loss: Loss): Example {
   const { tokenizer, endTokenId } = setup;
-  const targets = loss === 'response' ? 'response' : 'integer-only';
+  const { targets } = objectives[loss];
   const answer = fine.encode(clip.mos);
   return buildExample({ positions, prompt: promptOf(clip), answer, tokenizer, endTokenId, targets });
 }

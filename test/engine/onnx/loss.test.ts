@@ -103,6 +103,8 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
     test('is so for every answer', { tags }, async () => {
       await using integerOnly = await compileStep(stepOptions('integer-only', stored, lora));
       await using response = await compileStep(stepOptions('response', stored, lora));
+      await using sequence = await compileStep(stepOptions('sequence', stored, lora));
+      const steps = { integerOnly, response, sequence };
       const parameters = initialParameters(integerOnly.parameters);
       for (const codec of codecs) {
         // The tokenizer's ids in the order in which they come up, so that a small model knows them all.
@@ -116,11 +118,8 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
           tokenIds: example.tokenIds.map(small),
           targets: example.targets.map((target) => ({ ...target, token: small(target.token) })),
         });
-        const references: { integerOnly: number[]; response: number[] }[] = [];
-        const items: { integerOnly: PreparedExample[]; response: PreparedExample[] } = {
-          integerOnly: [],
-          response: [],
-        };
+        const references: Record<keyof typeof steps, number[]>[] = [];
+        const items: Record<keyof typeof steps, PreparedExample[]> = { integerOnly: [], response: [], sequence: [] };
         for (const sample of [0, 1]) {
           turn++;
           const inputs = visions[turn % 3]!;
@@ -134,30 +133,36 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
           const told = buildExample({ ...setup, positions, prompt, answer, targets: 'response' });
           items.integerOnly.push(preparedOf(trimToTargets(shrunk(trained)), common));
           items.response.push(preparedOf(shrunk(told), common));
+          const all = buildExample({ ...setup, positions, prompt, answer, targets: 'sequence' });
+          items.sequence.push(preparedOf(trimToTargets(shrunk(all)), common));
 
           const tokens = [...told.tokenIds];
           const ofAnswer = tokens.map((id, i) => (i >= prompt.tokenIds.length && id !== setup.endTokenId ? id : -100));
           const ofTurn = tokens.map((id, i) => (i >= prompt.tokenIds.length ? id : -100));
+          const { image, video } = setup.padTokens;
+          const ofText = tokens.map((id) => (id === image || id === video ? -100 : id));
           expect(setup.tokenizer.decode(ofAnswer.filter((id) => id !== -100))).toBe(answer);
+          expect(ofText.filter((id) => id === -100).length).toBeGreaterThan(0);
           const logits = logitsOf(shrunk(told), common);
           const smallLabels = (labels: number[]): number[] => labels.map((id) => (id === -100 ? id : small(id)));
           references.push({
             integerOnly: labelled(logits, smallLabels(ofAnswer)),
             response: labelled(logits, smallLabels(ofTurn)),
+            sequence: labelled(logits, smallLabels(ofText)),
           });
         }
         expect(ids.size).toBeLessThanOrEqual(vocabSize);
-        const lossOf = async (which: 'integerOnly' | 'response'): Promise<number> => {
-          const step = which === 'response' ? response : integerOnly;
+        const lossOf = async (which: keyof typeof steps): Promise<number> => {
           const [feeds] = feedsOf(items[which], 'integer-only', true);
-          return (await step.run(parameters, feeds!)).loss;
+          return (await steps[which].run(parameters, feeds!)).loss;
         };
-        // Integer-only: the mean over a sample's tokens, then over samples. Response: the mean over all tokens.
+        // Integer-only: the mean over a sample's tokens, then over samples. The others: the mean over all tokens.
         const wanted = {
           integerOnly: mean(references.map((sample) => mean(sample.integerOnly))),
           response: mean(references.flatMap((sample) => sample.response)),
+          sequence: mean(references.flatMap((sample) => sample.sequence)),
         };
-        for (const which of ['integerOnly', 'response'] as const) {
+        for (const which of ['integerOnly', 'response', 'sequence'] as const) {
           expect(Math.abs((await lossOf(which)) / wanted[which] - 1), `${codec.kind} ${codec.step}`).toBeLessThan(1e-6);
         }
       }

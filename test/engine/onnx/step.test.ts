@@ -165,15 +165,18 @@ describe('batches', () => {
     ['LoRA with dropout', lora],
     ['all weights', null],
   ] as const)('%s', (_, adapter) => {
-    test.each(['integer-only', 'response'] as const)('%s: rows behind the last target change nothing', async (loss) => {
-      await using step = await compileStep(stepOptions(loss, stored.tied, adapter));
-      const parameters = initialParameters(step.parameters);
-      const options: BatchOptions = { loss, frozen: adapter !== null, dropout: adapter !== null };
-      const [short] = batches(all, options);
-      const [long] = batches(all, { ...options, trim: false });
-      expect(long!['tokens']!.shape[1]! - short!['tokens']!.shape[1]!).toBe(loss === 'response' ? 1 : 2);
-      expectSame(await accumulated(step, parameters, [short!]), await accumulated(step, parameters, [long!]), 1e-5);
-    });
+    test.each(['integer-only', 'response', 'sequence'] as const)(
+      '%s: rows behind the last target change nothing',
+      async (loss) => {
+        await using step = await compileStep(stepOptions(loss, stored.tied, adapter));
+        const parameters = initialParameters(step.parameters);
+        const options: BatchOptions = { loss, frozen: adapter !== null, dropout: adapter !== null };
+        const [short] = batches(all, options);
+        const [long] = batches(all, { ...options, trim: false });
+        expect(long!['tokens']!.shape[1]! - short!['tokens']!.shape[1]!).toBe(loss === 'integer-only' ? 2 : 1);
+        expectSame(await accumulated(step, parameters, [short!]), await accumulated(step, parameters, [long!]), 1e-5);
+      },
+    );
   });
 });
 
