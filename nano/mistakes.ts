@@ -1,12 +1,14 @@
 // What scripts do with a user's mistake.
 import { UserError } from '../src/core/index.ts';
+import { environmentFault } from '../src/files/index.ts';
 
 /** From now on a user's mistake is said in a line, without a stack, as the command line says it, and ends the script. */
 export function sayMistakes(): void {
   process.on('uncaughtException', (error) => {
-    const isMistake = error instanceof UserError || isParseError(error);
-    const hint = error instanceof UserError && error.hint !== undefined ? `\nhint: ${error.hint}` : '';
-    console.error(isMistake ? `${error.message}${hint}` : error);
+    const told = environmentFault(error) ?? error;
+    const isMistake = told instanceof UserError || isParseError(told);
+    const hint = told instanceof UserError && told.hint !== undefined ? `\nhint: ${told.hint}` : '';
+    console.error(isMistake ? `${told.message}${hint}` : told);
     process.exit(isMistake ? 2 : 1);
   });
 }

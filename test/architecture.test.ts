@@ -103,7 +103,7 @@ function exportsOf(source: string): string[] {
 
 /** Names that files outside of a layer, which are not tests, import from its index. */
 function usedFrom(layer: string): Set<string> {
-  const folders = ['src', 'nano', 'bench'].map((folder) => join(root, '..', folder));
+  const folders = ['src', 'nano', 'bench', 'studies'].map((folder) => join(root, '..', folder));
   const index = join(root, layer, 'index.ts');
   const found = folders.flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })

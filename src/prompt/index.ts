@@ -3,7 +3,7 @@
  * (MOS to text and back), and the trie of legal answers over tokens.
  * @module prompt
  */
-export type { AnswerCodec, AnswerKind, AnswerStep } from './answer.ts';
+export type { AnswerCodec, AnswerKind, AnswerOptions, AnswerStep } from './answer.ts';
 export { createAnswerCodec } from './answer.ts';
 export type { ChatTemplate } from './chat.ts';
 export { loadChatTemplate } from './chat.ts';

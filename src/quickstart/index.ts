@@ -3,6 +3,7 @@
  * encoders.
  * @module quickstart
  */
+export { findPhotographs } from './clips.ts';
 export { heldOutStrengths } from './levels.ts';
 export type { QuickstartResult, QuickstartScores, QuickstartStage } from './quickstart.ts';
 export { quickstart } from './quickstart.ts';

@@ -17,7 +17,7 @@ const pages = [
   'CHANGELOG.md',
   'SECURITY.md',
   'models/nano/README.md',
-  ...['docs', 'docs/log'].flatMap((folder) =>
+  ...['docs', 'docs/log', 'docs/studies'].flatMap((folder) =>
     readdirSync(`${root}/${folder}`)
       .filter((name) => name.endsWith('.md'))
       .map((name) => `${folder}/${name}`),
