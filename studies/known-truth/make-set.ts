@@ -10,6 +10,7 @@ import { formatCsv } from '../../src/dataset/index.ts';
 import { acquireLock, isLeftover, makeFolder, readJson, sha256File, writeFileAtomic } from '../../src/files/index.ts';
 import { findPhotographs } from '../../src/quickstart/index.ts';
 import { openPhoto, writeClip } from '../../src/synthesis/index.ts';
+import type { RgbFrame } from '../../src/video/index.ts';
 import { FPS, LEAST_SIDE, NUM_FRAMES, SIZE, faultFormulas, knownFrames } from './frames.ts';
 import type { PlannedClip } from './plan.ts';
 import { LEAST_CLIPS, parts, planClips, shuffledWithin } from './plan.ts';
@@ -95,7 +96,7 @@ export async function makeSet(options: SetOptions): Promise<MadeSet> {
       const photo = await openPhoto(byName.get(name)!);
       for (const { file, scores, index } of missing.filter(({ photograph }) => photograph === name)) {
         const frames = await knownFrames(photo, scores, [seed, index]);
-        await writeClip(join(folder, file), frames, { fps: FPS, crf: LOSSLESS });
+        await writeKnownClip(join(folder, file), frames);
         onProgress(++done, clips.length);
       }
     },
@@ -116,6 +117,15 @@ export async function makeSet(options: SetOptions): Promise<MadeSet> {
     photographs: new Set(clips.map(({ photograph }) => photograph)).size,
     splits: splits as MadeSet['splits'],
   };
+}
+
+/**
+ * Writes the frames of a clip, all of them as they are but for the half resolution of colour.
+ * @param path - the file
+ * @param frames - from `knownFrames`
+ */
+export function writeKnownClip(path: string, frames: readonly RgbFrame[]): Promise<void> {
+  return writeClip(path, frames, { fps: FPS, crf: LOSSLESS });
 }
 
 const [TRUTH, LOCK] = ['truth.json', 'known-truth.lock'];

@@ -10,10 +10,13 @@ import { columnValue, readManifest } from '../../src/dataset/manifest.ts';
 import { readVoteTable } from '../../src/dataset/vote-table.ts';
 import { opinionScores } from '../../src/metrics/votes/opinions.ts';
 import { generatedScene } from '../../src/synthesis/generated-scene.ts';
-import { makeSet, tableOf } from '../../studies/known-truth/make-set.ts';
+import { LEAST_SIDE, SIZE, knownFrames } from '../../studies/known-truth/frames.ts';
+import { makeSet, tableOf, writeKnownClip } from '../../studies/known-truth/make-set.ts';
 import { planClips, shuffledWithin } from '../../studies/known-truth/plan.ts';
 import { faults } from '../../studies/known-truth/quality.ts';
 import { drawRaters } from '../../studies/known-truth/raters.ts';
+import { openFrameReader } from '../../src/video/reader.ts';
+import { options } from '../video/fixtures.ts';
 import { root } from '../docs/markdown.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 
@@ -100,6 +103,27 @@ test('a set is made once, gone on with, and passes data check', { tags: ['long']
     'photographs: expected those with which the set was begun, got others',
   );
 });
+
+test(
+  'also in the file, the first frame is the same with and without motion, and a later one is not',
+  { tags: ['long'] },
+  async () => {
+    const folder = temporaryFolder();
+    const photo = generatedScene({ width: LEAST_SIDE, height: LEAST_SIDE, stream: randomStream(41) });
+    await using reader = openFrameReader({ workers: 1 });
+    const read = async (motion: number): Promise<Buffer[]> => {
+      const path = join(folder, `${motion}.mp4`);
+      await writeKnownClip(path, await knownFrames(photo, { blur: 4.8, noise: 4.9, compression: 4.5, motion }, [0, 1]));
+      // Patches of one pixel pair: frames keep their size.
+      const all = { ...options, pick: 'uniform', count: 8, patchSize: 2, mergeSize: 1, as: 'images' } as const;
+      const { plan, rgb } = await reader.read({ path, kind: 'video' }, all);
+      expect(plan).toMatchObject({ numFrames: 8, sourceWidth: SIZE, sourceHeight: SIZE, notes: [] });
+      return rgb.map(({ data }) => Buffer.from(data));
+    };
+    const [still, shaken] = [await read(5), await read(3)];
+    expect(shaken.map((frame, k) => frame.equals(still[k]!))).toEqual([true, ...Array<boolean>(7).fill(false)]);
+  },
+);
 
 test('a folder of something else, too few clips and small photographs are refused before anything is made', async () => {
   const folder = temporaryFolder();
