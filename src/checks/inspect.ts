@@ -97,7 +97,9 @@ export async function inspectMask(resolved: ResolvedRecipe, clip?: string): Prom
     endTokenId,
     targets: objectives[recipe.loss].targets,
   });
-  return { clip: row.id, mos: row.mos, answer: example.answer, tokens: maskReport(example, tokenizer) };
+  const { before, after } = example.sentence ?? { before: '', after: '' };
+  const answer = `${before}${example.answer}${after}`;
+  return { clip: row.id, mos: row.mos, answer, tokens: maskReport(example, tokenizer) };
 }
 
 /** Which frames are written, and where. */

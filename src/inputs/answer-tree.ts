@@ -17,7 +17,9 @@ export interface ScoringExample extends TokenRows, AnswerTree {}
  * @returns P + N - 1 rows, for N inner nodes
  */
 export function buildScoringExample(prompt: EncodedPrompt, trie: AnswerTrie, how: Positions): ScoringExample {
-  invariant(trie.context === prompt.tail, `trie built behind ${show(trie.context)}, prompt ends ${show(prompt.tail)}`);
+  const { tail } = prompt;
+  const behind = trie.contexts.map(show).join(' and ');
+  invariant(trie.contexts.includes(tail), `trie built behind ${behind}, prompt ends ${show(tail)}`);
   const branches = trie.nodes.slice(1);
   const rows = promptRows(
     prompt,

@@ -73,7 +73,8 @@ export function promptAbout(
   text: string | undefined,
 ): EncodedPrompt {
   const { tokenizer, chat, template, codec, maxTextTokens } = processor;
-  const question = template.render({ kind: as === 'video' ? 'video' : 'image', prompt: text, codec });
+  const kind = as === 'video' ? 'video' : 'image';
+  const question = template.render({ kind, prompt: text, codec });
   requireShort(question, maxTextTokens);
   const encoded = encodePrompt({
     tokenizer,
@@ -81,6 +82,7 @@ export function promptAbout(
     question,
     visions: shapes,
     framesLast: template.framesLast,
+    sentence: codec.sentence(kind),
     model: checkpoint,
   });
   requireFewTokens(encoded, maxTextTokens);

@@ -90,11 +90,13 @@ export function assertMask(
   endTokenId: number,
   rule: TargetRule = 'integer-only',
 ): void {
-  const { targets, tokenIds, visionSlots, answer, promptLength } = example;
+  const { targets, tokenIds, visionSlots, promptLength } = example;
   invariant(targets.length > 0, 'mask: expected targets, got none');
   const isText = (i: number): boolean => visionSlots[i]! < 0;
   const textRows = [...tokenIds.keys()].filter((i) => i > 0 && isText(i)).map((i) => i - 1);
-  const rowAt = (i: number): number | undefined => (rule === 'sequence' ? textRows[i] : promptLength - 1 + i);
+  // A sentence begins in the prompt, and ends with the turn.
+  const first = rule === 'sentence' ? tokenIds.length - 1 - targets.length : promptLength - 1;
+  const rowAt = (i: number): number | undefined => (rule === 'sequence' ? textRows[i] : first + i);
   targets.forEach(({ row, token, weight }, i) => {
     const place = `mask: target ${i}`;
     invariant(row === rowAt(i), `${place}: expected row ${rowAt(i)}, got ${row}`);
@@ -103,10 +105,15 @@ export function assertMask(
   });
   const ids = targets.map((target) => target.token);
   if (rule !== 'integer-only') invariant(ids.pop() === endTokenId, 'mask: expected the end token as the last target');
+  const [text, wanted] = [tokenizer.decode(ids), spelled(example, rule)];
   if (rule === 'sequence') {
-    const before = ids.splice(0, textRows.filter((row) => row < promptLength - 1).length);
-    invariant(before.length > 0, 'mask: expected targets in the question, got none');
-  }
-  const text = tokenizer.decode(ids);
-  invariant(text === answer, `mask: expected targets that spell ${show(answer)}, got ${show(text)}`);
+    const [all, got] = [textRows.length, targets.length];
+    invariant(got === all && text.endsWith(wanted), `mask: expected ${all} targets up to ${show(wanted)}, got ${got}`);
+  } else invariant(text === wanted, `mask: expected targets that spell ${show(wanted)}, got ${show(text)}`);
+}
+
+/** What the targets behind the question spell, the end of the turn aside. */
+function spelled({ answer, sentence }: Example, rule: TargetRule): string {
+  if (rule === 'integer-only' || sentence === undefined) return answer;
+  return `${rule === 'response' ? '' : sentence.before}${answer}${sentence.after}`;
 }

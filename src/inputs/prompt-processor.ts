@@ -1,4 +1,5 @@
 // From settings to what makes prompts: tokenizer, chat template, question template and answer code of one model.
+import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../core/index.ts';
 import type { Checkpoint } from '../model/index.ts';
 import type { AnswerTrie } from '../prompt/index.ts';
@@ -10,6 +11,7 @@ import {
   loadTokenizer,
   parseTemplate,
   resolveTemplate,
+  tokenizeAnswer,
 } from '../prompt/index.ts';
 import type { PromptProcessor } from './clip-prompt.ts';
 import { promptAbout, smallestPicture } from './clip-prompt.ts';
@@ -34,7 +36,7 @@ export async function loadPromptProcessor(
   { maxTextTokens = MAX_TEXT_TOKENS }: Pick<TextLimits, 'maxTextTokens'> = {},
 ): Promise<PromptProcessor> {
   const { template, source } = settings.prompt;
-  const { kind, step } = settings.answer;
+  const { kind, step, sentence = false } = settings.answer;
   const tokenizer = await loadTokenizer(checkpoint.folder);
   const { vocabSize } = checkpoint.text;
   if (tokenizer.numIds > vocabSize) {
@@ -53,7 +55,7 @@ export async function loadPromptProcessor(
     tokenizer,
     chat: await loadChatTemplate(checkpoint.folder),
     template: source === null ? await resolveTemplate(template) : parseTemplate(source, template),
-    codec: createAnswerCodec(step === null ? { kind } : { kind, step }),
+    codec: createAnswerCodec({ kind, sentence, ...(step === null ? {} : { step }) }),
     endTokenId,
     maxTextTokens,
   };
@@ -66,7 +68,7 @@ export async function loadPromptProcessor(
  * told apart are mistakes of the model or template, and not of each clip.
  */
 function requireSoundPrompt(checkpoint: PromptedModel, processor: PromptProcessor): void {
-  const { tail } = (() => {
+  const { tail, sentence } = (() => {
     try {
       return promptAbout(smallestPicture(checkpoint), checkpoint, processor, 'a');
     } catch (error) {
@@ -76,14 +78,18 @@ function requireSoundPrompt(checkpoint: PromptedModel, processor: PromptProcesso
       throw new UserError('bad-recipe', `template ${processor.template.name}: ${error.message}`, details);
     }
   })();
-  const legal = processor.codec.legalAnswers();
-  if (legal !== null) buildAnswerTrie(processor.tokenizer, tail, legal);
+  const { tokenizer, codec } = processor;
+  const legal = codec.legalAnswers();
+  if (legal === null) return;
+  buildAnswerTrie(tokenizer, tail, legal);
+  if (sentence !== undefined) for (const { text } of legal) tokenizeAnswer(tokenizer, tail + text, sentence.after);
 }
 
 /**
- * The trie of a model's legal answers. All prompts end alike, so any prompt gives it.
+ * The trie of a model's legal answers. All prompts about a picture end alike, as do all about a video, so any prompt gives it.
  * @param processor - makes prompts and answers
  * @returns null where the answers are no finite set (`raw`)
+ * @throws UserError `not-supported` for a tokenizer that makes other tokens of answers about a picture than about a video
  */
 export function answerTrie(
   checkpoint: Pick<Checkpoint, 'family' | 'tokens' | 'vision'>,
@@ -91,6 +97,15 @@ export function answerTrie(
 ): AnswerTrie | null {
   const legal = codec.legalAnswers();
   if (legal === null) return null;
-  const { tail } = encodePrompt({ tokenizer, chat, question: '?', visions: [], model: checkpoint });
-  return buildAnswerTrie(tokenizer, tail, legal);
+  const [image, video] = (['image', 'video'] as const).map((kind) => {
+    const sentence = codec.sentence(kind);
+    const { tail } = encodePrompt({ tokenizer, chat, question: '?', visions: [], sentence, model: checkpoint });
+    return buildAnswerTrie(tokenizer, tail, legal);
+  });
+  const contexts = [...new Set([...image!.contexts, ...video!.contexts])];
+  if (isDeepStrictEqual({ ...image, contexts }, { ...video, contexts })) return { ...video!, contexts };
+  throw new UserError(
+    'not-supported',
+    'tokenizer: expected the same tokens of answers about pictures and videos, got others',
+  );
 }

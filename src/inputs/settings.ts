@@ -51,6 +51,8 @@ export interface AnswerSettings {
   kind: AnswerKind;
   /** Its step on 1–5; null for the kind's own. */
   step: AnswerStep | null;
+  /** Whether it stands in a sentence; left out where it stands alone. */
+  sentence?: boolean;
 }
 
 /** What a scorer must know besides the model. */

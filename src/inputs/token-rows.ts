@@ -1,7 +1,7 @@
 // A prompt and its answer as the rows of a training step: tokens, positions, and which rows are to predict which tokens.
 import { invariant } from '../core/index.ts';
-import { tokenizeAnswer, type EncodedPrompt, type TextTokenizer } from '../prompt/index.ts';
-import type { VisionSpan } from '../prompt/index.ts';
+import type { AnswerSentence, EncodedPrompt, TextTokenizer, VisionSpan } from '../prompt/index.ts';
+import { tokenizeAnswer } from '../prompt/index.ts';
 
 /** Rows of tokens for the model; T of them. */
 export interface TokenRows {
@@ -33,10 +33,12 @@ export interface Target {
   weight: number;
 }
 
-/** A training example: prompt, answer and the end of the turn. */
+/** A training example: prompt, answer with the end of its sentence, and the end of the turn. */
 export interface Example extends TokenRows {
-  /** The answer's characters. */
+  /** The answer's characters; in a sentence those between its beginning and its end. */
   answer: string;
+  /** The sentence that the answer stands in; left out where it stands alone. */
+  sentence?: AnswerSentence;
   /** The trained rows, rising. */
   targets: Target[];
 }
@@ -44,11 +46,12 @@ export interface Example extends TokenRows {
 /**
  * Which tokens are targets.
  * - `integer-only`: the answer's characters alone;
- * - `response`: the answer and the end of the turn;
+ * - `response`: the answer, the end of the sentence that it stands in, and the end of the turn;
+ * - `sentence`: all of that sentence and the end of the turn; `response` where the answer stands alone;
  * - `sequence`: every token of text, those of the chat template and the question among them. The first has no row before it, and
  *   placeholders of images and videos are no text.
  */
-export type TargetRule = 'integer-only' | 'response' | 'sequence';
+export type TargetRule = 'integer-only' | 'response' | 'sentence' | 'sequence';
 
 /**
  * Gives the positions of tokens, as the model's family does.
@@ -78,20 +81,25 @@ export interface ExampleInput {
  * Builds a training example.
  * @param input - prompt, answer, tokenizer
  * @returns rows of prompt, answer and end token, with their targets
- * @throws UserError `not-supported` when the tokenizer joins the prompt's end with the answer's start
+ * @throws UserError `not-supported` when the tokenizer joins the prompt's end with the answer's start, or an answer with the end of its
+ *   sentence
  */
 export function buildExample(input: ExampleInput): Example {
   const { prompt, answer, tokenizer, endTokenId, targets: rule = 'integer-only' } = input;
-  const answerIds = tokenizeAnswer(tokenizer, prompt.tail, answer);
-  const rows = promptRows(prompt, input.positions, [...answerIds, endTokenId]);
-  const first = rule === 'sequence' ? 1 : rows.promptLength;
-  const end = rows.tokenIds.length - (rule === 'integer-only' ? 1 : 0);
+  const { tail, sentence } = prompt;
+  const answerIds = tokenizeAnswer(tokenizer, tail, answer);
+  const afterIds = sentence === undefined ? [] : tokenizeAnswer(tokenizer, tail + answer, sentence.after);
+  const rows = promptRows(prompt, input.positions, [...answerIds, ...afterIds, endTokenId]);
+  const { promptLength } = rows;
+  const firsts = { sentence: promptLength - (sentence?.length ?? 0), sequence: 1 };
+  const first = rule === 'sentence' || rule === 'sequence' ? firsts[rule] : promptLength;
+  const end = rule === 'integer-only' ? promptLength + answerIds.length : rows.tokenIds.length;
   const weight = rule === 'integer-only' ? 1 / answerIds.length : 1;
   const targets: Target[] = [];
   for (let i = first; i < end; i++) {
     if (rows.visionSlots[i]! < 0) targets.push({ row: i - 1, token: rows.tokenIds[i]!, weight });
   }
-  return { ...rows, answer, targets };
+  return { ...rows, answer, ...(sentence === undefined ? {} : { sentence }), targets };
 }
 
 /**

@@ -30,6 +30,8 @@ export interface CardAnswer {
   kind: string;
   /** Its step on 1–5; null for the kind's own. */
   step: number | null;
+  /** Whether they stand in a sentence; left out where they stand alone. */
+  sentence?: boolean | undefined;
 }
 
 /** The scale of a card's scores. */
@@ -92,7 +94,7 @@ const schema: z.ZodType<Card> = z.strictObject({
   baseModel: placeSchema.nullable(),
   frames: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   prompt: z.strictObject({ template: placeSchema, source: z.string().max(200_000).nullable() }),
-  answer: z.strictObject({ kind: words(100), step: z.number().nullable() }),
+  answer: z.strictObject({ kind: words(100), step: z.number().nullable(), sentence: z.boolean().optional() }),
   positions: words(100),
   scale: z.strictObject({ min: z.number(), max: z.number(), higherIsBetter: z.boolean() }),
   training: z.strictObject({

@@ -5,6 +5,7 @@
 import { expectedScore } from './expected-score.ts';
 import { integerOnly } from './integer-only.ts';
 import { response } from './response.ts';
+import { sentence } from './sentence.ts';
 import { sequence } from './sequence.ts';
 import { softLabel } from './soft-label.ts';
 import { softmaxRegression } from './softmax-regression.ts';
@@ -13,12 +14,14 @@ import type { Objective } from './types.ts';
 export type { AnswerTerm, Objective, ObjectiveContext, ObjectiveForm } from './types.ts';
 
 /** Names of losses, as recipes have them. */
-export type Loss = 'integer-only' | 'response' | 'sequence' | 'softmax-regression' | 'soft-label' | 'expected-score';
+export type Loss =
+  'integer-only' | 'response' | 'sentence' | 'sequence' | 'softmax-regression' | 'soft-label' | 'expected-score';
 
 /** Losses by name. */
 export const objectives: Readonly<Record<Loss, Objective>> = {
   'integer-only': integerOnly,
   response,
+  sentence,
   sequence,
   'softmax-regression': softmaxRegression,
   'soft-label': softLabel,

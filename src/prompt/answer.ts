@@ -19,11 +19,21 @@ export interface AnswerOptions {
   kind?: AnswerKind;
   /** Step of `integer` and `decimal`, on the 1–5 scale. Default 0.1. An error with `level` and `raw`. */
   step?: AnswerStep;
+  /** Whether it stands in a sentence: `The overall quality of the video is 34.` Default false. */
+  sentence?: boolean;
+}
+
+/** What stands around an answer in a sentence. */
+export interface AnswerSentence {
+  /** Its beginning, which no score changes. */
+  before: string;
+  /** Its end. */
+  after: string;
 }
 
 /** One answer that the model may give. */
 export interface LegalAnswer {
-  /** The answer's characters, as the model writes them. */
+  /** The answer's characters, as the model writes them; in a sentence those between its beginning and its end. */
   text: string;
   /** The score it stands for, on 1–5. */
   value: number;
@@ -36,17 +46,27 @@ export interface AnswerCodec {
   /** Distance between neighbouring answers on 1–5; undefined for `level` and `raw`. */
   readonly step: AnswerStep | undefined;
   /**
+   * What stands around an answer; null where it stands alone.
+   * @param kind - what the sentence is about
+   */
+  sentence(kind: 'image' | 'video'): AnswerSentence | null;
+  /**
    * @param mos - opinion score, 1–5
    * @returns the answer's characters
    * @throws UserError `bad-input` when the score is not a number of 1–5
    */
   encode(mos: number): string;
   /**
-   * @param text - an answer; white space around it is ignored
+   * @param text - an answer; white space around it is ignored, as is the end of its sentence
    * @returns the score it stands for, 1–5
    * @throws UserError `bad-input` when it is no legal answer
    */
   decode(text: string): number;
+  /**
+   * @param text - what a model said in the place of an answer
+   * @returns the score it stands for, 1–5; null when it is anything but a legal answer, to the character
+   */
+  read(text: string): number | null;
   /** All answers in rising order of value, or null when they are not a finite set (`raw`). */
   legalAnswers(): readonly LegalAnswer[] | null;
 }
@@ -62,12 +82,38 @@ const levels: readonly LegalAnswer[] = [
 
 /**
  * Makes a codec.
- * @param options - kind and step; default `integer` with step 0.1, that is 10 … 50
+ * @param options - kind, step, sentence; default `integer` with step 0.1, that is 10 … 50, alone
  * @returns the codec
  * @throws UserError `bad-recipe` on an unknown kind or step, or on a step where the kind has none
  */
 export function createAnswerCodec(options: AnswerOptions = {}): AnswerCodec {
-  const { kind = 'integer', step } = options;
+  const { sentence = false, ...answer } = options;
+  const alone = createPlainCodec(answer);
+  return sentence ? sentenceCodec(alone) : { ...alone, sentence: () => null };
+}
+
+/** A codec of answers that stand alone. */
+type PlainCodec = Omit<AnswerCodec, 'sentence'>;
+
+/**
+ * Tokenizers make one token of a word and the space before it, but not of a digit and the space before it: a word takes the space with
+ * it, so that the tokens of the sentence's beginning are the same whatever follows.
+ */
+function sentenceCodec(alone: PlainCodec): AnswerCodec {
+  const space = alone.kind === 'level' ? ' ' : '';
+  const answers = alone.legalAnswers()?.map(({ text, value }) => ({ text: `${space}${text}`, value })) ?? null;
+  const after = '.';
+  return {
+    ...alone,
+    sentence: (kind) => ({ before: `The overall quality of the ${kind} is${space === '' ? ' ' : ''}`, after }),
+    encode: (mos) => `${space}${alone.encode(mos)}`,
+    decode: (text) => alone.decode(text.trimEnd().endsWith(after) ? text.trimEnd().slice(0, -after.length) : text),
+    read: (text) => (text.startsWith(space) ? alone.read(text.slice(space.length)) : null),
+    legalAnswers: () => answers,
+  };
+}
+
+function createPlainCodec({ kind = 'integer', step }: Omit<AnswerOptions, 'sentence'>): PlainCodec {
   switch (kind) {
     case 'integer':
       return steppedCodec(kind, step ?? 0.1, (tenths) => String(tenths));
@@ -91,7 +137,7 @@ function refuseStep(kind: AnswerKind, step: number | undefined): void {
   });
 }
 
-function steppedCodec(kind: AnswerKind, step: AnswerStep, write: (tenths: number) => string): AnswerCodec {
+function steppedCodec(kind: AnswerKind, step: AnswerStep, write: (tenths: number) => string): PlainCodec {
   if (![0.1, 0.2, 0.5, 1].includes(step)) {
     throw new UserError('bad-recipe', `answer.step: expected 0.1, 0.2, 0.5 or 1, got ${show(step)}`);
   }
@@ -107,7 +153,7 @@ function finiteCodec(
   step: AnswerStep | undefined,
   answers: readonly LegalAnswer[],
   indexOf: (mos: number) => number,
-): AnswerCodec {
+): PlainCodec {
   const byText = new Map(answers.map((answer) => [answer.text, answer.value]));
   const shown = `one of ${answers[0]!.text} … ${answers.at(-1)!.text}`;
   return {
@@ -119,6 +165,7 @@ function finiteCodec(
       if (value === undefined) throw new UserError('bad-input', `answer: expected ${shown}, got ${show(text)}`);
       return value;
     },
+    read: (text) => byText.get(text) ?? null,
     legalAnswers: () => answers,
   };
 }
@@ -128,18 +175,21 @@ function levelIndex(mos: number): number {
   return Math.max(0, Math.ceil(decimal(((mos - 1) * 5) / 4)) - 1);
 }
 
-const rawCodec: AnswerCodec = {
+function readRaw(text: string): number | null {
+  const value = /^\d(\.\d*)?$/.test(text) ? Number(text) : NaN;
+  return value >= 1 && value <= 5 ? value : null;
+}
+
+const rawCodec: PlainCodec = {
   kind: 'raw',
   step: undefined,
   encode: (mos) => String(decimal(checkedScore(mos))),
   decode: (text) => {
-    const trimmed = text.trim();
-    const value = /^\d(\.\d*)?$/.test(trimmed) ? Number(trimmed) : NaN;
-    if (!(value >= 1 && value <= 5)) {
-      throw new UserError('bad-input', `answer: expected a number of 1–5, got ${show(text)}`);
-    }
+    const value = readRaw(text.trim());
+    if (value === null) throw new UserError('bad-input', `answer: expected a number of 1–5, got ${show(text)}`);
     return value;
   },
+  read: readRaw,
   legalAnswers: () => null,
 };
 

@@ -1,7 +1,7 @@
 // The question put to the model about a clip: built-in templates and the user's own.
 import { nearest, show, UserError } from '../core/index.ts';
 import { readText } from '../files/index.ts';
-import type { AnswerCodec } from './answer.ts';
+import type { AnswerCodec, AnswerKind } from './answer.ts';
 
 /** How the frames go in: one as an `image`, two or more as a `video` (or as several images). */
 export type VisionKind = 'image' | 'video';
@@ -46,17 +46,37 @@ export interface PromptTemplate {
 /**
  * What to answer with, in words; the `{answer_format}` of a user's own template.
  * @param codec - the codec of the wanted answer
+ * @param medium - how the frames go in
  * @returns one sentence
  */
-export function answerFormat(codec: AnswerCodec): string {
+export function answerFormat(codec: AnswerCodec, medium: VisionKind): string {
   const { kind, step } = codec;
+  const sentence = codec.sentence(medium);
+  if (sentence !== null) {
+    const { word, what } = gaps[kind];
+    const form = `${sentence.before.trim()} ${word}${sentence.after}`;
+    return `Answer with the sentence "${form}" and nothing else, where ${word} is ${what}${inSteps(codec)}.`;
+  }
   if (kind === 'level') return 'Answer with one word: excellent, good, fair, poor or bad.';
   if (kind === 'raw') return 'Answer with a decimal number from 1 (worst) to 5 (best) and nothing else.';
-  const scale = kind === 'integer' ? 10 : 1;
   const [low, high] = kind === 'integer' ? ['10', '50'] : ['1.0', '5.0'];
   const form = kind === 'integer' ? 'two-digit integer' : 'number with one decimal';
-  const steps = step === 0.1 ? '' : `, in steps of ${Number(((step ?? 0.1) * scale).toFixed(1))},`;
+  const steps = step === 0.1 ? '' : `${inSteps(codec)},`;
   return `Answer with one ${form} from ${low} (worst) to ${high} (best)${steps} and nothing else.`;
+}
+
+/** What goes into the gap of a sentence. */
+const gaps: Readonly<Record<AnswerKind, { word: string; what: string }>> = {
+  integer: { word: 'N', what: 'a two-digit integer from 10 (worst) to 50 (best)' },
+  decimal: { word: 'N', what: 'a number with one decimal from 1.0 (worst) to 5.0 (best)' },
+  level: { word: 'WORD', what: 'excellent, good, fair, poor or bad' },
+  raw: { word: 'N', what: 'a decimal number from 1 (worst) to 5 (best)' },
+};
+
+/** The distance of two answers, where it is not what the form itself says. */
+function inSteps({ kind, step }: AnswerCodec): string {
+  if (step === undefined || step === 0.1) return '';
+  return `, in steps of ${Number((step * (kind === 'integer' ? 10 : 1)).toFixed(1))}`;
 }
 
 /** Names all four dimensions and asks for one overall score; the clip's text prompt is quoted where there is one. */
@@ -76,7 +96,7 @@ export const fourDimensions: PromptTemplate = {
       '3. aesthetics: composition, colour and light;',
       '4. temporal quality: smooth, consistent and natural motion, as far as the frames show it.',
       ...promptLines(text, kind),
-      answerFormat(codec),
+      answerFormat(codec, kind),
     ].join('\n');
   },
 };
@@ -111,7 +131,7 @@ export function singleDimension(dimension: QualityDimension): PromptTemplate {
     framesLast: false,
     render: ({ kind, prompt, codec }) => {
       const text = dimension === 'alignment' ? requiredPrompt(prompt, name) : undefined;
-      return [question(kind), ...promptLines(text, kind), answerFormat(codec)].join('\n');
+      return [question(kind), ...promptLines(text, kind), answerFormat(codec, kind)].join('\n');
     },
   };
 }
@@ -169,9 +189,9 @@ export function parseTemplate(source: string, name: string): PromptTemplate {
     source: whole,
     framesLast,
     // One pass, so that braces inside a clip's prompt are not placeholders.
-    render: ({ prompt, codec }) =>
+    render: ({ kind, prompt, codec }) =>
       text.replaceAll(pattern, (_, key: string) =>
-        key === 'prompt' ? requiredPrompt(prompt, name) : answerFormat(codec),
+        key === 'prompt' ? requiredPrompt(prompt, name) : answerFormat(codec, kind),
       ),
   };
 }

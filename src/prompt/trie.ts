@@ -31,8 +31,8 @@ export interface TrieAnswer extends LegalAnswer {
 
 /** All legal answers as a trie over tokens. */
 export interface AnswerTrie {
-  /** The text that the answers were tokenized behind; equals the prompt's `tail`. */
-  context: string;
+  /** The texts that the answers were tokenized behind, with the same tokens; one of them is a prompt's `tail`. */
+  contexts: readonly string[];
   /** Inner nodes, parents before children; the root is the first. Leaves are not listed. */
   nodes: TrieNode[];
   /** Token ids on any edge, rising, without repeats. */
@@ -101,7 +101,7 @@ export function buildAnswerTrie(
     });
     return { text, value, path };
   });
-  return { context, nodes, columns, answers: paths };
+  return { contexts: [context], nodes, columns, answers: paths };
 }
 
 function refusePrefixes(tokenized: readonly { text: string; ids: number[] }[]): void {

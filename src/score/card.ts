@@ -121,6 +121,7 @@ export function settingsOf(card: Card, where: string): ScorerSettings {
     answer: {
       kind: oneOf<AnswerKind>('answer.kind', answer.kind, ['integer', 'decimal', 'level', 'raw']),
       step: answer.step as AnswerStep | null,
+      ...(answer.sentence === true ? { sentence: true } : {}),
     },
     positions: oneOf<PositionRule>('positions', card.positions, ['transformers', 'transformers-5.17']),
     scale: card.scale,

@@ -8,7 +8,7 @@ import type { AnswerCodec } from '../prompt/index.ts';
 export interface Prediction {
   /** The score on the user's scale: the mean of the distribution, or the generated answer with `raw`. */
   score: number;
-  /** The greedy answer's characters: what the paper reads out at temperature 0. */
+  /** The greedy answer's characters: what the paper reads out at temperature 0. In a sentence those behind its beginning. */
   answer: string;
   /** The greedy answer as an integer, 10 to 50: ten times the score that it stands for on 1–5, rounded. */
   integer: number;
@@ -34,7 +34,7 @@ export function predictionOf(
   const { text, value } = codec.legalAnswers()![greedy]!;
   return {
     score: fromMos5(scale, mean),
-    answer: text,
+    answer: text.trim(),
     integer: Math.round(value * 10),
     std: stdFromMos5(scale, std),
     legalMass,

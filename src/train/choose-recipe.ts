@@ -53,7 +53,8 @@ export function numParameters(checkpoint: Pick<Checkpoint, 'names' | 'stored'>):
 async function canStartFromShipped(own: RecipeInput, recipe: Recipe, { notes }: ModelShape): Promise<boolean> {
   // Weights that are not here are not those that ship.
   if (notes.length > 0) return false;
-  if (recipe.method === 'full' || recipe.answer.kind !== 'integer') return false;
+  const { kind, sentence } = recipe.answer;
+  if (recipe.method === 'full' || kind !== 'integer' || sentence === true || recipe.loss === 'sentence') return false;
   const folder = embeddedAdapter();
   if ((await readCard(folder))?.baseHash !== (await (await openCheckpoint(recipe.model)).hash())) return false;
   // A seed of the initial values asks for a new adapter.

@@ -226,10 +226,15 @@ export function scorerSettings(recipe: Recipe, { dataset }: Pick<RunData, 'datas
   return {
     frames: withDecoder({ ...frames, seed: seedsOf(recipe).frames, ...assumed }, decoder),
     prompt: { template: recipe.prompt.template, source: null },
-    answer: recipe.answer,
+    answer: answerSettings(recipe),
     positions,
     scale: dataset.scale,
   };
+}
+
+/** How answers are written. The key is left out where they stand alone, as before there was a choice. */
+function answerSettings({ answer: { sentence, ...answer }, loss }: Recipe): ScorerSettings['answer'] {
+  return (sentence ?? objectives[loss].targets === 'sentence') ? { ...answer, sentence: true } : answer;
 }
 
 /** The manifest's column of the score. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { assertMask, buildExample, formatMaskReport, maskReport } from '../../src/inputs/index.ts';
-import type { Example } from '../../src/inputs/token-rows.ts';
+import type { Example, TargetRule } from '../../src/inputs/token-rows.ts';
 import {
   builtInTemplate,
   createAnswerCodec,
@@ -99,6 +99,45 @@ describe.each(setups)('$name: the mask', (setup) => {
       expect(() => assertMask(example, setup.tokenizer, setup.endTokenId, 'response')).toThrow('expected row');
       const some = { ...example, targets: example.targets.toSpliced(3, 1) };
       expect(() => assertMask(some, setup.tokenizer, setup.endTokenId, 'sequence')).toThrow('target 3: expected row');
+    }
+  });
+
+  test.each(['integer', 'decimal', 'level', 'raw'] as const)('%s in a sentence, by every rule', (kind) => {
+    const { tokenizer, endTokenId, chat } = setup;
+    const codec = createAnswerCodec({ kind, sentence: true });
+    for (const visions of [[image], [video]]) {
+      const medium = visions[0]!.kind;
+      const alone = encodePrompt({ ...setup, question: 'Rate.', visions });
+      const prompt = encodePrompt({ ...setup, question: 'Rate.', visions, sentence: codec.sentence(medium) });
+      for (const mos of [1, 2.3, 3.45, 5]) {
+        const number = createAnswerCodec({ kind }).encode(mos);
+        const whole = `The overall quality of the ${medium} is ${number}.`;
+        const exampleOf = (targets: TargetRule): Example =>
+          buildExample({ ...setup, positions, prompt, answer: codec.encode(mos), targets });
+        // What is said is tokenized as it is without any border in it.
+        const segments = [...chat.render('Rate.', [medium]), { text: whole, literal: true }];
+        const { ids } = tokenizer.encodeSegments(segments);
+        const said = ids.slice(tokenizer.encodeSegments(chat.render('Rate.', [medium])).ids.length);
+        const example = exampleOf('sentence');
+        expect([...example.tokenIds]).toEqual([...alone.tokenIds, ...said, endTokenId]);
+        expect(example.targets.map(({ row, token }) => [row, token])).toEqual(
+          [...said, endTokenId].map((token, i) => [alone.tokenIds.length - 1 + i, token]),
+        );
+        expect(new Set(example.targets.map(({ weight }) => weight))).toEqual(new Set([1]));
+        const texts = {
+          'integer-only': kind === 'level' ? ` ${number}` : number,
+          response: `${kind === 'level' ? ' ' : ''}${number}.<|im_end|>`,
+          sentence: `${whole}<|im_end|>`,
+        };
+        for (const [rule, text] of Object.entries(texts) as [TargetRule, string][]) {
+          assertMask(exampleOf(rule), tokenizer, endTokenId, rule);
+          expect(targetText(setup, exampleOf(rule))).toBe(text);
+        }
+        assertMask(exampleOf('sequence'), tokenizer, endTokenId, 'sequence');
+        expect(targetText(setup, exampleOf('sequence'))).toContain(`user\n<|vision_`);
+        expect(targetText(setup, exampleOf('sequence'))).toMatch(/assistant\nThe overall .*<\|im_end\|>$/);
+        expect(() => assertMask(exampleOf('response'), tokenizer, endTokenId, 'sentence')).toThrow('expected targets');
+      }
     }
   });
 

@@ -65,15 +65,33 @@ test.each([
   ],
   [{ kind: 'level' }, 'Answer with one word: excellent, good, fair, poor or bad.'],
   [{ kind: 'raw' }, 'Answer with a decimal number from 1 (worst) to 5 (best) and nothing else.'],
+  [
+    { kind: 'integer', sentence: true },
+    'Answer with the sentence "The overall quality of the video is N." and nothing else, where N is a two-digit integer from 10 (worst) to 50 (best).',
+  ],
+  [
+    { kind: 'decimal', step: 0.5, sentence: true },
+    'Answer with the sentence "The overall quality of the video is N." and nothing else, where N is a number with one decimal from 1.0 (worst) to 5.0 (best), in steps of 0.5.',
+  ],
+  [
+    { kind: 'level', sentence: true },
+    'Answer with the sentence "The overall quality of the video is WORD." and nothing else, where WORD is excellent, good, fair, poor or bad.',
+  ],
 ] as const)('answer format of %o', (options, text) => {
-  expect(answerFormat(createAnswerCodec(options))).toBe(text);
+  expect(answerFormat(createAnswerCodec(options), 'video')).toBe(text);
+});
+
+test('the sentence is about an image where the question is', () => {
+  const text = fourDimensions.render({ kind: 'image', codec: createAnswerCodec({ sentence: true }) });
+  expect(text).toContain('"The overall quality of the image is N."');
+  expect(text).not.toContain('video');
 });
 
 describe("a user's own template", () => {
   test('fills its placeholders once, verbatim', () => {
     const template = parseTemplate('\uFEFF Rate {"a": 1} {prompt}. {answer_format}\n', 'mine.txt');
     const text = template.render({ kind: 'video', prompt: '{answer_format} $& {prompt}', codec });
-    expect(text).toBe(`Rate {"a": 1} {answer_format} $& {prompt}. ${answerFormat(codec)}`);
+    expect(text).toBe(`Rate {"a": 1} {answer_format} $& {prompt}. ${answerFormat(codec, 'video')}`);
   });
 
   test('refuses unknown placeholders, all at once, and an empty text', () => {

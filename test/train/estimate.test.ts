@@ -131,7 +131,7 @@ describe('estimateRun', () => {
     expect(raw / integers).toBeLessThanOrEqual(5);
   });
 
-  test.each(['softmax-regression', 'soft-label', 'expected-score', 'response', 'sequence'] as const)(
+  test.each(['softmax-regression', 'soft-label', 'expected-score', 'response', 'sentence', 'sequence'] as const)(
     'knows the loss %s',
     async (loss) => {
       expect((await estimate({ loss })).seconds).toBeGreaterThan(0);

@@ -151,7 +151,7 @@ describe('mistakes', () => {
     );
     expect(error.message.split('\n  ').map((line) => line.replace(/, got.*/, ''))).toEqual([
       'recipe.yaml: 9 problems',
-      'recipe.yaml:1: loss: expected one of integer-only, response, sequence, softmax-regression, soft-label, expected-score',
+      'recipe.yaml:1: loss: expected one of integer-only, response, sentence, sequence, softmax-regression, soft-label, expected-score',
       'recipe.yaml:2: microBatch: expected a divisor of batchSize (8)',
       'recipe.yaml:3: lora: expected keys with values',
       'recipe.yaml:4: seed: expected an integer ≥ 0 and ≤ 4294967295',
@@ -228,6 +228,7 @@ describe('cross-checks', () => {
       'loss=soft-label',
     ],
     ['with loss softmax-regression, got "raw"', 'answer.kind=raw', 'loss=softmax-regression'],
+    ['answer.sentence: expected true with loss sentence, got false', 'answer.sentence=false', 'loss=sentence'],
     ['lora.targets: expected each layer once, got "q_proj, q_proj"', 'lora.targets=[q_proj, q_proj]'],
     ['adapter: expected null with method full', 'method=full', 'adapter=a'],
     ['lora.rank: expected no value with method full, got 8', 'method=full', 'lora.rank=8'],
@@ -252,6 +253,8 @@ describe('cross-checks', () => {
       ['method=full'],
       ['answer.kind=level', 'loss=softmax-regression'],
       ['answer.kind=raw', 'loss=response'],
+      ['answer={kind: raw, sentence: true}', 'loss=sequence'],
+      ['answer.sentence=true', 'loss=sentence'],
       ['data.validation=null'],
       ['loss=soft-label', 'softLabelStd=0.2'],
       ['recipe=paper', 'frames.count=1'],

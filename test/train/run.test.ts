@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../src/files/index.ts';
 import { createRandomCheckpoint } from '../../src/model/index.ts';
+import type { Loss } from '../../src/objectives/index.ts';
 import { objectives } from '../../src/objectives/index.ts';
 import type { RecipeInput, TrainEvent } from '../../src/train/index.ts';
 import { readRunRecipe, train } from '../../src/train/index.ts';
@@ -115,21 +116,23 @@ describe('stopping', () => {
     expect(resumed.at(-1)).toEqual(events.at(-1));
   });
 
-  test('by a signal, with a checkpoint; resumed it ends with the same bits', async () => {
-    const whole = await runAll(shop.recipe('whole'));
+  const resumes = async (loss: Loss): Promise<void> => {
+    const whole = await runAll(shop.recipe(`whole-${loss}`, { loss }));
     const stop = new AbortController();
-    const recipe = shop.recipe('halves');
+    const recipe = shop.recipe(`halves-${loss}`, { loss });
     const events: TrainEvent[] = [];
     for await (const event of train(recipe, { signal: stop.signal })) {
       events.push(event);
       if (event.type === 'step' && event.step === 2) stop.abort();
     }
     expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'aborted', step: 2 });
-    expect(await stepsOf(shop.at('halves'))).toEqual([2]);
+    expect(await stepsOf(recipe.recipe.out)).toEqual([2]);
     const rest = await runAll(recipe, { resume: true });
     expect(numbers([...events, ...rest])).toEqual(numbers(whole));
-    expect(await bytesOf(shop.at('halves'), 6)).toBe(await bytesOf(shop.at('whole'), 6));
-  });
+    expect(await bytesOf(recipe.recipe.out, 6)).toBe(await bytesOf(shop.at(`whole-${loss}`), 6));
+  };
+  test('by a signal, with a checkpoint; resumed it ends with the same bits', () => resumes('integer-only'));
+  test.each(['sentence', 'sequence'] as const)('the same with %s', { tags: ['long'] }, resumes);
 
   test('before an update that is not finite, naming step and clips; what was kept stays', async () => {
     const recipe = shop.recipe('wild', {
@@ -241,7 +244,7 @@ describe('every objective', () => {
   const kinds = ['integer', 'decimal', 'level', 'raw'] as const;
   const losses = [
     ...(['integer-only', 'response', 'softmax-regression', 'soft-label', 'expected-score'] as const),
-    'sequence' as const,
+    ...(['sentence', 'sequence'] as const),
   ];
   const pairs = losses.flatMap((loss, i) =>
     kinds

@@ -20,6 +20,8 @@ export interface ScoresAnswer {
   kind: string;
   /** Its step on 1–5; null for the kind's own. */
   step: number | null;
+  /** Whether they stand in a sentence, whose beginning the model is given; left out where they stand alone. */
+  sentence?: boolean | undefined;
   /**
    * What each legal answer stands for, on the scale of the scores, in the order in which rows have its probability: rising on 1–5. Null
    * where answers are generated; left out in format 1.
@@ -114,7 +116,12 @@ const schema: z.ZodType<ScoresMeta> = z.strictObject({
         adapterHash: hash.nullable(),
         loraHash: hash.nullable(),
         template: z.strictObject({ name: z.string(), sha256: hash }),
-        answer: z.strictObject({ kind: z.string(), step: z.number().nullable(), values }),
+        answer: z.strictObject({
+          kind: z.string(),
+          step: z.number().nullable(),
+          sentence: z.boolean().optional(),
+          values,
+        }),
         positions: z.string(),
         maxTextTokens: z.number(),
         frames: z.record(z.string(), plain),

@@ -71,6 +71,13 @@ export function findClashes(recipe: Recipe): Clash[] {
     answer.kind,
     'raw answers are not a finite set, so they have no distribution',
   );
+  clash(
+    answer.sentence === false && objectives[loss].targets === 'sentence',
+    ['answer.sentence', 'loss'],
+    `true with loss ${loss}`,
+    answer.sentence,
+    'with loss response the answer stands alone',
+  );
   clash(new Set(lora.targets).size < lora.targets.length, ['lora.targets'], 'each layer once', lora.targets.join(', '));
   clash(
     method === 'full' && adapter !== null,

@@ -254,6 +254,13 @@ const schema = z
           .describe(
             'Distance between neighbouring answers on the scale 1–5; null: 0.1 with `integer` and `decimal`, none with the others.',
           ),
+        sentence: z
+          .boolean()
+          .nullable()
+          .default(null)
+          .describe(
+            'Whether the answer stands in a sentence, `The overall quality of the video is 34.` (`image` if the frames are given as images); null: with `loss: sentence` alone.',
+          ),
       })
       .prefault({})
       .describe('What the model answers.'),

@@ -122,9 +122,11 @@ export interface Recipe {
     kind: 'integer' | 'decimal' | 'level' | 'raw';
     /** Distance between neighbouring answers on the scale 1–5; null: 0.1 with `integer` and `decimal`, none with the others. Default null. */
     step: 0.1 | 0.2 | 0.5 | 1 | null;
+    /** Whether the answer stands in a sentence, `The overall quality of the video is 34.` (`image` if the frames are given as images); null: with `loss: sentence` alone. Default null. */
+    sentence: boolean | null;
   };
-  /** What is minimised: cross-entropy at the answer alone (`integer-only`); cross-entropy at the answer and at the end token (`response`); cross-entropy at every text token of the conversation (`sequence`); the squared error of the expected score (`softmax-regression`); cross-entropy against a distribution around the score (`soft-label`); the squared error of the expected score with the probability that is not on a valid answer (`expected-score`). Default `integer-only`. */
-  loss: 'integer-only' | 'response' | 'sequence' | 'softmax-regression' | 'soft-label' | 'expected-score';
+  /** What is minimised: cross-entropy at the answer alone (`integer-only`); cross-entropy at the answer and at the end token (`response`); cross-entropy at a sentence around the answer and at the end token (`sentence`); cross-entropy at every text token of the conversation (`sequence`); the squared error of the expected score (`softmax-regression`); cross-entropy against a distribution around the score (`soft-label`); the squared error of the expected score with the probability that is not on a valid answer (`expected-score`). Default `integer-only`. */
+  loss: 'integer-only' | 'response' | 'sentence' | 'sequence' | 'softmax-regression' | 'soft-label' | 'expected-score';
   /** Standard deviation of the distribution of `loss: soft-label` on the scale 1–5, for clips without `std` in the table. Default `0.3`. */
   softLabelStd: number;
   /** Train a LoRA adapter, or every weight of the model. Default `lora`. */

@@ -13,7 +13,7 @@ import { objectives } from '../../../src/objectives/index.ts';
 import { normalLabel } from '../../../src/objectives/soft-label.ts';
 import type { EncodedPrompt } from '../../../src/prompt/index.ts';
 import type { VisionInput } from '../../../src/prompt/encode-prompt.ts';
-import { createAnswerCodec } from '../../../src/prompt/index.ts';
+import { createAnswerCodec, tokenizeAnswer } from '../../../src/prompt/index.ts';
 import { codec, model, positions, setup, tail, text, trie } from './tiny-model.ts';
 
 /** A clip as the tests describe it. */
@@ -78,7 +78,16 @@ export function exampleOf(clip: Clip, loss: Loss): Example {
   const { tokenizer, endTokenId } = setup;
   const { targets } = objectives[loss];
   const answer = fine.encode(clip.mos);
-  return buildExample({ positions, prompt: promptOf(clip), answer, tokenizer, endTokenId, targets });
+  const prompt = targets === 'sentence' ? begun(promptOf(clip)) : promptOf(clip);
+  return buildExample({ positions, prompt, answer, tokenizer, endTokenId, targets });
+}
+
+/** The prompt with a short sentence begun. */
+function begun({ tokenIds, visions, tail }: EncodedPrompt): EncodedPrompt {
+  const { before, after } = { before: 'It is ', after: '.' };
+  const ids = tokenizeAnswer(setup.tokenizer, tail, before);
+  const sentence = { before, after, length: ids.length };
+  return { tokenIds: Int32Array.from([...tokenIds, ...ids]), visions, tail: tail + before, sentence };
 }
 
 /** Spread of the soft labels. */

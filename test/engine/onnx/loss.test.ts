@@ -80,6 +80,8 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
     ]),
     createAnswerCodec({ kind: 'level' }),
     createAnswerCodec({ kind: 'raw' }),
+    createAnswerCodec({ sentence: true }),
+    createAnswerCodec({ kind: 'level', sentence: true }),
   ];
   const visions: VisionInput[][] = [
     [{ kind: 'image', grid: { t: 1, h: 4, w: 2 } }],
@@ -104,7 +106,8 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
       await using integerOnly = await compileStep(stepOptions('integer-only', stored, lora));
       await using response = await compileStep(stepOptions('response', stored, lora));
       await using sequence = await compileStep(stepOptions('sequence', stored, lora));
-      const steps = { integerOnly, response, sequence };
+      await using sentence = await compileStep(stepOptions('sentence', stored, lora));
+      const steps = { integerOnly, response, sentence, sequence };
       const parameters = initialParameters(integerOnly.parameters);
       for (const codec of codecs) {
         // The tokenizer's ids in the order in which they come up, so that a small model knows them all.
@@ -119,13 +122,20 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
           targets: example.targets.map((target) => ({ ...target, token: small(target.token) })),
         });
         const references: Record<keyof typeof steps, number[]>[] = [];
-        const items: Record<keyof typeof steps, PreparedExample[]> = { integerOnly: [], response: [], sequence: [] };
+        const items: Record<keyof typeof steps, PreparedExample[]> = {
+          integerOnly: [],
+          response: [],
+          sentence: [],
+          sequence: [],
+        };
         for (const sample of [0, 1]) {
           turn++;
           const inputs = visions[turn % 3]!;
           const clipPrompt = sample === 0 ? 'a corgi' : 'a cat, 34 of them';
           const question = template.render({ kind: inputs[0]!.kind, prompt: clipPrompt, codec });
-          const prompt = encodePrompt({ ...setup, question, visions: inputs });
+          const frame = codec.sentence(inputs[0]!.kind);
+          const asked = encodePrompt({ ...setup, question, visions: inputs });
+          const prompt = encodePrompt({ ...setup, question, visions: inputs, sentence: frame });
           // Another pair of scores for each template: answers of a batch are to differ in length.
           const answer = codec.encode(scores[(turn + Math.floor(turn / 10)) % 5]!);
           const common = { vision: seen(inputs, turn, true), dropoutKey: dropoutKeyOf(sample) };
@@ -133,21 +143,28 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
           const told = buildExample({ ...setup, positions, prompt, answer, targets: 'response' });
           items.integerOnly.push(preparedOf(trimToTargets(shrunk(trained)), common));
           items.response.push(preparedOf(shrunk(told), common));
-          const all = buildExample({ ...setup, positions, prompt, answer, targets: 'sequence' });
-          items.sequence.push(preparedOf(trimToTargets(shrunk(all)), common));
+          for (const rule of ['sentence', 'sequence'] as const) {
+            const example = buildExample({ ...setup, positions, prompt, answer, targets: rule });
+            items[rule].push(preparedOf(trimToTargets(shrunk(example)), common));
+          }
 
           const tokens = [...told.tokenIds];
-          const ofAnswer = tokens.map((id, i) => (i >= prompt.tokenIds.length && id !== setup.endTokenId ? id : -100));
+          const answerEnd = tokens.length - 1 - (frame === null ? 0 : 1); // the end token, and a full stop
+          const ofAnswer = tokens.map((id, i) => (i >= prompt.tokenIds.length && i < answerEnd ? id : -100));
+          const ofSentence = tokens.map((id, i) => (i >= asked.tokenIds.length ? id : -100));
           const ofTurn = tokens.map((id, i) => (i >= prompt.tokenIds.length ? id : -100));
           const { image, video } = setup.padTokens;
           const ofText = tokens.map((id) => (id === image || id === video ? -100 : id));
           expect(setup.tokenizer.decode(ofAnswer.filter((id) => id !== -100))).toBe(answer);
+          const said = frame === null ? answer : `${frame.before}${answer}${frame.after}`;
+          expect(setup.tokenizer.decode(ofSentence.filter((id) => id !== -100))).toBe(`${said}<|im_end|>`);
           expect(ofText.filter((id) => id === -100).length).toBeGreaterThan(0);
           const logits = logitsOf(shrunk(told), common);
           const smallLabels = (labels: number[]): number[] => labels.map((id) => (id === -100 ? id : small(id)));
           references.push({
             integerOnly: labelled(logits, smallLabels(ofAnswer)),
             response: labelled(logits, smallLabels(ofTurn)),
+            sentence: labelled(logits, smallLabels(ofSentence)),
             sequence: labelled(logits, smallLabels(ofText)),
           });
         }
@@ -160,9 +177,10 @@ describe('cross-entropy equals that of labels which are -100 everywhere but at t
         const wanted = {
           integerOnly: mean(references.map((sample) => mean(sample.integerOnly))),
           response: mean(references.flatMap((sample) => sample.response)),
+          sentence: mean(references.flatMap((sample) => sample.sentence)),
           sequence: mean(references.flatMap((sample) => sample.sequence)),
         };
-        for (const which of ['integerOnly', 'response', 'sequence'] as const) {
+        for (const which of ['integerOnly', 'response', 'sentence', 'sequence'] as const) {
           expect(Math.abs((await lossOf(which)) / wanted[which] - 1), `${codec.kind} ${codec.step}`).toBeLessThan(1e-6);
         }
       }
