@@ -68,8 +68,10 @@ test.each(['integer', 'level'] as const)(
 
     const asked: PreparedExample[] = [];
     const scores = await scoresOf(shop.at(kind), asked);
-    const { decode } = await loadTokenizer(shop.at('model'));
-    const texts = asked.slice(-2).map(({ rows }) => decode([...rows.tokenIds.subarray(0, rows.promptLength)]));
+    const tokenizer = await loadTokenizer(shop.at('model'));
+    const texts = asked
+      .slice(-2)
+      .map(({ rows }) => tokenizer.decode([...rows.tokenIds.subarray(0, rows.promptLength)]));
     const end = kind === 'level' ? '' : ' ';
     expect(texts[0]).toMatch(
       new RegExp(`"The overall quality of the image is .*assistant\nThe overall quality of the image is${end}$`, 's'),
