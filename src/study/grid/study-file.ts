@@ -1,0 +1,211 @@
+// The file of a study: a base recipe, arms that change some of its keys, seeds, and the contrasts that are planned.
+import { basename, dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { UserError, show } from '../../core/index.ts';
+import { parseYaml, readText } from '../../files/index.ts';
+import type { SettingsProblem } from '../../files/index.ts';
+import { listProblems } from '../../model/index.ts';
+import type { RecipeInput, ResolvedRecipe } from '../../train/index.ts';
+import { resolveRecipe } from '../../train/index.ts';
+
+/** What the scores of a clip are read as. */
+export type Readout = 'expectation' | 'greedy';
+
+/** Statistics that a study may be about. */
+export type StudyMetric = 'challenge' | 'srcc' | 'plcc' | 'krcc' | 'rmse';
+
+/** A change of the base recipe. */
+export interface StudyArm {
+  /** Its name, also that of its folder. */
+  name: string;
+  /** Keys of the recipe that differ from the base's, as `KEY=VALUE`. */
+  sets: string[];
+}
+
+/** A planned contrast: a weighted sum of arms whose weights add up to zero. */
+export interface StudyContrast {
+  /** What it is called in the table. */
+  name: string;
+  /** Weight of each arm that takes part. */
+  weights: ReadonlyMap<string, number>;
+}
+
+/** A study, as its file says. */
+export interface Study {
+  /** Its name: that of the file, without its ending. */
+  name: string;
+  /** The file, absolute. */
+  path: string;
+  /** What it asks, in a sentence. */
+  about: string;
+  /** Arms, in the order of the file; those of a grid in that of its keys, the last one fastest. */
+  arms: StudyArm[];
+  /** A run for each, in each arm; they vary initial values, order and dropout. */
+  seeds: number[];
+  /** The split of the manifest whose clips are scored and reported. */
+  report: string;
+  /** What contrasts are about. */
+  metric: StudyMetric;
+  /** Which scores contrasts are about. */
+  readout: Readout;
+  /** Planned contrasts; by default each arm against the first. */
+  contrasts: StudyContrast[];
+  /** Threads of a run: a part of what is computed, unlike how many runs there are at a time. */
+  threads: number;
+  /** The base recipe; paths in it are relative to the file's folder. */
+  base: RecipeInput;
+}
+
+const MAX_LENGTH = 65_536;
+const name = z.string().regex(/^[A-Za-z0-9][\w.+-]{0,63}$/, 'expected letters, digits and - . _ + only, at most 64');
+const settings = z.record(z.string(), z.unknown());
+const seed = z.int().min(0).max(0xffffffff);
+
+const schema = z.strictObject({
+  about: z.string().default(''),
+  base: settings,
+  arms: z.record(name, settings.nullable()).optional(),
+  grid: z.record(z.string(), z.array(z.unknown()).min(1)).optional(),
+  seeds: z.union([z.int().min(1).max(1000), z.array(seed).min(1)]).default(5),
+  report: z.string().min(1),
+  metric: z.enum(['challenge', 'srcc', 'plcc', 'krcc', 'rmse']).default('challenge'),
+  readout: z.enum(['expectation', 'greedy']).default('expectation'),
+  contrasts: z
+    .array(z.union([z.tuple([name, name]), z.strictObject({ name: z.string().min(1), of: z.record(name, z.number()) })]))
+    .optional(),
+  threads: z.int().min(1).default(1),
+});
+
+/**
+ * Reads a study.
+ * @param path - its file
+ * @throws UserError `bad-recipe` that says what is wrong, where
+ */
+export async function readStudy(path: string): Promise<Study> {
+  const text = await readText(path, 'bad-recipe', MAX_LENGTH);
+  if (text === undefined) throw new UserError('bad-recipe', `${path}: expected the file of a study, got no such file`);
+  const problems: SettingsProblem[] = [];
+  const tree = parseYaml(text, (line) => `${path}:${line}`, problems);
+  if (problems.length > 0) {
+    throw new UserError(
+      'bad-recipe',
+      `${path}: ${listProblems(problems.map(({ where, expected, got }) => `${where}: expected ${expected}, got ${got}`))}`,
+    );
+  }
+  const result = schema.safeParse(tree?.value);
+  if (!result.success) {
+    const issues = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new UserError('bad-recipe', `${path}: expected the file of a study, got: ${listProblems(issues)}`);
+  }
+  const { arms: named = {}, grid, seeds, contrasts, base, ...rest } = result.data;
+  const arms = [
+    ...Object.entries(named).map(([arm, changes]) => ({ name: arm, sets: setsOf(changes ?? {}) })),
+    ...armsOfGrid(grid ?? {}),
+  ];
+  const names = arms.map((arm) => arm.name);
+  if (arms.length === 0) throw new UserError('bad-recipe', `${path}: arms: expected at least one arm, got none`);
+  const twice = names.find((one, i) => names.indexOf(one) < i);
+  if (twice !== undefined) throw new UserError('bad-recipe', `${path}: arms: expected each name once, got ${twice} twice`);
+  const study: Study = {
+    ...rest,
+    name: basename(path).replace(/\.ya?ml$/, ''),
+    path: resolve(path),
+    arms,
+    seeds: typeof seeds === 'number' ? Array.from({ length: seeds }, (_, i) => i) : seeds,
+    contrasts: contrasts === undefined ? againstFirst(names) : contrasts.map((one) => contrastOf(path, one, names)),
+    base: base as RecipeInput,
+  };
+  if (new Set(study.seeds).size < study.seeds.length) {
+    throw new UserError('bad-recipe', `${path}: seeds: expected each seed once, got ${study.seeds.join(', ')}`);
+  }
+  return study;
+}
+
+/** Changes as arguments of `--set`: a section below a section is one key for each value. */
+function setsOf(changes: Readonly<Record<string, unknown>>, prefix = ''): string[] {
+  return Object.entries(changes).flatMap(([key, value]) => {
+    const at = prefix === '' ? key : `${prefix}.${key}`;
+    const isSection = typeof value === 'object' && value !== null && !Array.isArray(value) && !isValue.has(at);
+    return isSection ? setsOf(value as Record<string, unknown>, at) : [`${at}=${JSON.stringify(value)}`];
+  });
+}
+
+/** Keys whose value is a map. */
+const isValue = new Set(['data.train', 'data.validation', 'data.fold']);
+
+/** Arms of all combinations, named by their values. */
+function armsOfGrid(grid: Readonly<Record<string, readonly unknown[]>>): StudyArm[] {
+  let arms: { values: string[]; sets: string[] }[] = [{ values: [], sets: [] }];
+  for (const [key, values] of Object.entries(grid)) {
+    arms = arms.flatMap((arm) =>
+      values.map((value) => ({
+        values: [...arm.values, String(value)],
+        sets: [...arm.sets, `${key}=${JSON.stringify(value)}`],
+      })),
+    );
+  }
+  return Object.keys(grid).length === 0 ? [] : arms.map(({ values, sets }) => ({ name: values.join('+'), sets }));
+}
+
+function againstFirst([first, ...others]: readonly string[]): StudyContrast[] {
+  return others.map((other) => difference(other, first!));
+}
+
+const difference = (one: string, other: string): StudyContrast => ({
+  name: `${one} − ${other}`,
+  weights: new Map([
+    [one, 1],
+    [other, -1],
+  ]),
+});
+
+function contrastOf(
+  path: string,
+  said: [string, string] | { name: string; of: Record<string, number> },
+  names: readonly string[],
+): StudyContrast {
+  const contrast = Array.isArray(said)
+    ? difference(...said)
+    : { name: said.name, weights: new Map(Object.entries(said.of)) };
+  const stranger = [...contrast.weights.keys()].find((arm) => !names.includes(arm));
+  if (stranger !== undefined) {
+    throw new UserError('bad-recipe', `${path}: contrasts: expected arms, got ${show(stranger)}`, {
+      hint: `The arms are ${names.join(', ')}.`,
+    });
+  }
+  const sum = [...contrast.weights.values()].reduce((a, b) => a + b, 0);
+  if (contrast.weights.size < 2 || Math.abs(sum) > 1e-9) {
+    throw new UserError(
+      'bad-recipe',
+      `${path}: contrasts: expected two or more arms with weights that add up to 0 in ${show(contrast.name)}, got ${sum}`,
+    );
+  }
+  return contrast;
+}
+
+/**
+ * The recipe of a run.
+ * @param study - the study
+ * @param arm - one of its arms
+ * @param runSeed - one of its seeds; the base's `seeds.split` (default: its `seed`) stays
+ * @param out - where the run goes
+ * @throws UserError `bad-recipe` that names the arm
+ */
+export function recipeOfRun(study: Study, arm: StudyArm, runSeed: number, out: string): ResolvedRecipe {
+  const folder = dirname(study.path);
+  const { seed: own = 0, seeds } = study.base;
+  const split = (seeds as { split?: number } | undefined)?.split ?? own;
+  const fixed = [
+    `seed=${runSeed}`,
+    `seeds.split=${split}`,
+    `runtime.threads=${study.threads}`,
+    `out=${JSON.stringify(resolve(out))}`,
+  ];
+  try {
+    return resolveRecipe({ base: study.base, folder, sets: [...arm.sets, ...fixed] });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    throw new UserError(error.code, `${study.path}: arm ${arm.name}: ${error.message}`, { ...hint, cause: error });
+  }
+}
