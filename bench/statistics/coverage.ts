@@ -60,7 +60,11 @@ export function coverage({ numGroups, within, rho }: Cell, draws: number): Cover
       ];
       const [own, other] = [truths[name](rho), truths[name](rho - APART)];
       if (holds(intervalOf(statistic, a.value, uncertaintyOf([a])), own)) held[name]++;
-      if (holds(contrastOf(a.value - b.value, [a], [b]).interval, own - other)) held[`${name} difference`]++;
+      const parts = [
+        { weight: 1, leftOut: [a] },
+        { weight: -1, leftOut: [b] },
+      ];
+      if (holds(contrastOf(a.value - b.value, parts).interval, own - other)) held[`${name} difference`]++;
     }
   }
   for (const key of Object.keys(held) as (keyof Coverage)[]) held[key] /= draws;

@@ -57,7 +57,11 @@ export function pValues(study: Study, number: number): (number | null)[] {
   return holm(
     others.map(({ value, leftOut }) => {
       if (!value.defined || !first!.value.defined) return null;
-      return contrastOf(value.value - first!.value.value, leftOut, first!.leftOut).p;
+      const parts = [
+        { weight: 1, leftOut },
+        { weight: -1, leftOut: first!.leftOut },
+      ];
+      return contrastOf(value.value - first!.value.value, parts).p;
     }),
   );
 }

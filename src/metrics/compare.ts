@@ -2,7 +2,7 @@
 import { invariant } from '../core/index.ts';
 import type { GroupOptions } from './blocks.ts';
 import { blocksOf } from './blocks.ts';
-import type { Contrast } from './contrast.ts';
+import type { Contrast, WeightedArm } from './contrast.ts';
 import { contrastOf, holm, meanStat, nothing } from './contrast.ts';
 import { krcc } from './kendall.ts';
 import type { LeaveOneOut, Statistic } from './leave-out.ts';
@@ -37,6 +37,16 @@ export interface ComparisonInput extends GroupOptions {
   mos: Numbers;
   /** What p-values are of, chosen before the scores are seen; default `challenge`. */
   metric?: ComparedMetric;
+  /** The contrasts that were planned; default: each arm but the first, against the first. */
+  contrasts?: readonly PlannedContrast[];
+}
+
+/** A difference that was planned before the scores were seen: a weighted sum of arms. */
+export interface PlannedContrast {
+  /** What it is called. */
+  name: string;
+  /** How much each arm counts, by its name; at least two, which add up to zero. With an arm that is not there, it is undefined. */
+  weights: ReadonlyMap<string, number>;
 }
 
 /** A metric of an arm. */
@@ -59,12 +69,10 @@ export interface ArmResult {
   metrics: Record<ComparedMetric, Estimate>;
 }
 
-/** An arm against the first. */
+/** What was found of a contrast. */
 export interface ArmContrast {
-  /** Name of the arm. */
-  arm: string;
-  /** Name of the first. */
-  against: string;
+  /** What it is called; by default `ARM − FIRST`. */
+  name: string;
   /** The metric that was chosen. */
   primary: Contrast;
   /** Its p-value, adjusted for all contrasts ({@link holm}); null where it cannot be had. */
@@ -85,15 +93,17 @@ export interface Comparison {
   isApproximate: boolean;
   /** The arms, as they were given. */
   arms: ArmResult[];
-  /** Each arm but the first, against the first. */
+  /** The contrasts, as they were planned. */
   contrasts: ArmContrast[];
 }
 
 /**
  * Compares arms on the same clips, paired by clip, group and seed ({@link contrast}), with p-values of one metric, adjusted after Holm.
- * @param input - arms, opinion scores, groups
+ * @param input - arms, opinion scores, groups, contrasts
  */
-export function compare({ arms, mos, groups, metric = 'challenge' }: ComparisonInput): Comparison {
+export function compare(input: ComparisonInput): Comparison {
+  const { arms, mos, groups, metric = 'challenge' } = input;
+  const { contrasts = againstFirst(arms.map(({ name }) => name)) } = input;
   const numSeeds = arms[0]?.seeds.length ?? 0;
   invariant(numSeeds > 0, 'an arm with scores');
   for (const { name, seeds } of arms)
@@ -107,13 +117,19 @@ export function compare({ arms, mos, groups, metric = 'challenge' }: ComparisonI
     });
     return byMetric(of);
   });
-  const contrastBy = (name: ComparedMetric, arm: number): Contrast => {
-    const [a, b] = [found[arm]![name], found[0]![name]];
-    if (!a.value.defined) return nothing(`${arms[arm]!.name}: ${a.value.reason}`);
-    if (!b.value.defined) return nothing(`${arms[0]!.name}: ${b.value.reason}`);
-    return contrastOf(a.value.value - b.value.value, a.leftOut, b.leftOut);
+  const contrastBy = (name: ComparedMetric, { weights }: PlannedContrast): Contrast => {
+    let difference = 0;
+    const parts: WeightedArm[] = [];
+    for (const [arm, weight] of weights) {
+      const of = found[arms.findIndex((one) => one.name === arm)]?.[name];
+      if (of === undefined) return nothing(`${arm}: no scores`);
+      if (!of.value.defined) return nothing(`${arm}: ${of.value.reason}`);
+      difference += weight * of.value.value;
+      parts.push({ weight, leftOut: of.leftOut });
+    }
+    return contrastOf(difference, parts);
   };
-  const primaries = arms.slice(1).map((_, k) => contrastBy(metric, k + 1));
+  const primaries = contrasts.map((one) => contrastBy(metric, one));
   const adjusted = holm(primaries.map(({ p }) => p));
   return {
     metric,
@@ -126,19 +142,41 @@ export function compare({ arms, mos, groups, metric = 'challenge' }: ComparisonI
       metrics: byMetric((of) => estimate(statistics[of], found[arm]![of].value, found[arm]![of].leftOut)),
     })),
     contrasts: primaries.map((primary, k) => ({
-      arm: arms[k + 1]!.name,
-      against: arms[0]!.name,
+      name: contrasts[k]!.name,
       primary,
       holm: adjusted[k]!,
       others: Object.fromEntries(
         comparedMetrics
           .filter((name) => name !== metric)
           .map((name) => {
-            const { difference, interval, uncertainty } = contrastBy(name, k + 1);
+            const { difference, interval, uncertainty } = contrastBy(name, contrasts[k]!);
             return [name, { difference, interval, uncertainty }];
           }),
       ),
     })),
+  };
+}
+
+/**
+ * Each arm but the first, against the first.
+ * @param names - of the arms
+ */
+export function againstFirst([first, ...others]: readonly string[]): PlannedContrast[] {
+  return others.map((other) => differenceOf(other, first!));
+}
+
+/**
+ * The difference of two arms.
+ * @param one - name of the arm that counts 1
+ * @param other - name of that which counts −1
+ */
+export function differenceOf(one: string, other: string): PlannedContrast {
+  return {
+    name: `${one} − ${other}`,
+    weights: new Map([
+      [one, 1],
+      [other, -1],
+    ]),
   };
 }
 

@@ -48,7 +48,10 @@ export function contrast(
   const [a, b] = [meanStat(first, mos, statistic), meanStat(second, mos, statistic)];
   if (!a.defined) return nothing(`first: ${a.reason}`);
   if (!b.defined) return nothing(`second: ${b.reason}`);
-  return contrastOf(a.value - b.value, leftOut(first), leftOut(second));
+  return contrastOf(a.value - b.value, [
+    { weight: 1, leftOut: leftOut(first) },
+    { weight: -1, leftOut: leftOut(second) },
+  ]);
 }
 
 /** A contrast without a difference. */
@@ -56,18 +59,22 @@ export function nothing(reason: string): Contrast {
   return { difference: undefinedBecause(reason), interval: null, uncertainty: null, p: null, detectable: null };
 }
 
-/** The contrast of a known difference. */
-export function contrastOf(
-  difference: number,
-  first: readonly (LeaveOneOut | null)[],
-  second: readonly (LeaveOneOut | null)[],
-): Contrast {
-  const perSeed = first.flatMap((a, s): LeaveOneOut[] => {
-    const b = second[s];
-    if (a == null || b == null) return [];
-    return [{ value: a.value - b.value, without: a.without.map((v, g) => v - b.without[g]!) }];
-  });
-  const uncertainty = perSeed.length < first.length ? null : uncertaintyOf(perSeed);
+/** An arm of a contrast. */
+export interface WeightedArm {
+  /** How much it counts; all weights of a contrast add up to zero. */
+  weight: number;
+  /** Its statistic for each seed, with each block left out; null where it cannot be had. */
+  leftOut: readonly (LeaveOneOut | null)[];
+}
+
+/**
+ * The contrast of a known difference.
+ * @param arms - at least two, with the same seeds and blocks
+ */
+export function contrastOf(difference: number, arms: readonly WeightedArm[]): Contrast {
+  const numSeeds = arms[0]!.leftOut.length;
+  const perSeed = Array.from({ length: numSeeds }, (_, s) => sumOf(arms, s)).filter((sum) => sum !== null);
+  const uncertainty = perSeed.length < numSeeds ? null : uncertaintyOf(perSeed);
   const value = defined(difference);
   if (uncertainty === null) return { difference: value, interval: null, uncertainty, p: null, detectable: null };
   // A difference that no group and no seed changes: how uncertain it is cannot be said.
@@ -81,6 +88,18 @@ export function contrastOf(
     uncertainty,
     p: twoSidedP(difference, uncertainty),
     detectable: detectableDifference(uncertainty.standardError),
+  };
+}
+
+/** The weighted sum of arms, for a seed. */
+function sumOf(arms: readonly WeightedArm[], seed: number): LeaveOneOut | null {
+  const all = arms.flatMap(({ leftOut }) => leftOut[seed] ?? []);
+  if (all.length < arms.length) return null;
+  const sum = (of: (one: LeaveOneOut) => number): number =>
+    all.reduce((total, one, i) => total + arms[i]!.weight * of(one), 0);
+  return {
+    value: sum(({ value }) => value),
+    without: all[0]!.without.map((_, g) => sum(({ without }) => without[g]!)),
   };
 }
 

@@ -11,10 +11,21 @@ export type {
   CentralCoverage,
 } from './calibration.ts';
 export { calibrate } from './calibration.ts';
-export type { Arm, ArmContrast, ArmResult, ComparedMetric, Comparison, ComparisonInput, Estimate } from './compare.ts';
-export { compare, comparedMetrics } from './compare.ts';
+export type {
+  Arm,
+  ArmContrast,
+  ArmResult,
+  ComparedMetric,
+  Comparison,
+  ComparisonInput,
+  Estimate,
+  PlannedContrast,
+} from './compare.ts';
+export { againstFirst, compare, comparedMetrics, differenceOf } from './compare.ts';
 export type { Contrast } from './contrast.ts';
 export { contrast, detectableDifference, holm } from './contrast.ts';
+export type { PlannedComparison } from './detectable.ts';
+export { expectedDetectable } from './detectable.ts';
 export type { Evaluation, EvaluationBy, EvaluationInput, EvaluationIntervals, EvaluationPart } from './evaluate.ts';
 export { evaluate, evaluateBy } from './evaluate.ts';
 export type { FoldEvaluation, FoldInput, FoldPart, IntervalledStat, WithinFolds } from './folds.ts';

@@ -1,9 +1,9 @@
 // The five adapters of the quick start, and their training, each in a process of its own.
-import { UserError, forkModule } from '../core/index.ts';
+import { callForkedWork } from '../core/index.ts';
 import type { FrameSettings } from '../inputs/index.ts';
 import type { RecipeInput } from '../train/index.ts';
 import { paperWeights } from '../study/index.ts';
-import type { TrainReply } from './train-child.ts';
+import type { TrainedSteps } from './train-child.ts';
 
 /** An adapter of the quick start. */
 export interface QuickstartMember {
@@ -77,37 +77,15 @@ export function memberRecipe(member: QuickstartMember, model: string, manifest: 
  * Trains by a recipe in a process of its own: a model this small does not keep several cores busy with one step.
  * @param recipe - the recipe; a run that was begun goes on
  * @param onStep - told how many of how many updates are done
- * @param signal - ends the process
+ * @param signal - stops it after the present update, with a checkpoint
  */
 export async function trainApart(
   recipe: RecipeInput,
   onStep: (done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  signal?.throwIfAborted();
-  const child = forkModule(import.meta.url, './train-child');
-  let complaint = '';
-  child.stderr!.on('data', (chunk: Buffer) => {
-    complaint = (complaint + chunk.toString()).slice(-2000);
+  await callForkedWork<RecipeInput, TrainedSteps>(import.meta.url, './train-child', recipe, {
+    onTold: ({ step, totalSteps }) => onStep(step, totalSteps),
+    signal,
   });
-  const stop = (): void => void child.kill('SIGTERM');
-  signal?.addEventListener('abort', stop, { once: true });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      child.on('message', (reply: TrainReply) => {
-        if (reply.type === 'step') onStep(reply.step, reply.totalSteps);
-        else if (reply.type === 'done') resolve();
-        else if (reply.code === null) reject(new Error(reply.message));
-        else reject(new UserError(reply.code, reply.message, reply.hint === undefined ? {} : { hint: reply.hint }));
-      });
-      child.once('error', reject);
-      child.once('exit', (code, killedBy) => {
-        if (signal?.aborted === true) reject(signal.reason);
-        else reject(new Error(`training ended with ${killedBy ?? `exit status ${code}`}: ${complaint.trim()}`));
-      });
-      child.send(recipe);
-    });
-  } finally {
-    signal?.removeEventListener('abort', stop);
-  }
 }

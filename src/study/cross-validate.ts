@@ -1,13 +1,11 @@
 // Grouped k-fold cross-validation: each fold's clips are scored by a run that has seen none of their groups.
 import { join } from 'node:path';
-import { UserError, parseSize } from '../core/index.ts';
+import { UserError } from '../core/index.ts';
 import { groupedBy } from '../dataset/index.ts';
 import type { OpenEngine } from '../engine/index.ts';
 import { acquireLock, makeFolder } from '../files/index.ts';
 import type { FoldEvaluation } from '../metrics/index.ts';
 import { evaluateFolds } from '../metrics/index.ts';
-import type { ListRow } from '../score/index.ts';
-import { loadScorer, openScoresFile } from '../score/index.ts';
 import type { RatedRow, Recipe, RecipeSources, ResolvedRecipe, TrainEvent } from '../train/index.ts';
 import {
   chooseRecipe,
@@ -19,6 +17,7 @@ import {
 } from '../train/index.ts';
 import { MAX_FOLDS, beginFolds, foldFolder, readFoldPlan, scoresOf } from './fold-plan.ts';
 import { isWhole, joinFolds } from './fold-scores.ts';
+import { scoreRows } from './score-rows.ts';
 
 /** How a recipe is cross-validated. */
 export interface CrossValidateOptions {
@@ -159,7 +158,7 @@ async function* runFold(
   { fold, resolved, held }: FoldRun,
   { signal, openEngine, onScored, onNote }: CrossValidateOptions,
 ): AsyncGenerator<CrossValidationEvent, void> {
-  const { out, model, runtime, data } = resolved.recipe;
+  const { out, data } = resolved.recipe;
   const names = (await readFoldRows(resolved.recipe)).held.map(({ id }) => id);
   if (names.join('\n') !== held.map(({ id }) => id).join('\n')) {
     throw new UserError('bad-input', `${data.manifest}: expected the clips and groups of the first fold, got others`, {
@@ -168,28 +167,16 @@ async function* runFold(
   }
   const engine = openEngine === undefined ? {} : { openEngine };
   const stop = signal === undefined ? {} : { signal };
-  const notes = onNote === undefined ? {} : { onNote };
   for await (const event of train(resolved, { resume: true, ...stop, ...engine })) {
     yield { type: 'train', fold, event };
   }
   signal?.throwIfAborted();
-  await using scorer = await loadScorer(out, {
-    model,
-    workers: runtime.workers,
-    ...(runtime.cache ? {} : { cache: false }),
-    ...(runtime.maxMemory === null ? {} : { maxMemory: parseSize(runtime.maxMemory, 'runtime.maxMemory') }),
-    runtime: { provider: runtime.provider, threads: runtime.threads },
-    ...engine,
-    ...notes,
+  await scoreRows(resolved.recipe, held, scoresOf(out), {
+    signal,
+    openEngine,
+    onNote,
+    onScored: (done, total) => onScored?.(fold, done, total),
   });
-  await using file = await openScoresFile(scoresOf(out), { retryFailed: true });
-  const list = async function* (): AsyncGenerator<ListRow> {
-    for (const { id, path, kind, prompt } of held)
-      yield { id, path, kind, ...(prompt === undefined ? {} : { prompt }) };
-  };
-  let done = 0;
-  const onRow = (): void => onScored?.(fold, ++done, held.length);
-  await file.score(scorer, list, { ...stop, ...notes, onRow, onKept: (numKept) => (done = numKept) });
 }
 
 /** Folds are set here. */

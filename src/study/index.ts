@@ -11,6 +11,16 @@ export type {
   FoldTrainEvent,
 } from './cross-validate.ts';
 export { crossValidate } from './cross-validate.ts';
+export type { StudyPlan, StudyRun } from './grid/plan.ts';
+export { planStudy } from './grid/plan.ts';
+export type { RunResult } from './grid/result.ts';
+export { readResult } from './grid/result.ts';
+export type { StudyEvent, StudyForecast, StudyOptions } from './grid/study.ts';
+export { forecastStudy, readResults, runStudy } from './grid/study.ts';
+export type { Readout, Study, StudyArm } from './grid/study-file.ts';
+export { readStudy } from './grid/study-file.ts';
+export type { StudyTable, StudyTableArm } from './grid/table.ts';
+export { tabulate } from './grid/table.ts';
 export type { StoredMember } from './ensemble-file.ts';
 export { isEnsemble } from './ensemble-file.ts';
 export { paperWeights, parseWeights } from './ensemble-weights.ts';

@@ -68,7 +68,7 @@ describe('compare', () => {
     expect(read['better']).toEqual(['b1.csv', 'b2.csv']);
     expect(notes.some((note) => note.includes('one seed each'))).toBe(false);
     const [better, same] = result.contrasts;
-    expect([better!.against, better!.primary.p! < 0.05, same!.holm! > 0.05]).toEqual(['first', true, true]);
+    expect([better!.name, better!.primary.p! < 0.05, same!.holm! > 0.05]).toEqual(['better − first', true, true]);
     expect(better!.holm).toBeCloseTo(2 * better!.primary.p!, 12);
     expect(Object.keys(same!.others)).toEqual(['challenge', 'plcc', 'krcc', 'rmse']);
   });

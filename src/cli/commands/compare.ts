@@ -3,6 +3,7 @@ import type { Comparison, ComparedMetric, Contrast, Estimate, Stat } from '../..
 import { compare, comparedMetrics } from '../../metrics/index.ts';
 import type { ArmScores } from '../arms.ts';
 import { readArms } from '../arms.ts';
+import { metricTitles, probability } from '../metric-words.ts';
 import type { Cell } from '../output.ts';
 import { approximate, formatTable, printJson, printLines, range } from '../output.ts';
 import type { ScoreTableFlags } from '../score-table.ts';
@@ -15,14 +16,6 @@ export interface CompareFlags extends ScoreTableFlags {
   /** Write a JSON value. */
   json?: boolean;
 }
-
-const titles: Readonly<Record<ComparedMetric, string>> = {
-  challenge: '(SRCC+PLCC)/2',
-  srcc: 'SRCC',
-  plcc: 'PLCC',
-  krcc: 'KRCC',
-  rmse: 'RMSE',
-};
 
 /** Below it, a Holm-adjusted p is called a difference. */
 const LEVEL = 0.05;
@@ -49,16 +42,16 @@ export async function compareCommand(terminal: Terminal, given: readonly string[
     ...formatTable(
       ['arm', 'seeds', 'statistic', 'value', '95 % interval'],
       result.arms.flatMap(({ name, numSeeds, metrics }) =>
-        inOrder.map((metric): Cell[] => [name, numSeeds, titles[metric], ...shown(metrics[metric])]),
+        inOrder.map((metric): Cell[] => [name, numSeeds, metricTitles[metric], ...shown(metrics[metric])]),
       ),
     ),
     '',
     ...formatTable(
       ['contrast', 'statistic', 'difference', '95 % interval', 'p', 'Holm p'],
-      result.contrasts.flatMap(({ arm, against, primary, holm, others }) =>
+      result.contrasts.flatMap(({ name, primary, holm, others }) =>
         inOrder.map((metric): Cell[] => [
-          `${arm} − ${against}`,
-          titles[metric],
+          name,
+          metricTitles[metric],
           ...(metric === result.metric
             ? [...shown({ ...primary, value: primary.difference }), probability(primary.p), probability(holm)]
             : [...shown({ ...others[metric]!, value: others[metric]!.difference }), '', '']),
@@ -81,12 +74,10 @@ const shown = ({ value, interval }: Pick<Estimate, 'value' | 'interval'>): [Cell
   interval === null ? '' : range(interval),
 ];
 
-const probability = (p: number | null): Cell => (p === null ? null : p < 0.0001 ? '<0.0001' : p.toFixed(4));
-
 /** A line for each contrast. */
 function verdicts({ contrasts, metric }: Comparison): string[] {
-  return contrasts.map(({ arm, against, primary, holm }) => {
-    const head = `${arm} − ${against}, ${titles[metric]}:`;
+  return contrasts.map(({ name, primary, holm }) => {
+    const head = `${name}, ${metricTitles[metric]}:`;
     const { detectable } = primary;
     if (holm === null || detectable === null) return `${head} ${why(primary)}`;
     const least = `the smallest difference that would have been found is ${detectable.toFixed(4)} (2.8 standard errors)`;

@@ -13,6 +13,8 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     'iovqa cross-validate --manifest clips.csv --model models/nano --out runs/folds',
     'iovqa cross-validate recipe.yaml --folds 10 --out runs/folds --resume',
   ],
+  'study run': ['iovqa study run study.yaml --dry-run', 'iovqa study run study.yaml --jobs 2'],
+  'study status': ['iovqa study status study.yaml', 'iovqa study status study.yaml --markdown'],
   estimate: [
     'iovqa estimate recipe.yaml',
     'iovqa estimate --manifest clips.csv --model Qwen/Qwen2.5-VL-3B-Instruct --set lora.rank=128',

@@ -4,9 +4,16 @@ import type { CrossValidateFlags } from '../commands/cross-validate.ts';
 import type { EstimateFlags } from '../commands/estimate.ts';
 import type { InspectFramesFlags, InspectMaskFlags, InspectModelFlags } from '../commands/inspect.ts';
 import type { QuickstartFlags } from '../commands/quickstart.ts';
+import type { StudyRunFlags, StudyStatusFlags } from '../commands/study.ts';
 import type { TrainFlags } from '../commands/train.ts';
 import type { Terminal } from '../terminal.ts';
 import { collect, decoder, folds, integer, json, manifest, model, sandbox, set } from './options.ts';
+
+const runs = ['--out <folder>', 'folder of the runs; default: runs/ and the name of the study'] as const;
+const results = [
+  '--results <folder>',
+  "folder of the results; default: results/ and the name of the study, beside the study's file",
+] as const;
 
 /**
  * Adds them.
@@ -63,6 +70,34 @@ export function addTraining(root: Command, terminal: Terminal): void {
     .addOption(json())
     .action(async (path: string | undefined, flags: CrossValidateFlags) =>
       (await import('../commands/cross-validate.ts')).crossValidateCommand(terminal, path, flags),
+    );
+
+  const study = root.command('study').description('Run a grid of recipes and seeds, and compare the arms.');
+  study
+    .command('run', { isDefault: true })
+    .description('Do the runs of a study that have no result yet, and show its table.')
+    .argument('<file>', "the study's file")
+    .option('--jobs <n>', 'runs at a time; default: as many as cores and memory allow', integer)
+    .option(...runs)
+    .option(...results)
+    .option('--dry-run', 'show arms, contrasts, time, memory and the smallest difference that will be found, and stop')
+    .option('--markdown', 'print the table as Markdown')
+    .addOption(decoder())
+    .addOption(sandbox())
+    .addOption(json())
+    .action(async (path: string, flags: StudyRunFlags) =>
+      (await import('../commands/study.ts')).studyRunCommand(terminal, path, flags),
+    );
+  study
+    .command('status')
+    .description('Show the table of a study as far as there are results.')
+    .argument('<file>', "the study's file")
+    .option(...runs)
+    .option(...results)
+    .option('--markdown', 'print the table as Markdown')
+    .addOption(json())
+    .action(async (path: string, flags: StudyStatusFlags) =>
+      (await import('../commands/study.ts')).studyStatusCommand(terminal, path, flags),
     );
 
   root

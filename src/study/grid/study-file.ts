@@ -4,15 +4,14 @@ import { z } from 'zod';
 import { UserError, show } from '../../core/index.ts';
 import { parseYaml, readText } from '../../files/index.ts';
 import type { SettingsProblem } from '../../files/index.ts';
+import type { ComparedMetric, PlannedContrast } from '../../metrics/index.ts';
+import { againstFirst, comparedMetrics, differenceOf } from '../../metrics/index.ts';
 import { listProblems } from '../../model/index.ts';
-import type { RecipeInput, ResolvedRecipe } from '../../train/index.ts';
+import type { RecipeInput, RecipeSources } from '../../train/index.ts';
 import { resolveRecipe } from '../../train/index.ts';
 
 /** What the scores of a clip are read as. */
 export type Readout = 'expectation' | 'greedy';
-
-/** Statistics that a study may be about. */
-export type StudyMetric = 'challenge' | 'srcc' | 'plcc' | 'krcc' | 'rmse';
 
 /** A change of the base recipe. */
 export interface StudyArm {
@@ -20,14 +19,6 @@ export interface StudyArm {
   name: string;
   /** Keys of the recipe that differ from the base's, as `KEY=VALUE`. */
   sets: string[];
-}
-
-/** A planned contrast: a weighted sum of arms whose weights add up to zero. */
-export interface StudyContrast {
-  /** What it is called in the table. */
-  name: string;
-  /** Weight of each arm that takes part. */
-  weights: ReadonlyMap<string, number>;
 }
 
 /** A study, as its file says. */
@@ -45,11 +36,11 @@ export interface Study {
   /** The split of the manifest whose clips are scored and reported. */
   report: string;
   /** What contrasts are about. */
-  metric: StudyMetric;
+  metric: ComparedMetric;
   /** Which scores contrasts are about. */
   readout: Readout;
   /** Planned contrasts; by default each arm against the first. */
-  contrasts: StudyContrast[];
+  contrasts: PlannedContrast[];
   /** Threads of a run: a part of what is computed, unlike how many runs there are at a time. */
   threads: number;
   /** The base recipe; paths in it are relative to the file's folder. */
@@ -68,10 +59,12 @@ const schema = z.strictObject({
   grid: z.record(z.string(), z.array(z.unknown()).min(1)).optional(),
   seeds: z.union([z.int().min(1).max(1000), z.array(seed).min(1)]).default(5),
   report: z.string().min(1),
-  metric: z.enum(['challenge', 'srcc', 'plcc', 'krcc', 'rmse']).default('challenge'),
+  metric: z.enum(comparedMetrics).default('challenge'),
   readout: z.enum(['expectation', 'greedy']).default('expectation'),
   contrasts: z
-    .array(z.union([z.tuple([name, name]), z.strictObject({ name: z.string().min(1), of: z.record(name, z.number()) })]))
+    .array(
+      z.union([z.tuple([name, name]), z.strictObject({ name: z.string().min(1), of: z.record(name, z.number()) })]),
+    )
     .optional(),
   threads: z.int().min(1).default(1),
 });
@@ -105,7 +98,8 @@ export async function readStudy(path: string): Promise<Study> {
   const names = arms.map((arm) => arm.name);
   if (arms.length === 0) throw new UserError('bad-recipe', `${path}: arms: expected at least one arm, got none`);
   const twice = names.find((one, i) => names.indexOf(one) < i);
-  if (twice !== undefined) throw new UserError('bad-recipe', `${path}: arms: expected each name once, got ${twice} twice`);
+  if (twice !== undefined)
+    throw new UserError('bad-recipe', `${path}: arms: expected each name once, got ${twice} twice`);
   const study: Study = {
     ...rest,
     name: basename(path).replace(/\.ya?ml$/, ''),
@@ -147,25 +141,13 @@ function armsOfGrid(grid: Readonly<Record<string, readonly unknown[]>>): StudyAr
   return Object.keys(grid).length === 0 ? [] : arms.map(({ values, sets }) => ({ name: values.join('+'), sets }));
 }
 
-function againstFirst([first, ...others]: readonly string[]): StudyContrast[] {
-  return others.map((other) => difference(other, first!));
-}
-
-const difference = (one: string, other: string): StudyContrast => ({
-  name: `${one} − ${other}`,
-  weights: new Map([
-    [one, 1],
-    [other, -1],
-  ]),
-});
-
 function contrastOf(
   path: string,
   said: [string, string] | { name: string; of: Record<string, number> },
   names: readonly string[],
-): StudyContrast {
+): PlannedContrast {
   const contrast = Array.isArray(said)
-    ? difference(...said)
+    ? differenceOf(...said)
     : { name: said.name, weights: new Map(Object.entries(said.of)) };
   const stranger = [...contrast.weights.keys()].find((arm) => !names.includes(arm));
   if (stranger !== undefined) {
@@ -184,28 +166,30 @@ function contrastOf(
 }
 
 /**
- * The recipe of a run.
+ * What the recipe of a run is put together from. The split of the table is the base's for all seeds; initial values, order, dropout and
+ * random frames are the seed's.
  * @param study - the study
  * @param arm - one of its arms
- * @param runSeed - one of its seeds; the base's `seeds.split` (default: its `seed`) stays
- * @param out - where the run goes
- * @throws UserError `bad-recipe` that names the arm
+ * @param seed - one of its seeds
+ * @param out - the run's folder
  */
-export function recipeOfRun(study: Study, arm: StudyArm, runSeed: number, out: string): ResolvedRecipe {
+export function sourcesOfRun(study: Study, arm: StudyArm, seed: number, out: string): RecipeSources {
   const folder = dirname(study.path);
   const { seed: own = 0, seeds } = study.base;
+  const sets = [...arm.sets, `seed=${seed}`, `runtime.threads=${study.threads}`, `out=${JSON.stringify(resolve(out))}`];
   const split = (seeds as { split?: number } | undefined)?.split ?? own;
-  const fixed = [
-    `seed=${runSeed}`,
-    `seeds.split=${split}`,
-    `runtime.threads=${study.threads}`,
-    `out=${JSON.stringify(resolve(out))}`,
-  ];
+  const withSplit = [...sets, `seeds.split=${split}`];
+  // It is a key without effect, which recipes refuse, where nothing is cut.
+  const isCut = split !== seed && cutsRows(study, folder, arm);
+  return { base: study.base, folder, sets: isCut ? withSplit : sets };
+}
+
+/** Whether a share or a fold of the rows is held out. */
+function cutsRows({ base }: Study, folder: string, { sets }: StudyArm): boolean {
   try {
-    return resolveRecipe({ base: study.base, folder, sets: [...arm.sets, ...fixed] });
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    const hint = error.hint === undefined ? {} : { hint: error.hint };
-    throw new UserError(error.code, `${study.path}: arm ${arm.name}: ${error.message}`, { ...hint, cause: error });
+    const { validation, fold } = resolveRecipe({ base, folder, sets: [...sets, 'out=.'] }).recipe.data;
+    return fold !== null || (validation !== null && 'fraction' in validation);
+  } catch {
+    return false; // What is wrong is told where the recipe is used.
   }
 }

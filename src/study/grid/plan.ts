@@ -1,0 +1,158 @@
+// The plan of a study: its runs, each with its recipe and what identifies it, and the clips that all of them are judged by.
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { UserError, show } from '../../core/index.ts';
+import type { MosScale } from '../../dataset/index.ts';
+import { groupedBy, rowsOfSplit } from '../../dataset/index.ts';
+import { sha256File } from '../../files/index.ts';
+import { openCheckpoint } from '../../model/index.ts';
+import type { RatedRow, Recipe, RecipeSources, ResolvedRecipe } from '../../train/index.ts';
+import { chooseRecipe, detectGrouping, inheritTableOptions, readRunRows, resolveRecipe } from '../../train/index.ts';
+import { withoutPlaces } from './places.ts';
+import type { Study, StudyArm } from './study-file.ts';
+import { sourcesOfRun } from './study-file.ts';
+
+/** A run of a study. */
+export interface StudyRun {
+  /** Name of its arm. */
+  arm: string;
+  /** Its seed. */
+  seed: number;
+  /** `ARM/seed-N`: what it is called, and where it lies in the folders of runs and of results. */
+  name: string;
+  /** What its recipe is put together from. */
+  sources: RecipeSources;
+  /** The recipe, as the run will settle it. */
+  resolved: ResolvedRecipe;
+  /**
+   * SHA-256 of all that its scores depend on but for machine and version: the recipe without places, the threads, the table and the
+   * weights of the model.
+   */
+  identity: string;
+}
+
+/** A plan. */
+export interface StudyPlan {
+  /** The study. */
+  study: Study;
+  /** Its runs: the first seed of each arm, then the second and so on, so that a study that is stopped early has whole pairs. */
+  runs: StudyRun[];
+  /** The clips that are scored and reported, by arm: their files may differ, their opinion scores do not. */
+  reported: ReadonlyMap<string, readonly RatedRow[]>;
+  /** The scale of the table. */
+  scale: MosScale;
+  /** Opinion scores of these clips, on that scale. */
+  mos: readonly number[];
+  /** The groups that they are in; undefined where each is one of its own. */
+  groups: readonly string[] | undefined;
+}
+
+/**
+ * Plans a study: reads its tables, and the weights of its models once.
+ * @param study - from `readStudy`
+ * @param out - the folder of its runs
+ * @throws UserError `bad-recipe` that names the arm; `bad-input` where arms are not judged by the same opinion scores, or train on them
+ */
+export async function planStudy(study: Study, out: string): Promise<StudyPlan> {
+  const runs: StudyRun[] = [];
+  const tables = new Map<string, Reported>();
+  const identify = identifier(study);
+  for (const seed of study.seeds) {
+    for (const arm of study.arms) {
+      const name = `${arm.name}/seed-${seed}`;
+      const sources = sourcesOfRun(study, arm, seed, join(out, name));
+      const resolved = await ofArm(study, arm, async () =>
+        detectGrouping(await chooseRecipe(await inheritTableOptions(resolveRecipe(sources)))),
+      );
+      if (!tables.has(arm.name)) {
+        tables.set(arm.name, await ofArm(study, arm, () => reportedRows(study, resolved.recipe)));
+      }
+      runs.push({ arm: arm.name, seed, name, sources, resolved, identity: await identify(resolved.recipe) });
+    }
+  }
+  const [[firstArm, { rows: first, scale }], ...others] = [...tables] as [[string, Reported], ...[string, Reported][]];
+  for (const [arm, { rows }] of others) requireSameLabels(study, firstArm, first, arm, rows);
+  const groupBy = runs[0]!.resolved.recipe.data.groupBy ?? 'group';
+  const groups = groupedBy(first, groupBy).map(({ id, group }) =>
+    group === undefined ? `clip ${id}` : `group ${group}`,
+  );
+  return {
+    study,
+    runs,
+    reported: new Map([...tables].map(([arm, { rows }]) => [arm, rows])),
+    scale,
+    mos: first.map(({ mos }) => mos),
+    groups: new Set(groups).size === groups.length ? undefined : groups,
+  };
+}
+
+/** What an arm is judged by. */
+interface Reported {
+  rows: RatedRow[];
+  scale: MosScale;
+}
+
+/** Says in which arm something is wrong. */
+async function ofArm<T>(study: Study, arm: StudyArm, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    throw new UserError(error.code, `${study.path}: arm ${arm.name}: ${error.message}`, { ...hint, cause: error });
+  }
+}
+
+/** The rows of the reported split, which nothing else of the run may be. */
+async function reportedRows(study: Study, recipe: Recipe): Promise<Reported> {
+  const { train, validation, manifest } = recipe.data;
+  const inUse = validation !== null && 'split' in validation ? validation.split : null;
+  if (train === null || train.split === study.report || inUse === study.report) {
+    const got = train === null ? 'all rows to train on' : `the split ${show(study.report)}`;
+    throw new UserError('bad-recipe', `data: expected splits that are not reported, got ${got}`, {
+      hint: `Set data.train and data.validation to splits of ${manifest} other than ${show(study.report)}.`,
+    });
+  }
+  const { dataset, rows } = await readRunRows(recipe);
+  return { rows: rowsOfSplit(rows, study.report), scale: dataset.scale };
+}
+
+function requireSameLabels(
+  study: Study,
+  firstArm: string,
+  first: readonly RatedRow[],
+  arm: string,
+  rows: readonly RatedRow[],
+): void {
+  const at = rows.findIndex(({ mos }, i) => mos !== first[i]?.mos);
+  if (at < 0 && rows.length === first.length) return;
+  const got =
+    at < 0 ? `${rows.length} clips, not ${first.length}` : `${rows[at]!.mos} for clip ${at + 1}, not ${first[at]?.mos}`;
+  throw new UserError(
+    'bad-input',
+    `${study.path}: arm ${arm}: expected the opinion scores of arm ${firstArm} in the split ${show(study.report)}, got ${got}`,
+  );
+}
+
+/** Identifies runs; tables and models are read once. */
+function identifier(study: Study): (recipe: Recipe) => Promise<string> {
+  const hashes = new Map<string, Promise<string>>();
+  const once = (key: string, of: () => Promise<string>): Promise<string> => {
+    if (!hashes.has(key)) hashes.set(key, of());
+    return hashes.get(key)!;
+  };
+  return async (recipe) => {
+    const { model, runtime, data, ...rest } = withoutPlaces(recipe, dirname(study.path)) as unknown as Recipe;
+    const { manifest: _manifest, mediaRoot: _mediaRoot, ...table } = data;
+    const what = {
+      ...rest,
+      data: table,
+      threads: runtime.threads,
+      provider: runtime.provider,
+      manifest: await once(`table ${recipe.data.manifest}`, () => sha256File(recipe.data.manifest)),
+      model: await once(`model ${model}`, async () => (await openCheckpoint(recipe.model)).hash()),
+      report: study.report,
+    };
+    return createHash('sha256').update(JSON.stringify(what)).digest('hex');
+  };
+}

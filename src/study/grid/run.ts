@@ -1,0 +1,141 @@
+// A run of a study: it is trained, its best checkpoint scores the reported clips, and the result is kept.
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from '../../core/index.ts';
+import type { Lock } from '../../files/index.ts';
+import { acquireLock, makeFolder, readJsonLines } from '../../files/index.ts';
+import { readScores, requireScoresMeta } from '../../score/index.ts';
+import type { RatedRow, RecipeSources, TrainEvent } from '../../train/index.ts';
+import { readRunRecipe, resolveRecipe, train } from '../../train/index.ts';
+import { scoreRows } from '../score-rows.ts';
+import { withoutPlaces } from './places.ts';
+import type { ChosenCheckpoint } from './result.ts';
+import { readResult, resultScore, writeResult } from './result.ts';
+
+/** What a process is told to do: plain data. */
+export interface RunWork {
+  /** Name of the study's file, absolute. */
+  study: string;
+  /** The run. */
+  arm: string;
+  /** Its seed. */
+  seed: number;
+  /** `ARM/seed-N`. */
+  name: string;
+  /** What its recipe is put together from. */
+  sources: RecipeSources;
+  /** What its scores depend on. */
+  identity: string;
+  /** Clips to score. */
+  report: ReportedClip[];
+  /** Folder of the results. */
+  results: string;
+}
+
+/** A clip to score. */
+export type ReportedClip = Pick<RatedRow, 'id' | 'path' | 'kind' | 'prompt'>;
+
+/** How a run goes on. */
+export type RunTold =
+  | { type: 'progress'; what: 'reading clips' | 'training' | 'scoring'; done: number; total: number }
+  | { type: 'note'; text: string };
+
+/**
+ * Does a run, or goes on with it. Nothing happens where its result is there.
+ * @param work - what is to be done
+ * @param tell - is told how it goes on
+ * @param signal - stops it, after the present update with a checkpoint
+ */
+export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal: AbortSignal): Promise<void> {
+  const { sources, results, name, report } = work;
+  const { out } = resolveRecipe(sources).recipe;
+  await makeFolder(dirname(out));
+  await using _lock = await waitForLock(`${out}.lock`, out, tell, signal);
+  // A process of an earlier start may have finished it meanwhile.
+  if ((await readResult(results, name))?.identity === work.identity) return;
+  let [numTrain, totalSteps] = [0, 0];
+  for await (const event of train(resolveRecipe(sources), { resume: true, signal })) {
+    if (event.type === 'start') ({ numTrain, totalSteps } = event);
+    const progress = progressOf(event, totalSteps);
+    if (progress !== null) tell(progress);
+    if (event.type === 'bad-clip') tell({ type: 'note', text: event.reason });
+  }
+  signal.throwIfAborted();
+  const { recipe } = await readRunRecipe(out);
+  const scores = `${out}.scores.jsonl`;
+  await scoreRows(recipe, report, scores, {
+    signal,
+    onScored: (done, total) => tell({ type: 'progress', what: 'scoring', done, total }),
+    onNote: (text) => tell({ type: 'note', text }),
+  });
+  const { models } = await requireScoresMeta(scores);
+  const rows = [];
+  const errors: Record<string, number> = {};
+  for await (const row of readScores(scores)) {
+    rows.push(resultScore(row));
+    if (row.error !== null) errors[row.error] = (errors[row.error] ?? 0) + 1;
+  }
+  const history = (await readJsonLines(join(out, 'events.jsonl'))) as TimedEvent[];
+  await writeResult(results, name, {
+    arm: work.arm,
+    seed: work.seed,
+    identity: work.identity,
+    recipe: withoutPlaces(recipe, dirname(work.study)),
+    numTrain,
+    totalSteps,
+    chosen: chosenOf(history, totalSteps / recipe.epochs),
+    seconds: secondsOf(history),
+    answers: models[0]!.answer.values ?? null,
+    errors,
+    rows,
+  });
+}
+
+/** A line of events.jsonl. */
+type TimedEvent = TrainEvent & { time: string };
+
+function progressOf(event: TrainEvent, totalSteps: number): RunTold | null {
+  if (event.type === 'step') return { type: 'progress', what: 'training', done: event.step, total: totalSteps };
+  if (event.type !== 'prepared') return null;
+  return { type: 'progress', what: 'reading clips', done: event.done, total: event.total };
+}
+
+/** The checkpoint that scores: the best of the evaluations, or the last one. */
+function chosenOf(history: readonly TimedEvent[], stepsPerEpoch: number): ChosenCheckpoint {
+  const best = history.findLast((event) => event.type === 'evaluation' && event.best);
+  const last = history.findLast((event) => event.type === 'step');
+  const step = best?.type === 'evaluation' ? best.step : (last?.step ?? 0);
+  const at = { step, epoch: Number((step / stepsPerEpoch).toFixed(4)) };
+  if (best?.type !== 'evaluation') return { ...at, validation: null };
+  const { srcc, plcc, challenge, rmse, rmseOfMean, legalMass, undefinedBecause } = best;
+  return { ...at, validation: { srcc, plcc, challenge, rmse, rmseOfMean, legalMass, undefinedBecause } };
+}
+
+/** Seconds from each start to what was logged last before the next one. */
+function secondsOf(history: readonly TimedEvent[]): number {
+  let seconds = 0;
+  for (const [i, event] of history.entries()) {
+    const before = history[i - 1];
+    if (before === undefined || event.type === 'start') continue;
+    seconds += (Date.parse(event.time) - Date.parse(before.time)) / 1000;
+  }
+  return Number(seconds.toFixed(1));
+}
+
+/** Takes the run's lock. One that a process of a killed study holds is free as soon as that process has noticed. */
+async function waitForLock(
+  path: string,
+  out: string,
+  tell: (told: RunTold) => void,
+  signal: AbortSignal,
+): Promise<Lock> {
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return await acquireLock(path, out);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (!isTold) tell({ type: 'note', text: `${error.message}: waiting for its end` });
+    }
+    await sleep(500, undefined, { signal });
+  }
+}

@@ -1,0 +1,179 @@
+// The table of a study: its arms and planned contrasts, from the results that are there.
+import { fromMos5 } from '../../dataset/index.ts';
+import type { Arm, ArmContrast, ComparedMetric, Comparison, Estimate } from '../../metrics/index.ts';
+import { compare } from '../../metrics/index.ts';
+import type { StudyPlan } from './plan.ts';
+import type { ResultScore, RunResult } from './result.ts';
+import type { Readout } from './study-file.ts';
+
+/** An arm of a table. */
+export interface StudyTableArm {
+  /** Its name. */
+  name: string;
+  /** Seeds that the figures are of: those that all arms with a result have. */
+  numSeeds: number;
+  /** Metrics of both readouts; null where the arm has no result. */
+  metrics: Readonly<Record<Readout, Record<ComparedMetric, Estimate>>> | null;
+  /** Standard deviation over seeds of the study's metric and readout; null with fewer than two seeds. */
+  deviation: number | null;
+  /** Mean standard deviation of a clip's distribution; null where answers are generated. */
+  spread: number | null;
+  /** Mean entropy of a clip's distribution, in bits; null where answers are generated. */
+  entropy: number | null;
+  /** Mean probability of all legal answers together; null where answers are generated. */
+  legalMass: number | null;
+  /** Share of the clips without a score, 0 to 1. */
+  unscored: number;
+  /** Mean of the epochs after which the checkpoints were chosen. */
+  epoch: number | null;
+  /** Mean seconds of a run. */
+  seconds: number | null;
+  /** What went wrong: name of the run and message. */
+  errors: readonly (readonly [run: string, message: string])[];
+}
+
+/** What a study has found. */
+export interface StudyTable {
+  /** Name of the study. */
+  study: string;
+  /** What it asks. */
+  about: string;
+  /** What p-values are of. */
+  metric: ComparedMetric;
+  /** Which scores they are of. */
+  readout: Readout;
+  /** Clips that the figures are of. */
+  n: number;
+  /** Groups that they are in. */
+  numGroups: number;
+  /** Whether there are fewer than 30 groups, so that intervals are approximate. */
+  isApproximate: boolean;
+  /** The arms, in the order of the file. */
+  arms: StudyTableArm[];
+  /** The contrasts, as they were planned. */
+  contrasts: ArmContrast[];
+  /** What a reader must know. */
+  notes: string[];
+}
+
+/** An arm with a larger share of clips without a score is marked and has no part in contrasts. */
+const MOST_UNSCORED = 0.01;
+
+/**
+ * Puts the table together.
+ * @param plan - from `planStudy`
+ * @param results - by name of the run
+ * @param failed - what went wrong, by name of the run
+ */
+export function tabulate(
+  plan: StudyPlan,
+  results: ReadonlyMap<string, RunResult>,
+  failed: ReadonlyMap<string, string>,
+): StudyTable {
+  const { study } = plan;
+  const notes: string[] = [];
+  const ofArm = (arm: string): RunResult[] => study.seeds.flatMap((seed) => results.get(`${arm}/seed-${seed}`) ?? []);
+  const withResult = study.arms.filter(({ name }) => ofArm(name).length > 0).map(({ name }) => name);
+  const seeds = study.seeds.filter((seed) => withResult.every((arm) => results.has(`${arm}/seed-${seed}`)));
+  const numMissing = plan.runs.length - results.size;
+  if (numMissing > 0) notes.push(`${numMissing} of ${plan.runs.length} runs have no result: the table is not whole`);
+  if (withResult.length > 0 && seeds.length < study.seeds.length) {
+    notes.push(`figures are of the ${seeds.length} of ${study.seeds.length} seeds that all arms with a result have`);
+  }
+  const chosen = new Map(withResult.map((arm) => [arm, seeds.map((seed) => results.get(`${arm}/seed-${seed}`)!)]));
+  const unscored = (arm: string): number => share(chosen.get(arm) ?? [], ({ score }) => score === null);
+  const marked = withResult.filter((arm) => unscored(arm) > MOST_UNSCORED);
+  for (const arm of marked) {
+    notes.push(
+      `${arm}: ${percent(unscored(arm))} of the clips have no score: it is not ranked, and its contrasts are left out`,
+    );
+  }
+  const ranked = seeds.length === 0 ? [] : withResult.filter((arm) => !marked.includes(arm));
+  const clips = plan.mos
+    .map((_, i) => i)
+    .filter((i) => ranked.every((arm) => chosen.get(arm)!.every(({ rows }) => rows[i]!.score !== null)));
+  if (clips.length < plan.mos.length && ranked.length > 0) {
+    notes.push(
+      `${plan.mos.length - clips.length} of ${plan.mos.length} clips are left out: a run has no score of them`,
+    );
+  }
+  const compared = compareReadouts(plan, chosen, ranked, clips);
+  const main = compared?.[study.readout];
+  if (seeds.length === 1) notes.push('one seed each: what another seed would change is not in the intervals');
+  return {
+    study: study.name,
+    about: study.about,
+    metric: study.metric,
+    readout: study.readout,
+    n: clips.length,
+    numGroups: main?.numGroups ?? 0,
+    isApproximate: main?.isApproximate ?? false,
+    arms: study.arms.map(({ name }): StudyTableArm => {
+      const runs = chosen.get(name) ?? [];
+      const of = (readout: Readout): Record<ComparedMetric, Estimate> | undefined =>
+        compared?.[readout].arms.find((arm) => arm.name === name)?.metrics;
+      const [expectation, greedy] = [of('expectation'), of('greedy')];
+      const metrics = expectation === undefined || greedy === undefined ? null : { expectation, greedy };
+      const seedVariance = metrics?.[study.readout][study.metric].uncertainty?.seeds?.variance;
+      return {
+        name,
+        numSeeds: runs.length,
+        metrics,
+        deviation: seedVariance === undefined ? null : Math.sqrt(seedVariance * runs.length),
+        spread: meanOf(runs, ({ std }) => std),
+        entropy: meanOf(runs, ({ thousandths }) => thousandths && entropyOf(thousandths)),
+        legalMass: meanOf(runs, ({ legalMass }) => legalMass),
+        unscored: unscored(name),
+        epoch: mean(runs.map(({ chosen: { epoch } }) => epoch)),
+        seconds: mean(runs.map(({ seconds }) => seconds)),
+        errors: [...failed].filter(([run]) => run.startsWith(`${name}/`)),
+      };
+    }),
+    contrasts: main?.contrasts ?? [],
+    notes,
+  };
+}
+
+function compareReadouts(
+  { study, mos, groups, scale }: StudyPlan,
+  chosen: ReadonlyMap<string, readonly RunResult[]>,
+  ranked: readonly string[],
+  clips: readonly number[],
+): Record<Readout, Comparison> | null {
+  if (ranked.length === 0 || clips.length === 0) return null;
+  const readouts: Record<Readout, (row: ResultScore) => number> = {
+    expectation: ({ score }) => score!,
+    greedy: ({ score, integer, thousandths }) => (thousandths === null ? score! : fromMos5(scale, integer! / 10)),
+  };
+  const by = (readout: Readout): Comparison =>
+    compare({
+      arms: ranked.map((name): Arm => ({
+        name,
+        seeds: chosen.get(name)!.map(({ rows }) => clips.map((i) => readouts[readout](rows[i]!))),
+      })),
+      mos: clips.map((i) => mos[i]!),
+      groups: groups && clips.map((i) => groups[i]!),
+      metric: study.metric,
+      contrasts: study.contrasts,
+    });
+  return { expectation: by('expectation'), greedy: by('greedy') };
+}
+
+const mean = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+
+function meanOf(runs: readonly RunResult[], of: (row: ResultScore) => number | null): number | null {
+  return mean(runs.flatMap(({ rows }) => rows.flatMap((row) => of(row) ?? [])));
+}
+
+function share(runs: readonly RunResult[], is: (row: ResultScore) => boolean): number {
+  return mean(runs.flatMap(({ rows }) => rows.map((row) => Number(is(row))))) ?? 0;
+}
+
+/** In bits. */
+function entropyOf(thousandths: readonly number[]): number {
+  const total = thousandths.reduce((a, b) => a + b, 0);
+  return thousandths.reduce((sum, p) => (p === 0 ? sum : sum - (p / total) * Math.log2(p / total)), 0);
+}
+
+const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
