@@ -12,6 +12,9 @@ type Reply<Told> =
   | { type: 'done' }
   | { type: 'failed'; code: UserErrorCode | null; message: string; hint?: string | undefined };
 
+/** Does work, tells how it goes on, and stops where the signal says so. */
+export type DoWork<Work, Told> = (work: Work, tell: (told: Told) => void, signal: AbortSignal) => Promise<void>;
+
 /** How work is called. */
 export interface ForkedWorkOptions<Told> {
   /** Is told how the work goes on. */
@@ -28,15 +31,15 @@ export interface ForkedWorkOptions<Told> {
  * @param options - who is told, and what stops it
  * @throws UserError of the work; the signal's reason once the work has stopped
  */
-export async function callForkedWork<Work, Told>(
+export async function callForkedWork<Told>(
   from: string,
   name: string,
-  work: Work,
+  work: unknown,
   { onTold, signal }: ForkedWorkOptions<Told>,
 ): Promise<void> {
   signal?.throwIfAborted();
   const child = forkModule(from, name);
-  const send = (order: Order<Work>): void => {
+  const send = (order: Order<unknown>): void => {
     if (child.connected) child.send(order);
   };
   let complaint = '';
@@ -71,11 +74,11 @@ export async function callForkedWork<Work, Told>(
 
 /**
  * Makes this process one that does the work of {@link callForkedWork}, once.
- * @param run - does it, tells how it goes on, and stops where its signal says so
+ * @param run - does it
  * @param asUserError - the user's fault that an error stands for, such as a full disk; null where it is none
  */
 export function serveForkedWork<Work, Told>(
-  run: (work: Work, tell: (told: Told) => void, signal: AbortSignal) => Promise<void>,
+  run: DoWork<Work, Told>,
   asUserError: (thrown: unknown) => UserError | null,
 ): void {
   const stopped = new AbortController();

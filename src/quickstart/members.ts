@@ -84,7 +84,7 @@ export async function trainApart(
   onStep: (done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  await callForkedWork<RecipeInput, TrainedSteps>(import.meta.url, './train-child', recipe, {
+  await callForkedWork<TrainedSteps>(import.meta.url, './train-child', recipe, {
     onTold: ({ step, totalSteps }) => onStep(step, totalSteps),
     signal,
   });

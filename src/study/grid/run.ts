@@ -37,8 +37,22 @@ export type ReportedClip = Pick<RatedRow, 'id' | 'path' | 'kind' | 'prompt'>;
 
 /** How a run goes on. */
 export type RunTold =
-  | { type: 'progress'; what: 'reading clips' | 'training' | 'scoring'; done: number; total: number }
-  | { type: 'note'; text: string };
+  | {
+      /** How far it is. */
+      type: 'progress';
+      /** What it does. */
+      what: 'reading clips' | 'training' | 'scoring';
+      /** Clips or updates so far. */
+      done: number;
+      /** Of how many. */
+      total: number;
+    }
+  | {
+      /** What a user should know. */
+      type: 'note';
+      /** One line. */
+      text: string;
+    };
 
 /**
  * Does a run, or goes on with it. Nothing happens where its result is there.

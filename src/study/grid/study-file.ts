@@ -107,7 +107,7 @@ export async function readStudy(path: string): Promise<Study> {
     arms,
     seeds: typeof seeds === 'number' ? Array.from({ length: seeds }, (_, i) => i) : seeds,
     contrasts: contrasts === undefined ? againstFirst(names) : contrasts.map((one) => contrastOf(path, one, names)),
-    base: base as RecipeInput,
+    base,
   };
   if (new Set(study.seeds).size < study.seeds.length) {
     throw new UserError('bad-recipe', `${path}: seeds: expected each seed once, got ${study.seeds.join(', ')}`);

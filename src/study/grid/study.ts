@@ -141,7 +141,7 @@ export async function runStudy(
     const work: RunWork = { study: study.path, arm, seed, name, sources, identity, report, results };
     let error: string | null = null;
     try {
-      await callForkedWork<RunWork, RunTold>(import.meta.url, './run-child', work, {
+      await callForkedWork<RunTold>(import.meta.url, './run-child', work, {
         onTold: (told) => onEvent?.({ type: 'told', run: name, told }),
         signal,
       });
