@@ -10,7 +10,6 @@ export { createDisposer } from './disposer.ts';
 export type { UserErrorCode, UserErrorDetails } from './errors.ts';
 export { invariant, nearest, oneLine, plainText, printable, show, UserError, whatCame } from './errors.ts';
 export { forkModule } from './fork-module.ts';
-export type { DoWork, ForkedWorkOptions } from './forked-work.ts';
 export { callForkedWork, serveForkedWork } from './forked-work.ts';
 export { commandLine, shellWord } from './invocation.ts';
 export { machineMemory } from './memory.ts';

@@ -14,7 +14,6 @@ export { crossValidate } from './cross-validate.ts';
 export type { StudyPlan, StudyRun } from './grid/plan.ts';
 export { planStudy } from './grid/plan.ts';
 export type { ChosenCheckpoint, ResultDescription, ResultScore, RunResult } from './grid/result.ts';
-export { readResult } from './grid/result.ts';
 export type { ReportedClip, RunTold } from './grid/run.ts';
 export type { StudyEvent, StudyForecast, StudyOptions } from './grid/study.ts';
 export { forecastStudy, readResults, runStudy } from './grid/study.ts';
