@@ -183,6 +183,7 @@ export type {
 } from './inputs/index.ts';
 export { readPreparedExample, writePreparedExample } from './inputs/index.ts';
 export type {
+  ClipAnswer,
   ClipLimits,
   ClipPrediction,
   ClipScore,
@@ -190,6 +191,7 @@ export type {
   ExportFormat,
   ExportOptions,
   FailedClip,
+  FreeAnswer,
   ListedClip,
   ListRow,
   ListScorer,
@@ -217,6 +219,7 @@ export type {
   ScoringListener,
   SeenClip,
   SeenFields,
+  SeenFrames,
   SharedPartsOptions,
   StoredModelScore,
   StoredScore,

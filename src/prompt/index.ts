@@ -8,7 +8,7 @@ export { createAnswerCodec } from './answer.ts';
 export type { ChatTemplate } from './chat.ts';
 export { loadChatTemplate } from './chat.ts';
 export type { EncodedPrompt, VisionSpan } from './encode-prompt.ts';
-export { encodePrompt } from './encode-prompt.ts';
+export { beforeSentence, encodePrompt } from './encode-prompt.ts';
 export type { PromptTemplate, VisionKind } from './templates.ts';
 export { builtInTemplate, parseTemplate, resolveTemplate } from './templates.ts';
 export type { TextTokenizer } from './tokenizer.ts';

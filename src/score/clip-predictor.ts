@@ -4,11 +4,12 @@ import type { AttachedModel, PredictOptions } from '../engine/index.ts';
 import type { PreparedClipPicture, PreparedExample, PromptProcessor, ScorerSettings } from '../inputs/index.ts';
 import { buildScoringExample, positionsOf, promptRows } from '../inputs/index.ts';
 import type { Checkpoint } from '../model/index.ts';
-import type { AnswerTrie, EncodedPrompt } from '../prompt/index.ts';
-import type { Prediction } from './prediction.ts';
-import { predictionOf, predictionOfText } from './prediction.ts';
+import type { AnswerSentence, AnswerTrie, EncodedPrompt } from '../prompt/index.ts';
+import { beforeSentence } from '../prompt/index.ts';
+import type { FreeAnswer, Prediction } from './prediction.ts';
+import { freeAnswerOf, predictionOf, predictionOfText } from './prediction.ts';
 
-/** Tokens after which an answer without an end is cut; the longest decimal of a score is shorter. */
+/** Tokens after which an answer without an end is cut, those of its sentence's beginning aside; the longest decimal of a score is shorter. */
 const MAX_ANSWER_TOKENS = 24;
 
 /** What a {@link ClipPredictor} is made from. */
@@ -38,6 +39,12 @@ export interface ClipPredictor {
     clips: readonly Pick<PreparedClipPicture, 'prompt' | 'vision'>[],
     options?: PredictOptions,
   ) => Promise<(Prediction | UserError)[]>;
+  /**
+   * Lets the model answer by itself at temperature 0, without the beginning of a sentence.
+   * @param clips - any number
+   * @returns for each what it says, or why there is nothing: as `AttachedModel.generate`
+   */
+  generate: (clips: readonly Pick<PreparedClipPicture, 'prompt' | 'vision'>[]) => Promise<(FreeAnswer | UserError)[]>;
 }
 
 /**
@@ -50,8 +57,11 @@ export function createClipPredictor(options: ClipPredictorOptions): ClipPredicto
   const { scale } = settings;
   const positions = positionsOf(checkpoint, settings.positions);
 
+  const textExample = ({ prompt, vision }: Pick<PreparedClipPicture, 'prompt' | 'vision'>): PreparedExample => {
+    return { rows: promptRows(prompt, positions), vision, wanted: { kind: 'text' }, dropoutKey: 0 };
+  };
   const exampleOf = ({ prompt, vision }: Pick<PreparedClipPicture, 'prompt' | 'vision'>): PreparedExample => {
-    if (trie === null) return { rows: promptRows(prompt, positions), vision, wanted: { kind: 'text' }, dropoutKey: 0 };
+    if (trie === null) return textExample({ prompt, vision });
     const { nodeRows, columns, answers, ...rows } = buildScoringExample(prompt, trie, positions);
     const tree = { nodeRows, columns, answers };
     return { rows, vision, wanted: { kind: 'answers', tree, target: null }, dropoutKey: 0 };
@@ -64,7 +74,30 @@ export function createClipPredictor(options: ClipPredictorOptions): ClipPredicto
       throw error;
     }
   };
+  const readFree = (tokens: readonly number[], maxTokens: number, sentence: AnswerSentence | undefined): FreeAnswer => {
+    return freeAnswerOf(textOf(tokens), tokens.length < maxTokens, sentence, codec, scale);
+  };
+  const textOf = (tokens: readonly number[]): string => {
+    try {
+      return tokenizer.decode([...tokens]);
+    } catch (error) {
+      // An embedding has more rows than its vocabulary has tokens, and a model may choose any.
+      if (error instanceof UserError) return '\uFFFD';
+      throw error;
+    }
+  };
   return {
+    generate: async (clips) => {
+      const answers: (FreeAnswer | UserError)[] = [];
+      for (const { prompt, vision } of clips) {
+        const { sentence } = prompt;
+        const maxTokens = MAX_ANSWER_TOKENS + (sentence?.length ?? 0);
+        const example = textExample({ prompt: beforeSentence(prompt), vision });
+        const [tokens] = await model.generate([example], { endTokenId, maxTokens });
+        answers.push(tokens instanceof UserError ? tokens : readFree(tokens!, maxTokens, sentence));
+      }
+      return answers;
+    },
     predict: async (clips, how) => {
       const examples = clips.map(exampleOf);
       if (trie === null) {

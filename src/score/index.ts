@@ -10,13 +10,13 @@ export { exportAdapter } from './export.ts';
 export { goldenScores } from './golden.ts';
 export type { ClipLimits } from './limits.ts';
 export { openModel } from './open-model.ts';
-export type { ClipPrediction } from './predict-clips.ts';
+export type { ClipPrediction, SeenFrames } from './predict-clips.ts';
 export { predictClips } from './predict-clips.ts';
-export type { Prediction } from './prediction.ts';
+export type { FreeAnswer, Prediction } from './prediction.ts';
 export type { Predictor, PredictorOptions } from './predictor.ts';
 export { notesOn, openPredictor } from './predictor.ts';
 export type { FailedClip, RejectedClip, ScoreListOptions, ScoreStream } from './score-stream.ts';
-export type { ClipScore, Scorer, ScorerOptions } from './scorer.ts';
+export type { ClipAnswer, ClipScore, Scorer, ScorerOptions } from './scorer.ts';
 export { loadScorer } from './scorer.ts';
 export {
   describeScores,

@@ -10,23 +10,39 @@ import type { FailedClip, RejectedClip, ScoreListOptions } from './score-stream.
 import { rowsOfGroup } from './score-stream.ts';
 import { prepareAhead } from './stream.ts';
 
-/** What a model says of a clip. */
-export interface ClipPrediction extends Prediction {
+/** What was looked at of a clip. */
+export interface SeenFrames {
   /** Which frames were looked at. */
   plan: FramePlan;
   /** Whether its vision features came from the cache. */
   cached: boolean;
 }
 
+/** What a model says of a clip. */
+export interface ClipPrediction extends Prediction, SeenFrames {}
+
 /** A clip with what every model says of it. */
-export interface PredictedClip {
+export interface AskedClip<Said> {
   /** The clip, as it was given. */
   clip: Clip;
   /** Its row in the list, from 1. */
   row: number;
   /** What they say, in the order of the models. */
-  predictions: ClipPrediction[];
+  predictions: (Said & SeenFrames)[];
 }
+
+/**
+ * Asks a model about clips.
+ * @param predictor - the model
+ * @param clips - with their rows in the list, from 1
+ * @param batchSize - most clips of a batch
+ * @returns for each clip what the model says, or why it says nothing
+ */
+export type Ask<Said> = (
+  predictor: Predictor,
+  clips: readonly (PromptedClip & { row: number })[],
+  batchSize: number,
+) => Promise<(Said | UserError)[]>;
 
 /** How a stream is run. */
 export interface PredictClipsOptions extends ScoreListOptions {
@@ -39,18 +55,34 @@ export interface PredictClipsOptions extends ScoreListOptions {
 }
 
 /**
- * Reads clips in order. One that cannot be read gives its error, and the next ones go on.
+ * Predicts clips in order, as {@link askClips}.
  * @param predictors - at least one model
- * @param clips - the clips, and rows that are known to fail, which come out in their place; taken as they are needed, ahead of
- *   their results
+ * @param clips - the clips, and rows that are known to fail
  * @param options - batches
- * @returns one result a clip, in the order given
  */
-export async function* predictClips(
+export function predictClips(
   predictors: readonly Predictor[],
   clips: Iterable<Clip | RejectedClip> | AsyncIterable<Clip | RejectedClip>,
   options: PredictClipsOptions,
-): AsyncGenerator<PredictedClip | FailedClip, void> {
+): AsyncGenerator<AskedClip<Prediction> | FailedClip, void> {
+  return askClips<Prediction>(predictors, clips, (predictor, some, size) => predictor.predict(some, size), options);
+}
+
+/**
+ * Reads clips in order, and asks about them. One that cannot be read gives its error, and the next ones go on.
+ * @param predictors - at least one model
+ * @param clips - the clips, and rows that are known to fail, which come out in their place; taken as they are needed, ahead of
+ *   their results
+ * @param ask - what each model is asked
+ * @param options - batches
+ * @returns one result a clip, in the order given
+ */
+export async function* askClips<Said>(
+  predictors: readonly Predictor[],
+  clips: Iterable<Clip | RejectedClip> | AsyncIterable<Clip | RejectedClip>,
+  ask: Ask<Said>,
+  options: PredictClipsOptions,
+): AsyncGenerator<AskedClip<Said> | FailedClip, void> {
   const { batchSize = DEFAULT_BATCH, workers = 2, inGroups = !(Symbol.asyncIterator in clips), signal } = options;
   const viewers = [...new Set(predictors.map(({ viewer }) => viewer))];
 
@@ -82,16 +114,16 @@ export async function* predictClips(
     signal,
   };
   for await (const group of prepareAhead(numbered(clips), prepare, ahead)) {
-    const results: (PredictedClip | FailedClip)[] = group.map((item) =>
+    const results: (AskedClip<Said> | FailedClip)[] = group.map((item) =>
       'error' in item ? item : { clip: item.clip, row: item.row, predictions: [] },
     );
     for (const [m, predictor] of predictors.entries()) {
       signal?.throwIfAborted();
       const open = results.flatMap((result, i) => ('error' in result ? [] : [i]));
       const prompted = open.map((i) => ({ ...(group[i] as Prepared).prompted[m]!, row: group[i]!.row }));
-      const found = await predictor.predict(prompted, batchSize);
+      const found = await ask(predictor, prompted, batchSize);
       for (const [n, i] of open.entries()) {
-        const { clip, row, predictions } = results[i] as PredictedClip;
+        const { clip, row, predictions } = results[i] as AskedClip<Said>;
         const prediction = found[n]!;
         if (prediction instanceof UserError) results[i] = { clip, row, error: withClipName(clip, prediction) };
         else predictions.push({ ...prediction, plan: prompted[n]!.plan, cached: prompted[n]!.cached });

@@ -2,7 +2,7 @@
 import type { MosScale } from '../dataset/index.ts';
 import { fromMos5, stdFromMos5 } from '../dataset/index.ts';
 import type { AnswerDistribution } from '../engine/index.ts';
-import type { AnswerCodec } from '../prompt/index.ts';
+import type { AnswerCodec, AnswerSentence } from '../prompt/index.ts';
 
 /** What a model says of a clip. */
 export interface Prediction {
@@ -18,6 +18,16 @@ export interface Prediction {
   legalMass: number | null;
   /** Probability of each legal answer, in rising order of value; null with `raw`. */
   probabilities: number[] | null;
+}
+
+/** What a model says by itself: text generated at temperature 0, of which nothing is given but the question. */
+export interface FreeAnswer {
+  /** Its characters up to the end of the turn, or up to the limit of tokens; U+FFFD alone where a token has no text. */
+  text: string;
+  /** Whether it is one legal answer to the character, then the end of the turn, and nothing else; in a sentence the whole sentence. */
+  isLegal: boolean;
+  /** The score that a legal answer stands for, on the user's scale; null for any other text. */
+  value: number | null;
 }
 
 /**
@@ -59,4 +69,25 @@ export function predictionOfText(answer: string, codec: AnswerCodec, scale: MosS
     legalMass: null,
     probabilities: null,
   };
+}
+
+/**
+ * Reads what a model said by itself.
+ * @param text - its characters
+ * @param hasEnded - whether the turn ended behind them
+ * @param sentence - what stands around an answer; undefined where it stands alone
+ * @param codec - how answers are written
+ * @param scale - the user's
+ */
+export function freeAnswerOf(
+  text: string,
+  hasEnded: boolean,
+  sentence: AnswerSentence | undefined,
+  codec: AnswerCodec,
+  scale: MosScale,
+): FreeAnswer {
+  const { before, after } = sentence ?? { before: '', after: '' };
+  const isFramed = text.startsWith(before) && text.slice(before.length).endsWith(after);
+  const value = hasEnded && isFramed ? codec.read(text.slice(before.length, text.length - after.length)) : null;
+  return { text, isLegal: value !== null, value: value === null ? null : fromMos5(scale, value) };
 }

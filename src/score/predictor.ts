@@ -20,7 +20,7 @@ import { settingsOf } from './card.ts';
 import { createClipPredictor } from './clip-predictor.ts';
 import { checkGoldenScores, goldenScores } from './golden.ts';
 import { openModel } from './open-model.ts';
-import type { Prediction } from './prediction.ts';
+import type { FreeAnswer, Prediction } from './prediction.ts';
 import type { ScoresModel } from './scores-file/index.ts';
 import { describeModel } from './scores-file/index.ts';
 import type { SharedParts } from './shared-parts.ts';
@@ -73,6 +73,12 @@ export interface Predictor {
     clips: readonly (PromptedClip & { row: number })[],
     batchSize: number,
   ) => Promise<(Prediction | UserError)[]>;
+  /**
+   * Lets the model answer by itself at temperature 0.
+   * @param clips - any number
+   * @returns for each clip what it says, or why there is nothing
+   */
+  generate: (clips: readonly PromptedClip[]) => Promise<(FreeAnswer | UserError)[]>;
   /**
    * Refuses a text prompt that is too long for any clip.
    * @throws UserError `bad-input`
@@ -140,6 +146,7 @@ export async function openPredictor(source: string, options: PredictorOptions, p
       const prefixes = some.map(({ row, prefix }) => (row > SHARE_AFTER ? prefix : NO_PREFIX));
       return clips.predict(some, { batchSize, prefixes });
     },
+    generate: clips.generate,
   };
 }
 

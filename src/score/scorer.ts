@@ -1,8 +1,9 @@
 // A scorer: a model or adapter from disk with the card that says how it is to be asked, and a stream of scores for clips.
 import { createDisposer } from '../core/index.ts';
 import type { Clip, ScorerSettings } from '../inputs/index.ts';
-import type { ClipPrediction } from './predict-clips.ts';
-import { predictClips } from './predict-clips.ts';
+import type { ClipPrediction, SeenFrames } from './predict-clips.ts';
+import { askClips, predictClips } from './predict-clips.ts';
+import type { FreeAnswer } from './prediction.ts';
 import type { PredictorOptions } from './predictor.ts';
 import { notesOn, openPredictor } from './predictor.ts';
 import type { ScoreStream } from './score-stream.ts';
@@ -19,6 +20,14 @@ export interface ScorerOptions extends PredictorOptions, SharedPartsOptions {
 
 /** The score of a clip. */
 export interface ClipScore extends ClipPrediction {
+  /** The clip, as it was given. */
+  clip: Clip;
+  /** Its row in the list, from 1. */
+  row: number;
+}
+
+/** What a model says of a clip by itself. */
+export interface ClipAnswer extends FreeAnswer, SeenFrames {
   /** The clip, as it was given. */
   clip: Clip;
   /** Its row in the list, from 1. */
@@ -50,6 +59,16 @@ export interface Scorer {
    * @returns one result a clip, in the order given
    */
   score: ScoreStream<ClipScore>;
+  /**
+   * Lets the model answer by itself: the likeliest token again and again, up to the end of the turn, or up to 24 tokens and those of the
+   * beginning of its sentence. `score` never needs this (but with `raw`): it tells how often a model keeps to the legal answers. Clips
+   * are read, and their features kept, as in `score`; a clip takes a forward pass for each token.
+   * @param clips - as in `score`
+   * @param signal - stops the stream with its reason
+   * @param options - whether clips are read in groups
+   * @returns one result a clip, in the order given
+   */
+  generate: ScoreStream<ClipAnswer>;
   /** What makes the scores, for `FILE.meta.json` beside them. */
   describe: () => Promise<ScoresMeta>;
   /** Ends the decoding processes and frees the sessions. */
@@ -76,6 +95,13 @@ export async function loadScorer(path: string, options: ScorerOptions = {}): Pro
       checkPrompt: predictor.checkPrompt,
       score: async function* (clips, signal, { inGroups } = {}) {
         for await (const result of predictClips([predictor], clips, { ...options, inGroups, signal })) {
+          yield 'error' in result ? result : { clip: result.clip, row: result.row, ...result.predictions[0]! };
+        }
+      },
+      generate: async function* (clips, signal, { inGroups } = {}) {
+        const how = { ...options, inGroups, signal };
+        const asked = askClips<FreeAnswer>([predictor], clips, (one, some) => one.generate(some), how);
+        for await (const result of asked) {
           yield 'error' in result ? result : { clip: result.clip, row: result.row, ...result.predictions[0]! };
         }
       },
