@@ -46,7 +46,14 @@ describe('a recipe that goes by the size of the model', () => {
     const { recipe, provenance } = await choose({ model: embeddedModel(), ...own });
     expect(recipe).toMatchObject({ ...own, adapter: null, microBatch: 2 });
     expect(provenance.get('lora.rank')).toBe('base');
-    for (const changes of [{ method: 'full' }, { answer: { kind: 'level' } }, { adapter: null }] as RecipeInput[]) {
+    const others: RecipeInput[] = [
+      { method: 'full' },
+      { answer: { kind: 'level' } },
+      { answer: { sentence: true } },
+      { loss: 'sentence' },
+      { adapter: null },
+    ];
+    for (const changes of others) {
       expect((await choose({ model: embeddedModel(), ...changes })).recipe.adapter).toBeNull();
     }
   });
