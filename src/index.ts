@@ -250,6 +250,8 @@ export type {
   EnsembleMember,
   EnsembleScore,
   ChosenCheckpoint,
+  LearningRateSearch,
+  PlannedRuns,
   Readout,
   ReportedClip,
   ResultDescription,
@@ -266,6 +268,8 @@ export type {
   StudyRun,
   StudyTable,
   StudyTableArm,
+  Trial,
+  Trials,
 } from './study/index.ts';
 export {
   createEnsemble,
@@ -274,6 +278,7 @@ export {
   loadEnsemble,
   paperWeights,
   planStudy,
+  planTrials,
   readResults,
   readStudy,
   runStudy,

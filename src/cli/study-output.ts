@@ -22,13 +22,14 @@ const LEVEL = 0.05;
  * @param table - from `tabulate`
  */
 export function showStudyTable(table: StudyTable): ShownTable[] {
-  const { arms, contrasts, metric, readout } = table;
+  const { arms, contrasts, metric, readout, trials } = table;
   const inOrder = [metric, ...comparedMetrics.filter((name) => name !== metric)];
   const other = readout === 'greedy' ? 'expectation' : 'greedy';
   return [
     {
       header: [
         'arm',
+        'learning rate',
         'seeds',
         metricTitles[metric],
         '95 % interval',
@@ -54,6 +55,14 @@ export function showStudyTable(table: StudyTable): ShownTable[] {
       header: ['contrast', 'difference', '95 % interval', 'p', 'Holm p', 'verdict'],
       rows: contrasts.map(contrastRow),
     },
+    ...(trials.length === 0
+      ? []
+      : [
+          {
+            header: ['arm', 'learning rate', 'on the selection part'],
+            rows: trials.map(({ arm, learningRate, validation }): Cell[] => [arm, learningRate, fixed(validation, 4)]),
+          },
+        ]),
   ];
 }
 
@@ -69,19 +78,20 @@ export function formatMarkdown(header: readonly string[], rows: readonly (readon
 }
 
 function figures(
-  { name, numSeeds, metrics, deviation, errors }: StudyTableArm,
+  { name, learningRate, numSeeds, metrics, deviation, errors }: StudyTableArm,
   inOrder: readonly ComparedMetric[],
   readout: 'expectation' | 'greedy',
   other: 'expectation' | 'greedy',
 ): Cell[] {
   if (metrics === null) {
     const why = errors[0] === undefined ? 'no result' : `failed: ${errors[0][1]}`;
-    return [name, numSeeds, why, ...inOrder.map(() => null), null, null];
+    return [name, learningRate, numSeeds, why, ...inOrder.map(() => null), null, null];
   }
   const of = metrics[readout];
   const main = of[inOrder[0]!];
   return [
     name,
+    learningRate,
     numSeeds,
     number(main.value),
     between(main),

@@ -11,16 +11,18 @@ export type {
   FoldTrainEvent,
 } from './cross-validate.ts';
 export { crossValidate } from './cross-validate.ts';
-export type { StudyPlan, StudyRun } from './grid/plan.ts';
+export type { PlannedRuns, StudyPlan, StudyRun } from './grid/plan.ts';
 export { planStudy } from './grid/plan.ts';
 export type { ChosenCheckpoint, ResultDescription, ResultScore, RunResult } from './grid/result.ts';
 export type { ReportedClip, RunTold } from './grid/run.ts';
 export type { StudyEvent, StudyForecast, StudyOptions } from './grid/study.ts';
 export { forecastStudy, readResults, runStudy } from './grid/study.ts';
-export type { Readout, Study, StudyArm } from './grid/study-file.ts';
+export type { LearningRateSearch, Readout, Study, StudyArm } from './grid/study-file.ts';
 export { readStudy } from './grid/study-file.ts';
 export type { StudyTable, StudyTableArm } from './grid/table.ts';
 export { tabulate } from './grid/table.ts';
+export type { Trial, Trials } from './grid/trials.ts';
+export { planTrials } from './grid/trials.ts';
 export type { StoredMember } from './ensemble-file.ts';
 export { isEnsemble } from './ensemble-file.ts';
 export { paperWeights, parseWeights } from './ensemble-weights.ts';

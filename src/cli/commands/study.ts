@@ -2,8 +2,8 @@
 import { dirname, join } from 'node:path';
 import { show } from '../../core/index.ts';
 import { expectedDetectable } from '../../metrics/index.ts';
-import type { StudyEvent, StudyForecast, StudyPlan } from '../../study/index.ts';
-import { forecastStudy, planStudy, readResults, readStudy, runStudy, tabulate } from '../../study/index.ts';
+import type { PlannedRuns, Study, StudyEvent, StudyForecast, StudyPlan, Trials } from '../../study/index.ts';
+import { forecastStudy, planStudy, planTrials, readResults, readStudy, runStudy, tabulate } from '../../study/index.ts';
 import { approximate, formatTable, printJson, printLines } from '../output.ts';
 import { formatSeconds, startProgress } from '../progress.ts';
 import { untilStopped } from '../stop.ts';
@@ -42,23 +42,45 @@ interface Places {
  * @param path - the study's file
  */
 export async function studyRunCommand(terminal: Terminal, path: string, flags: StudyRunFlags): Promise<void> {
-  const { plan, places } = await openStudy(path, flags);
-  const before = await readResults(plan, places.results);
-  const todo = plan.runs.filter(({ name }) => !before.has(name));
-  const arms = startProgress(terminal, 'arms to forecast', plan.study.arms.length);
-  const forecast = await forecastStudy(plan, todo, flags.jobs, (done) => arms.update(done)).finally(() => arms.stop());
-  if (flags.dryRun === true) return showPlan(terminal, plan, todo.length, forecast, flags.json === true);
-  for (const line of planLines(plan, todo.length, forecast)) terminal.tell(line);
-  let failed = new Map<string, string>();
+  const study = await readStudy(path);
+  const places = placesOf(study, flags);
+  if (flags.dryRun === true) {
+    const { plan, trials } = await planAll(study, places);
+    const [ofTrials, ofRuns] = [
+      await forecast(terminal, trials.todo, flags),
+      await forecast(terminal, await todoOf(plan, places), flags),
+    ];
+    return showPlan(terminal, plan, trials, ofTrials, ofRuns, flags.json === true);
+  }
   const message = 'stopping the runs after their present updates, with checkpoints; once more stops at once';
   await untilStopped(terminal, message, async (signal) => {
-    const shown = showRuns(terminal, plan.runs.length, before.size);
-    try {
-      failed = await runStudy(plan, { ...places, jobs: forecast.jobs, signal, onEvent: shown.take });
-    } finally {
-      shown.stop();
+    const run = async (planned: PlannedRuns, what: string): Promise<Map<string, string>> => {
+      const expected = await forecast(terminal, planned, flags);
+      terminal.tell(workLine(planned, what, expected));
+      const shown = showRuns(terminal, what, planned.runs.length);
+      try {
+        return await runStudy(planned, { ...places, jobs: expected.jobs, signal, onEvent: shown.take });
+      } finally {
+        shown.stop();
+      }
+    };
+    const failed = new Map<string, string>();
+    for (;;) {
+      const { todo } = await planTrials(study, places.out, places.results);
+      const runs = todo.runs.filter(({ name }) => !failed.has(name));
+      if (runs.length === 0) break;
+      for (const [name, error] of await run({ ...todo, runs }, 'trials of learning rates')) failed.set(name, error);
     }
-    await showTable(terminal, plan, places, failed, flags);
+    const { plan, trials } = await planAll(study, places);
+    for (const line of planLines(plan)) terminal.tell(line);
+    // An arm whose learning rate is not chosen has no runs yet.
+    const isReady = study.learningRates === null ? () => true : (arm: string) => trials.chosen.has(arm);
+    const todo = await todoOf(plan, places);
+    const runs = todo.runs.filter(({ arm }) => isReady(arm));
+    if (runs.length > 0) {
+      for (const [name, error] of await run({ ...todo, runs }, 'runs')) failed.set(name, error);
+    }
+    await showTable(terminal, plan, trials, places, failed, flags);
   });
 }
 
@@ -68,56 +90,86 @@ export async function studyRunCommand(terminal: Terminal, path: string, flags: S
  * @param path - the study's file
  */
 export async function studyStatusCommand(terminal: Terminal, path: string, flags: StudyStatusFlags): Promise<void> {
-  const { plan, places } = await openStudy(path, flags);
-  await showTable(terminal, plan, places, new Map(), flags);
+  const study = await readStudy(path);
+  const places = placesOf(study, flags);
+  const { plan, trials } = await planAll(study, places);
+  await showTable(terminal, plan, trials, places, new Map(), flags);
 }
 
-async function openStudy(path: string, flags: StudyStatusFlags): Promise<{ plan: StudyPlan; places: Places }> {
-  const study = await readStudy(path);
-  const places = {
+function placesOf(study: Study, flags: StudyStatusFlags): Places {
+  return {
     out: flags.out ?? join('runs', study.name),
     results: flags.results ?? join(dirname(study.path), 'results', study.name),
   };
-  return { plan: await planStudy(study, places.out), places };
 }
 
-function planLines(plan: StudyPlan, numTodo: number, { seconds, ownBytes, jobs }: StudyForecast): string[] {
-  const { study, runs, mos } = plan;
-  const numGroups = plan.groups === undefined ? mos.length : new Set(plan.groups).size;
+/** The plan, with the learning rates that are chosen so far. */
+async function planAll(study: Study, { out, results }: Places): Promise<{ plan: StudyPlan; trials: Trials }> {
+  const trials = await planTrials(study, out, results);
+  return { plan: await planStudy(study, out, trials.chosen), trials };
+}
+
+/** The runs that have no result. */
+async function todoOf(plan: StudyPlan, { results }: Places): Promise<PlannedRuns> {
+  const found = await readResults(plan, results);
+  return { ...plan, runs: plan.runs.filter(({ name }) => !found.has(name)) };
+}
+
+async function forecast(terminal: Terminal, planned: PlannedRuns, flags: StudyRunFlags): Promise<StudyForecast> {
+  const bar = startProgress(terminal, 'arms to forecast', new Set(planned.runs.map(({ arm }) => arm)).size);
+  return forecastStudy(planned, flags.jobs, (done) => bar.update(done)).finally(() => bar.stop());
+}
+
+function workLine({ runs }: PlannedRuns, what: string, { seconds, ownBytes, jobs }: StudyForecast): string {
+  const memory = `${(ownBytes / 1e9).toFixed(1)} GB`;
+  return `${runs.length} ${what}, ${jobs} at a time: about ${formatSeconds(seconds)} and ${memory}, decoding and scoring aside`;
+}
+
+function planLines({ study, runs, mos, groups }: StudyPlan): string[] {
+  const numGroups = groups === undefined ? mos.length : new Set(groups).size;
   const smallest = expectedDetectable({ numClips: mos.length, numGroups, numSeeds: study.seeds.length });
-  const work = `about ${formatSeconds(seconds)}, ${(ownBytes / 1e9).toFixed(1)} GB`;
   return [
-    `${study.arms.length} arms × ${study.seeds.length} seeds = ${runs.length} runs, ${runs.length - numTodo} done before`,
-    ...(numTodo === 0 ? [] : [`${numTodo} to do, ${jobs} at a time: ${work}, decoding and scoring aside`]),
+    `${study.arms.length} arms × ${study.seeds.length} seeds = ${runs.length} runs`,
     `${mos.length} clips${numGroups < mos.length ? ` in ${numGroups} groups` : ''} are reported; the smallest difference in SRCC or PLCC that is found in four of five cases is about ${smallest.toFixed(3)}, if the arms have about 0.7, 95 % of their errors in common, and seeds that differ by 0.01`,
   ];
 }
 
-function showPlan(terminal: Terminal, plan: StudyPlan, numTodo: number, forecast: StudyForecast, json: boolean): void {
-  const arms = plan.study.arms.map(({ name, sets }) => ({
+function showPlan(
+  terminal: Terminal,
+  plan: StudyPlan,
+  trials: Trials,
+  ofTrials: StudyForecast,
+  ofRuns: StudyForecast,
+  json: boolean,
+): void {
+  const { study } = plan;
+  const arms = study.arms.map(({ name, sets }) => ({
     name,
     sets,
-    seconds: forecast.arms.get(name)?.seconds ?? null,
-    ownBytes: forecast.arms.get(name)?.ownBytes ?? null,
+    learningRate: study.learningRates === null ? undefined : (trials.chosen.get(name) ?? null),
+    seconds: ofRuns.arms.get(name)?.seconds ?? null,
+    ownBytes: ofRuns.arms.get(name)?.ownBytes ?? null,
   }));
   if (json) {
-    const { name, seeds, metric, readout, contrasts } = plan.study;
-    const planned = contrasts.map((one) => ({ name: one.name, weights: Object.fromEntries(one.weights) }));
-    const { seconds, ownBytes, jobs } = forecast;
+    const { name, seeds, metric, readout } = study;
+    const contrasts = study.contrasts.map((one) => ({ name: one.name, weights: Object.fromEntries(one.weights) }));
+    const [numTrials, numRuns] = [ofTrials.numRuns, ofRuns.numRuns];
+    const seconds = ofTrials.seconds + ofRuns.seconds;
     printJson(terminal, {
       study: name,
       arms,
       seeds,
       metric,
       readout,
-      contrasts: planned,
-      numTodo,
+      contrasts,
+      numTrials,
+      numRuns,
       seconds,
-      ownBytes,
-      jobs,
+      jobs: ofRuns.jobs,
     });
     return;
   }
+  const todo = { ...plan, runs: plan.runs.slice(0, ofRuns.numRuns) };
   printLines(terminal, [
     ...formatTable(
       ['arm', 'changes', 'each run', 'own memory'],
@@ -129,21 +181,23 @@ function showPlan(terminal: Terminal, plan: StudyPlan, numTodo: number, forecast
       ]),
     ),
     '',
-    ...plan.study.contrasts.map(({ name }) => `contrast: ${name}`),
-    ...planLines(plan, numTodo, forecast),
+    ...study.contrasts.map(({ name }) => `contrast: ${name}`),
+    ...planLines(plan),
+    ...(ofTrials.numRuns > 0 ? [workLine(trials.todo, 'trials of learning rates first', ofTrials)] : []),
+    ofRuns.numRuns > 0 ? workLine(todo, 'runs to do', ofRuns) : 'nothing is left to do',
   ]);
 }
 
-/** A bar over all runs, with what goes on behind it; notes and errors on lines of their own. */
+/** A bar over runs, with what goes on behind it; notes and errors on lines of their own. */
 function showRuns(
   terminal: Terminal,
+  what: string,
   total: number,
-  before: number,
 ): { take: (event: StudyEvent) => void; stop: () => void } {
-  const bar = startProgress(terminal, 'runs', total);
+  const bar = startProgress(terminal, what, total);
   const going = new Map<string, string>();
   const said = new Set<string>();
-  let done = before;
+  let done = 0;
   const update = (): void => bar.update(done, [...going].map(([run, what]) => `${run}: ${what}`).join('; '));
   const tell = (text: string): void => {
     if (said.has(text)) return;
@@ -168,11 +222,17 @@ function showRuns(
 async function showTable(
   terminal: Terminal,
   plan: StudyPlan,
+  trials: Trials,
   { results }: Places,
   failed: ReadonlyMap<string, string>,
   flags: StudyStatusFlags,
 ): Promise<void> {
-  const table = tabulate(plan, await readResults(plan, results), failed);
+  const table = tabulate(
+    plan,
+    await readResults(plan, results),
+    failed,
+    plan.study.learningRates === null ? undefined : trials,
+  );
   if (failed.size > 0) terminal.exitStatus = 1;
   const notes = [...table.notes, ...(table.isApproximate ? [approximate(table.numGroups)] : [])];
   if (flags.json === true) return printJson(terminal, { ...table, notes });

@@ -31,14 +31,18 @@ export interface StudyRun {
   identity: string;
 }
 
-/** A plan. */
-export interface StudyPlan {
+/** Runs of a study. */
+export interface PlannedRuns {
   /** The study. */
   study: Study;
   /** Its runs: the first seed of each arm, then the second and so on, so that a study that is stopped early has whole pairs. */
   runs: StudyRun[];
-  /** The clips that are scored and reported, by arm: their files may differ, their opinion scores do not. */
+  /** The clips that are scored, by arm: their files may differ, their opinion scores do not. None in trials of learning rates. */
   reported: ReadonlyMap<string, readonly RatedRow[]>;
+}
+
+/** A plan. */
+export interface StudyPlan extends PlannedRuns {
   /** The scale of the table. */
   scale: MosScale;
   /** Opinion scores of these clips, on that scale. */
@@ -51,23 +55,24 @@ export interface StudyPlan {
  * Plans a study: reads its tables, and the weights of its models once.
  * @param study - from `readStudy`
  * @param out - the folder of its runs
+ * @param learningRates - by arm, where they were chosen ({@link planTrials}); the recipe's elsewhere
  * @throws UserError `bad-recipe` that names the arm; `bad-input` where arms are not judged by the same opinion scores, or train on them
  */
-export async function planStudy(study: Study, out: string): Promise<StudyPlan> {
+export async function planStudy(
+  study: Study,
+  out: string,
+  learningRates: ReadonlyMap<string, number> = new Map(),
+): Promise<StudyPlan> {
   const runs: StudyRun[] = [];
   const tables = new Map<string, Reported>();
-  const identify = identifier(study);
+  const planRun = runPlanner(study, out);
   for (const seed of study.seeds) {
     for (const arm of study.arms) {
-      const name = `${arm.name}/seed-${seed}`;
-      const sources = sourcesOfRun(study, arm, seed, join(out, name));
-      const resolved = await ofArm(study, arm, async () =>
-        detectGrouping(await chooseRecipe(await inheritTableOptions(resolveRecipe(sources)))),
-      );
+      const run = await planRun(arm, seed, `${arm.name}/seed-${seed}`, learningRates.get(arm.name));
       if (!tables.has(arm.name)) {
-        tables.set(arm.name, await ofArm(study, arm, () => reportedRows(study, resolved.recipe)));
+        tables.set(arm.name, await ofArm(study, arm, () => reportedRows(study, run.resolved.recipe)));
       }
-      runs.push({ arm: arm.name, seed, name, sources, resolved, identity: await identify(resolved.recipe) });
+      runs.push(run);
     }
   }
   const [[firstArm, { rows: first, scale }], ...others] = [...tables] as [[string, Reported], ...[string, Reported][]];
@@ -83,6 +88,30 @@ export async function planStudy(study: Study, out: string): Promise<StudyPlan> {
     scale,
     mos: first.map(({ mos }) => mos),
     groups: new Set(groups).size === groups.length ? undefined : groups,
+  };
+}
+
+/** Plans a run. */
+export type PlanRun = (
+  arm: StudyArm,
+  seed: number,
+  name: string,
+  learningRate: number | undefined,
+) => Promise<StudyRun>;
+
+/**
+ * Plans runs one by one; tables and models are read once for all of them.
+ * @param study - from `readStudy`
+ * @param out - the folder of its runs
+ */
+export function runPlanner(study: Study, out: string): PlanRun {
+  const identify = identifier(study);
+  return async (arm, seed, name, learningRate) => {
+    const sources = sourcesOfRun(study, arm, seed, join(out, name), learningRate);
+    const resolved = await ofArm(study, arm, async () =>
+      detectGrouping(await chooseRecipe(await inheritTableOptions(resolveRecipe(sources)))),
+    );
+    return { arm: arm.name, seed, name, sources, resolved, identity: await identify(resolved.recipe) };
   };
 }
 

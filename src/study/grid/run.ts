@@ -5,11 +5,11 @@ import { UserError } from '../../core/index.ts';
 import type { Lock } from '../../files/index.ts';
 import { acquireLock, makeFolder, readJsonLines } from '../../files/index.ts';
 import { readScores, requireScoresMeta } from '../../score/index.ts';
-import type { RatedRow, RecipeSources, TrainEvent } from '../../train/index.ts';
+import type { RatedRow, Recipe, RecipeSources, TrainEvent } from '../../train/index.ts';
 import { readRunRecipe, resolveRecipe, train } from '../../train/index.ts';
 import { scoreRows } from '../score-rows.ts';
 import { withoutPlaces } from './places.ts';
-import type { ChosenCheckpoint } from './result.ts';
+import type { ChosenCheckpoint, RunResult } from './result.ts';
 import { readResult, resultScore, writeResult } from './result.ts';
 
 /** What a process is told to do: plain data. */
@@ -26,7 +26,7 @@ export interface RunWork {
   sources: RecipeSources;
   /** What its scores depend on. */
   identity: string;
-  /** Clips to score. */
+  /** Clips to score; none in a trial of a learning rate. */
   report: ReportedClip[];
   /** Folder of the results. */
   results: string;
@@ -68,27 +68,25 @@ export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal
   // A process of an earlier start may have finished it meanwhile.
   if ((await readResult(results, name))?.identity === work.identity) return;
   let [numTrain, totalSteps] = [0, 0];
-  for await (const event of train(resolveRecipe(sources), { resume: true, signal })) {
-    if (event.type === 'start') ({ numTrain, totalSteps } = event);
-    const progress = progressOf(event, totalSteps);
-    if (progress !== null) tell(progress);
-    if (event.type === 'bad-clip') tell({ type: 'note', text: event.reason });
+  const errors: Record<string, number> = {};
+  let hasDiverged = false;
+  try {
+    for await (const event of train(resolveRecipe(sources), { resume: true, signal })) {
+      if (event.type === 'start') ({ numTrain, totalSteps } = event);
+      const progress = progressOf(event, totalSteps);
+      if (progress !== null) tell(progress);
+      if (event.type === 'bad-clip') tell({ type: 'note', text: event.reason });
+    }
+  } catch (error) {
+    // A learning rate at which the numbers run away is a finding of a trial.
+    if (report.length > 0 || !(error instanceof UserError && error.code === 'non-finite')) throw error;
+    hasDiverged = true;
+    errors[error.message] = 1;
   }
   signal.throwIfAborted();
   const { recipe } = await readRunRecipe(out);
-  const scores = `${out}.scores.jsonl`;
-  await scoreRows(recipe, report, scores, {
-    signal,
-    onScored: (done, total) => tell({ type: 'progress', what: 'scoring', done, total }),
-    onNote: (text) => tell({ type: 'note', text }),
-  });
-  const { models } = await requireScoresMeta(scores);
-  const rows = [];
-  const errors: Record<string, number> = {};
-  for await (const row of readScores(scores)) {
-    rows.push(resultScore(row));
-    if (row.error !== null) errors[row.error] = (errors[row.error] ?? 0) + 1;
-  }
+  const scored =
+    report.length === 0 ? { rows: [], answers: null } : await scoreReport(work, recipe, errors, tell, signal);
   const history = (await readJsonLines(join(out, 'events.jsonl'))) as TimedEvent[];
   await writeResult(results, name, {
     arm: work.arm,
@@ -97,12 +95,34 @@ export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal
     recipe: withoutPlaces(recipe, dirname(work.study)),
     numTrain,
     totalSteps,
-    chosen: chosenOf(history, totalSteps / recipe.epochs),
+    chosen: chosenOf(hasDiverged ? [] : history, totalSteps / recipe.epochs),
     seconds: secondsOf(history),
-    answers: models[0]!.answer.values ?? null,
     errors,
-    rows,
+    ...scored,
   });
+}
+
+/** Scores the reported clips. Why some of them cannot be is counted in `errors`. */
+async function scoreReport(
+  { report }: RunWork,
+  recipe: Recipe,
+  errors: Record<string, number>,
+  tell: (told: RunTold) => void,
+  signal: AbortSignal,
+): Promise<Pick<RunResult, 'rows' | 'answers'>> {
+  const scores = `${recipe.out}.scores.jsonl`;
+  await scoreRows(recipe, report, scores, {
+    signal,
+    onScored: (done, total) => tell({ type: 'progress', what: 'scoring', done, total }),
+    onNote: (text) => tell({ type: 'note', text }),
+  });
+  const { models } = await requireScoresMeta(scores);
+  const rows = [];
+  for await (const row of readScores(scores)) {
+    rows.push(resultScore(row));
+    if (row.error !== null) errors[row.error] = (errors[row.error] ?? 0) + 1;
+  }
+  return { rows, answers: models[0]!.answer.values ?? null };
 }
 
 /** A line of events.jsonl. */

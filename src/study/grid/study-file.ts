@@ -21,6 +21,14 @@ export interface StudyArm {
   sets: string[];
 }
 
+/** How learning rates are chosen: the recipe's, one a factor below and one above, and one step further where the best is at an end. */
+export interface LearningRateSearch {
+  /** Between two of them; above 1. */
+  factor: number;
+  /** The seed of the trials, which is none of those reported. */
+  seed: number;
+}
+
 /** A study, as its file says. */
 export interface Study {
   /** Its name: that of the file, without its ending. */
@@ -33,6 +41,8 @@ export interface Study {
   arms: StudyArm[];
   /** A run for each, in each arm; they vary initial values, order and dropout. */
   seeds: number[];
+  /** How the learning rate of each arm is chosen; null: it is the recipe's. */
+  learningRates: LearningRateSearch | null;
   /** The split of the manifest whose clips are scored and reported. */
   report: string;
   /** What contrasts are about. */
@@ -58,6 +68,10 @@ const schema = z.strictObject({
   arms: z.record(name, settings.nullable()).optional(),
   grid: z.record(z.string(), z.array(z.unknown()).min(1)).optional(),
   seeds: z.union([z.int().min(1).max(1000), z.array(seed).min(1)]).default(5),
+  learningRates: z
+    .strictObject({ factor: z.number().gt(1).max(100).default(3), seed: seed.default(1000) })
+    .nullable()
+    .default(null),
   report: z.string().min(1),
   metric: z.enum(comparedMetrics).default('challenge'),
   readout: z.enum(['expectation', 'greedy']).default('expectation'),
@@ -111,6 +125,13 @@ export async function readStudy(path: string): Promise<Study> {
   };
   if (new Set(study.seeds).size < study.seeds.length) {
     throw new UserError('bad-recipe', `${path}: seeds: expected each seed once, got ${study.seeds.join(', ')}`);
+  }
+  const { learningRates } = study;
+  if (learningRates !== null && study.seeds.includes(learningRates.seed)) {
+    throw new UserError(
+      'bad-recipe',
+      `${path}: learningRates.seed: expected none of the seeds that are reported, got ${learningRates.seed}`,
+    );
   }
   return study;
 }
@@ -172,11 +193,24 @@ function contrastOf(
  * @param arm - one of its arms
  * @param seed - one of its seeds
  * @param out - the run's folder
+ * @param learningRate - the arm's; undefined: the recipe's
  */
-export function sourcesOfRun(study: Study, arm: StudyArm, seed: number, out: string): RecipeSources {
+export function sourcesOfRun(
+  study: Study,
+  arm: StudyArm,
+  seed: number,
+  out: string,
+  learningRate: number | undefined,
+): RecipeSources {
   const folder = dirname(study.path);
   const { seed: own = 0, seeds } = study.base;
-  const sets = [...arm.sets, `seed=${seed}`, `runtime.threads=${study.threads}`, `out=${JSON.stringify(resolve(out))}`];
+  const sets = [
+    ...arm.sets,
+    ...(learningRate === undefined ? [] : [`optimizer.learningRate=${learningRate}`]),
+    `seed=${seed}`,
+    `runtime.threads=${study.threads}`,
+    `out=${JSON.stringify(resolve(out))}`,
+  ];
   const split = (seeds as { split?: number } | undefined)?.split ?? own;
   const withSplit = [...sets, `seeds.split=${split}`];
   // It is a key without effect, which recipes refuse, where nothing is cut.

@@ -6,7 +6,7 @@ import { UserError, callForkedWork, machineMemory } from '../../core/index.ts';
 import { acquireLock, makeFolder } from '../../files/index.ts';
 import type { RunEstimate } from '../../train/index.ts';
 import { estimateRun } from '../../train/index.ts';
-import type { StudyPlan, StudyRun } from './plan.ts';
+import type { PlannedRuns, StudyPlan, StudyRun } from './plan.ts';
 import type { RunResult } from './result.ts';
 import { readResult } from './result.ts';
 import type { RunTold, RunWork } from './run.ts';
@@ -38,7 +38,7 @@ export type StudyEvent =
 
 /** What a study will take. */
 export interface StudyForecast {
-  /** Forecast of a run of each arm that has runs to do, by its name. */
+  /** Forecast of a run of each arm, by its name. */
   arms: ReadonlyMap<string, RunEstimate>;
   /** Seconds of all that is to be done, with so many runs at a time. */
   seconds: number;
@@ -46,6 +46,8 @@ export interface StudyForecast {
   ownBytes: number;
   /** Runs at a time. */
   jobs: number;
+  /** Runs that are to be done. */
+  numRuns: number;
 }
 
 /** How a study is run. */
@@ -88,41 +90,40 @@ export async function readResults(plan: StudyPlan, results: string): Promise<Map
 }
 
 /**
- * Forecasts what is to be done.
- * @param todo - runs without a result
+ * Forecasts runs.
+ * @param planned - runs without a result
  * @param jobs - runs at a time; default: as many as cores and memory allow
  * @param onProgress - is told how many of how many arms are forecast
  */
 export async function forecastStudy(
-  { study }: StudyPlan,
-  todo: readonly StudyRun[],
+  { study, runs }: PlannedRuns,
   jobs: number | undefined,
   onProgress: (done: number, total: number) => void,
 ): Promise<StudyForecast> {
   const arms = new Map<string, RunEstimate>();
-  const names = [...new Set(todo.map(({ arm }) => arm))];
+  const names = [...new Set(runs.map(({ arm }) => arm))];
   for (const name of names) {
-    arms.set(name, await estimateRun(todo.find(({ arm }) => arm === name)!.resolved));
+    arms.set(name, await estimateRun(runs.find(({ arm }) => arm === name)!.resolved));
     onProgress(arms.size, names.length);
   }
   const largest = Math.max(1, ...[...arms.values()].map(({ ownBytes }) => ownBytes));
   const atATime =
     jobs ??
-    Math.max(1, Math.min(availableParallelism() / study.threads, (0.8 * machineMemory()) / largest, todo.length));
+    Math.max(1, Math.min(availableParallelism() / study.threads, (0.8 * machineMemory()) / largest, runs.length));
   const whole = Math.floor(atATime);
-  const seconds = todo.reduce((sum, { arm }) => sum + arms.get(arm)!.seconds, 0) / whole;
-  return { arms, seconds, ownBytes: largest * whole, jobs: whole };
+  const seconds = runs.reduce((sum, { arm }) => sum + arms.get(arm)!.seconds, 0) / whole;
+  return { arms, seconds, ownBytes: largest * whole, jobs: whole, numRuns: runs.length };
 }
 
 /**
  * Does the runs that have no result. A run that fails leaves the others alone.
- * @param plan - from `planStudy`
+ * @param planned - from `planStudy`, or trials
  * @param options - folders, how many at a time, signal
  * @returns what went wrong, by name of the run
  * @throws UserError `bad-input` where another process runs the study; the signal's reason when it was stopped
  */
 export async function runStudy(
-  { study, runs, reported }: StudyPlan,
+  { study, runs, reported }: PlannedRuns,
   { results, out, jobs, signal, onEvent }: StudyOptions,
 ): Promise<Map<string, string>> {
   await makeFolder(out);

@@ -5,11 +5,14 @@ import { compare } from '../../metrics/index.ts';
 import type { StudyPlan } from './plan.ts';
 import type { ResultScore, RunResult } from './result.ts';
 import type { Readout } from './study-file.ts';
+import type { Trial, Trials } from './trials.ts';
 
 /** An arm of a table. */
 export interface StudyTableArm {
   /** Its name. */
   name: string;
+  /** Its learning rate: the recipe's, or the chosen one; null where it is not chosen yet. */
+  learningRate: number | null;
   /** Seeds that the figures are of: those that all arms with a result have. */
   numSeeds: number;
   /** Metrics of both readouts; null where the arm has no result. */
@@ -52,6 +55,8 @@ export interface StudyTable {
   arms: StudyTableArm[];
   /** The contrasts, as they were planned. */
   contrasts: ArmContrast[];
+  /** Trials of learning rates that have ended. */
+  trials: readonly Trial[];
   /** What a reader must know. */
   notes: string[];
 }
@@ -64,11 +69,13 @@ const MOST_UNSCORED = 0.01;
  * @param plan - from `planStudy`
  * @param results - by name of the run
  * @param failed - what went wrong, by name of the run
+ * @param trials - from `planTrials`, where the study chooses learning rates
  */
 export function tabulate(
   plan: StudyPlan,
   results: ReadonlyMap<string, RunResult>,
   failed: ReadonlyMap<string, string>,
+  trials?: Trials,
 ): StudyTable {
   const { study } = plan;
   const notes: string[] = [];
@@ -117,6 +124,10 @@ export function tabulate(
       const seedVariance = metrics?.[study.readout][study.metric].uncertainty?.seeds?.variance;
       return {
         name,
+        learningRate:
+          trials === undefined || trials.chosen.has(name)
+            ? plan.runs.find(({ arm }) => arm === name)!.resolved.recipe.optimizer.learningRate
+            : null,
         numSeeds: runs.length,
         metrics,
         deviation: seedVariance === undefined ? null : Math.sqrt(seedVariance * runs.length),
@@ -130,6 +141,7 @@ export function tabulate(
       };
     }),
     contrasts: main?.contrasts ?? [],
+    trials: trials?.ended ?? [],
     notes,
   };
 }
