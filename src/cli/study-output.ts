@@ -46,7 +46,7 @@ export function showStudyTable(table: StudyTable): ShownTable[] {
         fixed(arm.spread, 3),
         fixed(arm.entropy, 2),
         fixed(arm.legalMass, 4),
-        `${(100 * arm.unscored).toFixed(1)} %`,
+        arm.unscored === null ? null : `${(100 * arm.unscored).toFixed(1)} %`,
         fixed(arm.epoch, 1),
         fixed(arm.seconds, 0),
       ]),
@@ -78,13 +78,14 @@ export function formatMarkdown(header: readonly string[], rows: readonly (readon
 }
 
 function figures(
-  { name, learningRate, numSeeds, metrics, deviation, errors }: StudyTableArm,
+  { name, learningRate, numSeeds, metrics, deviation, failed }: StudyTableArm,
   inOrder: readonly ComparedMetric[],
   readout: 'expectation' | 'greedy',
   other: 'expectation' | 'greedy',
 ): Cell[] {
   if (metrics === null) {
-    const why = errors[0] === undefined ? 'no result' : `failed: ${errors[0][1]}`;
+    const [failure] = Object.values(failed);
+    const why = failure === undefined ? 'no result' : `failed: ${failure.message}`;
     return [name, learningRate, numSeeds, why, ...inOrder.map(() => null), null, null];
   }
   const of = metrics[readout];
@@ -104,7 +105,7 @@ function figures(
 function contrastRow({ name, primary, holm }: ArmContrast): Cell[] {
   const { difference, p, detectable } = primary;
   if (!difference.defined) return [name, null, null, null, null, `undefined: ${difference.reason}`];
-  const smallest = detectable === null ? '' : `; ${detectable.toFixed(4)} would have been found`;
+  const smallest = detectable === null || detectable === 0 ? '' : ` (2.8 standard errors: ${detectable.toFixed(4)})`;
   const verdict = holm === null ? 'no interval' : holm < LEVEL ? 'a difference' : `within noise${smallest}`;
   return [name, number(difference), between(primary), probability(p), probability(holm), verdict];
 }

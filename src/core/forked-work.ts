@@ -58,7 +58,10 @@ export async function callForkedWork<Told>(
         else if (reply.code === null) error = new Error(reply.message);
         else error = new UserError(reply.code, reply.message, reply.hint === undefined ? {} : { hint: reply.hint });
       });
-      child.once('error', reject);
+      child.once('error', (thrown) => {
+        error ??= thrown;
+        if (child.pid === undefined) reject(thrown); // it never began
+      });
       // Only when it has ended: until then it holds its locks.
       child.once('close', (code, killedBy) => {
         if (signal?.aborted === true) reject(signal.reason);
@@ -86,8 +89,9 @@ export function serveForkedWork<Work, Told>(
     if (process.connected) process.send!(reply);
   };
   process.on('disconnect', () => process.exit());
-  // Ctrl-C reaches every process of a terminal: the caller says what it means.
+  // Ctrl-C reaches every process of a terminal, and SIGTERM often every process of a job: the caller says what they mean.
   process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
   process.on('message', (order: Order<Work>) => {
     if (order.type === 'stop') {
       stopped.abort(new Error('stopped'));

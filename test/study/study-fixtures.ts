@@ -1,7 +1,7 @@
 // A study of a tiny model: pictures of noise in three splits, three arms, two seeds.
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StudyEvent, StudyPlan, StudyTable } from '../../src/study/index.ts';
+import type { RunFailure, StudyEvent, StudyPlan, StudyTable } from '../../src/study/index.ts';
 import { planStudy, readResults, readStudy, runStudy, tabulate } from '../../src/study/index.ts';
 import type { Workshop } from '../train/run-fixtures.ts';
 
@@ -46,7 +46,7 @@ export interface StudyRunThrough {
   plan: StudyPlan;
   table: StudyTable;
   events: StudyEvent[];
-  failed: ReadonlyMap<string, string>;
+  failed: ReadonlyMap<string, RunFailure>;
 }
 
 /** Runs a study to its table. */

@@ -1,12 +1,20 @@
 // Studies: every run once, the same table whatever happened on the way, and results that need neither runs nor their machine.
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fromMos5 } from '../../src/dataset/index.ts';
 import { compare } from '../../src/metrics/index.ts';
 import { readScores } from '../../src/score/index.ts';
 import type { StudyTable } from '../../src/study/index.ts';
 import { readResult } from '../../src/study/grid/result.ts';
-import { planStudy, readResults, readStudy, runStudy, tabulate } from '../../src/study/index.ts';
+import {
+  planStudy,
+  planTrials,
+  readFailures,
+  readResults,
+  readStudy,
+  runStudy,
+  tabulate,
+} from '../../src/study/index.ts';
 import type { Workshop } from '../train/run-fixtures.ts';
 import { openWorkshop } from '../train/run-fixtures.ts';
 import type { StudyRunThrough } from './study-fixtures.ts';
@@ -133,20 +141,63 @@ describe('a study', () => {
       },
     });
     await expect(running).rejects.toThrow('enough');
-    await expect(second).rejects.toThrow(/twice/);
+    await expect(second).rejects.toThrow(/expected no other process to write there/);
   });
 
-  test('an arm that fails leaves the others, and its error is in the table', async () => {
+  test('an arm that fails leaves the others, and its error is in the table until it has a result', async () => {
     const arms = '{ integer: {}, diverging: { optimizer: { learningRate: 1e30 } } }';
     const failing = await writeStudy(shop, 'failing', arms, 'seeds: 1');
-    const { table, failed } = await runThrough(failing, shop.at('failing'));
+    const { table, failed, plan } = await runThrough(failing, shop.at('failing'));
     expect([...failed.keys()]).toEqual(['diverging/seed-0']);
     expect(table.arms[0]!.metrics).not.toBeNull();
-    expect(table.arms[1]).toMatchObject({
-      metrics: null,
-      errors: [['diverging/seed-0', expect.stringMatching(/finite/)]],
-    });
+    expect(table.arms[1]).toMatchObject({ metrics: null, unscored: null });
+    expect(table.arms[1]!.failed['diverging/seed-0']!.message).toMatch(/finite/);
     expect(table.contrasts[0]!.primary.difference).toEqual({ defined: false, reason: 'diverging: no scores' });
+    expect(await readFailures(plan, shop.at('failing-results'))).toEqual(failed);
+  });
+
+  test('a run of another table is not gone on with, and keeps its folder', async () => {
+    const file = await writeStudy(shop, 'changed', '{ integer: {} }', 'seeds: 1');
+    await mkdir(shop.at('changed', 'integer'), { recursive: true });
+    await writeFile(shop.at('changed', 'integer', 'seed-0.identity'), `${'0'.repeat(64)}\n`);
+    const { failed } = await runThrough(file, shop.at('changed'));
+    expect(failed.get('integer/seed-0')!.message).toMatch(/expected a run of this study, got one of another recipe/);
+  });
+
+  test(
+    'chooses learning rates by validation, one step further where the best is at an end',
+    { tags: ['long'] },
+    async () => {
+      const file = await writeStudy(shop, 'rates', '{ integer: {} }', 'seeds: 1\nlearningRates: { factor: 3 }');
+      const study = await readStudy(file);
+      const [out, results] = [shop.at('rates'), shop.at('rates-results')];
+      const rounds: number[] = [];
+      for (;;) {
+        const { todo } = await planTrials(study, out, results);
+        if (todo.runs.length === 0) break;
+        rounds.push(todo.runs.length);
+        expect(await runStudy(todo, { out, results, jobs: 2 })).toEqual(new Map());
+      }
+      const { ended, chosen } = await planTrials(study, out, results);
+      const best = ended.reduce((a, b) => ((b.validation ?? -1) > (a.validation ?? -1) ? b : a));
+      expect(chosen).toEqual(new Map([['integer', best.learningRate]]));
+      const rates = ended.map(({ learningRate }) => learningRate);
+      expect(rates.slice(0, 3)).toEqual([0.001, 0.003, 0.009]);
+      expect(rounds).toEqual(rates.length === 3 ? [3] : [3, 1]);
+      const { runs } = await planStudy(study, out, chosen);
+      expect(runs[0]!.resolved.recipe.optimizer.learningRate).toBe(best.learningRate);
+    },
+  );
+
+  test('on a scale on which up is worse, answers and probabilities go together', { tags: ['long'] }, async () => {
+    const file = await writeStudy(shop, 'worse', '{ integer: { data: { scale: dmos-1-5 } } }', 'seeds: 1');
+    await runThrough(file, shop.at('worse'));
+    const { answers, rows } = (await readResult(shop.at('worse-results'), 'integer/seed-0'))!;
+    for (const { score, thousandths } of rows) {
+      const total = thousandths!.reduce((a, b) => a + b, 0);
+      const mean = thousandths!.reduce((sum, p, i) => sum + (p * answers![i]!) / total, 0);
+      expect(Math.abs(mean - score!)).toBeLessThan(0.02);
+    }
   });
 });
 
@@ -159,6 +210,12 @@ describe('the file of a study', () => {
     ['arms: { a: { data: { train: { split: report } } } }', /arm a: data: expected splits that are not reported/],
     ['seeds: [1, 1]\narms: { a: {} }', /seeds: expected each seed once/],
     ['arm: { a: {} }', /arm/],
+    ['arms: { a: {}, A: {} }', /expected each name once/],
+    ["arms: { '32': {}, '8': {} }", /arms: expected names .* no number alone, got "8"/],
+    ['arms: { a: { seed: 3 } }', /arm a: expected keys of the recipe but seed/],
+    ['arms: { a: {}, b: {} }\ncontrasts: [{ name: none, of: { a: 0, b: 0 } }]', /weights that add up to 0/],
+    ['arms: { a: {}, b: { data: { scale: 0-5 } } }', /arm b: expected the scale of arm a, got 0-5, not 1-5/],
+    ['learningRates: { seed: 1 }\narms: { a: {} }', /learningRates.seed: expected none of the seeds/],
   ])('%s is a mistake', async (text, problem) => {
     const [head] = (await readFile(path, 'utf8')).split('arms:');
     const file = shop.at('mistake.yaml');
@@ -173,20 +230,22 @@ describe('the file of a study', () => {
       `${head}grid: { lora.rank: [4, 8], answer.kind: [integer, level] }\nseeds: 1\n`,
     );
     const { arms, contrasts } = await readStudy(shop.at('grid.yaml'));
-    expect(arms.map(({ name }) => name)).toEqual(['4+integer', '4+level', '8+integer', '8+level']);
-    expect(arms[1]!.sets).toEqual(['lora.rank=4', 'answer.kind="level"']);
-    expect(contrasts.map(({ name }) => name)).toEqual([
-      '4+level − 4+integer',
-      '8+integer − 4+integer',
-      '8+level − 4+integer',
+    expect(arms.map(({ name }) => name)).toEqual([
+      'rank-4+kind-integer',
+      'rank-4+kind-level',
+      'rank-8+kind-integer',
+      'rank-8+kind-level',
     ]);
+    expect(arms[1]!.sets).toEqual(['lora.rank=4', 'answer.kind="level"']);
+    expect(contrasts[0]!.name).toBe('rank-4+kind-level − rank-4+kind-integer');
+    expect(contrasts).toHaveLength(3);
   });
 
   test('seeds vary the run and not the split', async () => {
-    const file = await writeStudy(shop, 'cut', '{ a: { data: { validation: { fraction: 0.5 } } } }', 'seeds: [3, 4]');
+    const file = await writeStudy(shop, 'cut', '{ a: { data: { validation: { fraction: 0.5 } } } }', 'seeds: [0, 4]');
     const { runs } = await planStudy(await readStudy(file), shop.at('cut'));
     expect(runs.map(({ resolved: { recipe } }) => [recipe.seed, recipe.seeds.split])).toEqual([
-      [3, 0],
+      [0, 0],
       [4, 0],
     ]);
   });

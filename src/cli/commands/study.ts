@@ -1,9 +1,25 @@
 // `iovqa study`: a grid of runs, and the table of what differs. `run` does what is missing, `status` shows what is there.
 import { dirname, join } from 'node:path';
-import { show } from '../../core/index.ts';
 import { expectedDetectable } from '../../metrics/index.ts';
-import type { PlannedRuns, Study, StudyEvent, StudyForecast, StudyPlan, Trials } from '../../study/index.ts';
-import { forecastStudy, planStudy, planTrials, readResults, readStudy, runStudy, tabulate } from '../../study/index.ts';
+import type {
+  PlannedRuns,
+  RunFailure,
+  Study,
+  StudyEvent,
+  StudyForecast,
+  StudyPlan,
+  Trials,
+} from '../../study/index.ts';
+import {
+  forecastStudy,
+  planStudy,
+  planTrials,
+  readFailures,
+  readResults,
+  readStudy,
+  runStudy,
+  tabulate,
+} from '../../study/index.ts';
 import { approximate, formatTable, printJson, printLines } from '../output.ts';
 import { formatSeconds, startProgress } from '../progress.ts';
 import { untilStopped } from '../stop.ts';
@@ -54,9 +70,10 @@ export async function studyRunCommand(terminal: Terminal, path: string, flags: S
   }
   const message = 'stopping the runs after their present updates, with checkpoints; once more stops at once';
   await untilStopped(terminal, message, async (signal) => {
-    const run = async (planned: PlannedRuns, what: string): Promise<Map<string, string>> => {
+    const run = async (planned: PlannedRuns, what: string): Promise<ReadonlyMap<string, RunFailure>> => {
       const expected = await forecast(terminal, planned, flags);
       terminal.tell(workLine(planned, what, expected));
+      for (const note of expected.notes) terminal.tell(`note: ${note}`);
       const shown = showRuns(terminal, what, planned.runs.length);
       try {
         return await runStudy(planned, { ...places, jobs: expected.jobs, signal, onEvent: shown.take });
@@ -64,12 +81,12 @@ export async function studyRunCommand(terminal: Terminal, path: string, flags: S
         shown.stop();
       }
     };
-    const failed = new Map<string, string>();
+    const failed = new Map<string, RunFailure>();
     for (;;) {
       const { todo } = await planTrials(study, places.out, places.results);
       const runs = todo.runs.filter(({ name }) => !failed.has(name));
       if (runs.length === 0) break;
-      for (const [name, error] of await run({ ...todo, runs }, 'trials of learning rates')) failed.set(name, error);
+      for (const [name, failure] of await run({ ...todo, runs }, 'trials of learning rates')) failed.set(name, failure);
     }
     const { plan, trials } = await planAll(study, places);
     for (const line of planLines(plan)) terminal.tell(line);
@@ -78,9 +95,9 @@ export async function studyRunCommand(terminal: Terminal, path: string, flags: S
     const todo = await todoOf(plan, places);
     const runs = todo.runs.filter(({ arm }) => isReady(arm));
     if (runs.length > 0) {
-      for (const [name, error] of await run({ ...todo, runs }, 'runs')) failed.set(name, error);
+      for (const [name, failure] of await run({ ...todo, runs }, 'runs')) failed.set(name, failure);
     }
-    await showTable(terminal, plan, trials, places, failed, flags);
+    await showTable(terminal, plan, trials, places, flags);
   });
 }
 
@@ -93,7 +110,7 @@ export async function studyStatusCommand(terminal: Terminal, path: string, flags
   const study = await readStudy(path);
   const places = placesOf(study, flags);
   const { plan, trials } = await planAll(study, places);
-  await showTable(terminal, plan, trials, places, new Map(), flags);
+  await showTable(terminal, plan, trials, places, flags);
 }
 
 function placesOf(study: Study, flags: StudyStatusFlags): Places {
@@ -210,7 +227,7 @@ function showRuns(
       else if (event.type === 'ended') {
         going.delete(event.run);
         done++;
-        if (event.error !== null) tell(`${event.run}: ${event.error}`);
+        if (event.failure !== null) tell(`${event.run}: ${event.failure.message}`);
       } else if (event.told.type === 'note') tell(`note: ${event.told.text}`);
       else going.set(event.run, `${event.told.what} ${event.told.done}/${event.told.total}`);
       update();
@@ -224,9 +241,9 @@ async function showTable(
   plan: StudyPlan,
   trials: Trials,
   { results }: Places,
-  failed: ReadonlyMap<string, string>,
   flags: StudyStatusFlags,
 ): Promise<void> {
+  const failed = new Map([...(await readFailures(trials.todo, results)), ...(await readFailures(plan, results))]);
   const table = tabulate(
     plan,
     await readResults(plan, results),
@@ -238,7 +255,8 @@ async function showTable(
   if (flags.json === true) return printJson(terminal, { ...table, notes });
   const tables = showStudyTable(table);
   for (const note of notes) terminal.tell(`note: ${note}`);
-  for (const arm of table.arms) for (const [run, why] of arm.errors) terminal.tell(`${show(run)}: ${why}`);
+  for (const [run, { message, hint }] of failed)
+    terminal.tell(`${run}: ${message}${hint === undefined ? '' : ` ${hint}`}`);
   const lines = tables.flatMap(({ header, rows }) => [
     ...(flags.markdown === true ? formatMarkdown(header, rows) : formatTable(header, rows)),
     '',

@@ -82,7 +82,6 @@ export function addTraining(root: Command, terminal: Terminal): void {
     .option(...results)
     .option('--dry-run', 'show arms, contrasts, time, memory and the smallest difference that will be found, and stop')
     .option('--markdown', 'print the table as Markdown')
-    .addOption(decoder())
     .addOption(sandbox())
     .addOption(json())
     .action(async (path: string, flags: StudyRunFlags) =>

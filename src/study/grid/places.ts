@@ -3,13 +3,18 @@ import { isAbsolute, relative } from 'node:path';
 import type { Recipe } from '../../train/index.ts';
 
 /**
- * A recipe with paths relative to a folder.
+ * A recipe whose paths are relative to a folder, with `/` between names.
  * @param recipe - the recipe; its `out` is left out
  * @param folder - the folder, that of the study's file
  */
 export function withoutPlaces({ out: _out, ...recipe }: Recipe, folder: string): Record<string, unknown> {
-  const text = JSON.stringify(recipe, (_, value: unknown) =>
-    typeof value === 'string' && isAbsolute(value) ? relative(folder, value) : value,
-  );
-  return JSON.parse(text) as Record<string, unknown>;
+  const short = (path: string): string => (isAbsolute(path) ? relative(folder, path).replaceAll('\\', '/') : path);
+  const { data, prompt } = recipe;
+  return {
+    ...recipe,
+    model: short(recipe.model),
+    adapter: recipe.adapter && short(recipe.adapter),
+    data: { ...data, manifest: short(data.manifest), mediaRoot: data.mediaRoot && short(data.mediaRoot) },
+    prompt: { ...prompt, template: short(prompt.template) },
+  };
 }

@@ -1,11 +1,11 @@
 // The plan of a study: its runs, each with its recipe and what identifies it, and the clips that all of them are judged by.
 import { createHash } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { UserError, show } from '../../core/index.ts';
 import type { MosScale } from '../../dataset/index.ts';
-import { groupedBy, rowsOfSplit } from '../../dataset/index.ts';
+import { groupedBy, groupingOf, leakingGroups, rowsOfSplit, scaleName } from '../../dataset/index.ts';
 import { sha256File } from '../../files/index.ts';
-import { openCheckpoint } from '../../model/index.ts';
+import { adapterTensorsFile, openCheckpoint, startAdapter } from '../../model/index.ts';
 import type { RatedRow, Recipe, RecipeSources, ResolvedRecipe } from '../../train/index.ts';
 import { chooseRecipe, detectGrouping, inheritTableOptions, readRunRows, resolveRecipe } from '../../train/index.ts';
 import { withoutPlaces } from './places.ts';
@@ -25,10 +25,17 @@ export interface StudyRun {
   /** The recipe, as the run will settle it. */
   resolved: ResolvedRecipe;
   /**
-   * SHA-256 of all that its scores depend on but for machine and version: the recipe without places, the threads, the table and the
-   * weights of the model.
+   * SHA-256 of all that its scores depend on but for machine and version: the keys of the recipe that are set, the threads, the table,
+   * the prompt's template and the weights of model and adapter.
    */
   identity: string;
+  /** Its table, and the SHA-256 of that. */
+  table: {
+    /** Where it lies. */
+    path: string;
+    /** Of its bytes. */
+    sha256: string;
+  };
 }
 
 /** Runs of a study. */
@@ -43,6 +50,8 @@ export interface PlannedRuns {
 
 /** A plan. */
 export interface StudyPlan extends PlannedRuns {
+  /** What a reader must know of the tables. */
+  notes: readonly string[];
   /** The scale of the table. */
   scale: MosScale;
   /** Opinion scores of these clips, on that scale. */
@@ -76,8 +85,27 @@ export async function planStudy(
     }
   }
   const [[firstArm, { rows: first, scale }], ...others] = [...tables] as [[string, Reported], ...[string, Reported][]];
-  for (const [arm, { rows }] of others) requireSameLabels(study, firstArm, first, arm, rows);
-  const groupBy = runs[0]!.resolved.recipe.data.groupBy ?? 'group';
+  const notes: string[] = [];
+  for (const [arm, { rows, scale: own }] of others) {
+    if (JSON.stringify(own) !== JSON.stringify(scale)) {
+      const got = `${scaleName(own)}, not ${scaleName(scale)}`;
+      throw new UserError('bad-input', `${study.path}: arm ${arm}: expected the scale of arm ${firstArm}, got ${got}`);
+    }
+    requireSameLabels(study, firstArm, first, arm, rows);
+    if (rows.some(({ id }, i) => id !== first[i]!.id)) {
+      notes.push(`${arm} shows other clips than ${firstArm}: they are paired by their order in the table`);
+    }
+  }
+  const groupBy = runs[0]!.resolved.recipe.data.groupBy ?? groupingOf(first);
+  if (groupBy === 'prompt')
+    notes.push('clips of one prompt are one group: prompts are shared, and no clip has a group');
+  for (const [arm, { leaks }] of tables) {
+    if (leaks.length > 0) {
+      notes.push(
+        `${arm}: ${leaks.length} groups have clips that train and clips that are reported, such as ${show(leaks[0])}: its figures come out too good`,
+      );
+    }
+  }
   const groups = groupedBy(first, groupBy).map(({ id, group }) =>
     group === undefined ? `clip ${id}` : `group ${group}`,
   );
@@ -86,6 +114,7 @@ export async function planStudy(
     runs,
     reported: new Map([...tables].map(([arm, { rows }]) => [arm, rows])),
     scale,
+    notes,
     mos: first.map(({ mos }) => mos),
     groups: new Set(groups).size === groups.length ? undefined : groups,
   };
@@ -111,7 +140,7 @@ export function runPlanner(study: Study, out: string): PlanRun {
     const resolved = await ofArm(study, arm, async () =>
       detectGrouping(await chooseRecipe(await inheritTableOptions(resolveRecipe(sources)))),
     );
-    return { arm: arm.name, seed, name, sources, resolved, identity: await identify(resolved.recipe) };
+    return { arm: arm.name, seed, name, sources, resolved, ...(await identify(resolved)) };
   };
 }
 
@@ -119,6 +148,8 @@ export function runPlanner(study: Study, out: string): PlanRun {
 interface Reported {
   rows: RatedRow[];
   scale: MosScale;
+  /** Groups that it also trains or selects on. */
+  leaks: string[];
 }
 
 /** Says in which arm something is wrong. */
@@ -143,7 +174,14 @@ async function reportedRows(study: Study, recipe: Recipe): Promise<Reported> {
     });
   }
   const { dataset, rows } = await readRunRows(recipe);
-  return { rows: rowsOfSplit(rows, study.report), scale: dataset.scale };
+  const parts = new Set([train.split, ...(inUse === null ? [] : [inUse]), study.report]);
+  const seen = groupedBy(rows, recipe.data.groupBy ?? groupingOf(rows)).flatMap((row) =>
+    row.split !== undefined && parts.has(row.split)
+      ? [{ ...row, split: row.split === study.report ? 'reported' : 'seen' }]
+      : [],
+  );
+  const leaks = leakingGroups(seen).map(({ group }) => group);
+  return { rows: rowsOfSplit(rows, study.report), scale: dataset.scale, leaks };
 }
 
 function requireSameLabels(
@@ -163,25 +201,43 @@ function requireSameLabels(
   );
 }
 
-/** Identifies runs; tables and models are read once. */
-function identifier(study: Study): (recipe: Recipe) => Promise<string> {
+/** Identifies runs; files are read once. */
+function identifier(study: Study): (resolved: ResolvedRecipe) => Promise<Pick<StudyRun, 'identity' | 'table'>> {
   const hashes = new Map<string, Promise<string>>();
-  const once = (key: string, of: () => Promise<string>): Promise<string> => {
-    if (!hashes.has(key)) hashes.set(key, of());
-    return hashes.get(key)!;
+  const once = (what: string, of: () => Promise<string>): Promise<string> => {
+    if (!hashes.has(what)) hashes.set(what, of());
+    return hashes.get(what)!;
   };
-  return async (recipe) => {
-    const { model, runtime, data, ...rest } = withoutPlaces(recipe, dirname(study.path)) as unknown as Recipe;
-    const { manifest: _manifest, mediaRoot: _mediaRoot, ...table } = data;
+  const ofFile = (path: string): Promise<string> => once(`file ${path}`, () => sha256File(path));
+  return async ({ recipe, provenance }) => {
+    const { model, adapter, data, prompt, runtime } = recipe;
+    const table = await ofFile(data.manifest);
+    // Keys that nobody set are left out: later versions have more of them.
+    const kept = withoutPlaces(recipe, dirname(study.path));
+    const set = [...provenance]
+      .filter(([key, origin]) => origin !== 'default' && !ofMachine.test(key))
+      .map(([key]) => key);
     const what = {
-      ...rest,
-      data: table,
+      ...Object.fromEntries(set.sort().map((key) => [key, valueAt(kept, key)])),
+      report: study.report,
       threads: runtime.threads,
       provider: runtime.provider,
-      manifest: await once(`table ${recipe.data.manifest}`, () => sha256File(recipe.data.manifest)),
-      model: await once(`model ${model}`, async () => (await openCheckpoint(recipe.model)).hash()),
-      report: study.report,
+      maxMemory: runtime.maxMemory,
+      table,
+      model: await once(`model ${model}`, async () => (await openCheckpoint(model)).hash()),
+      adapter: adapter === null ? null : await ofFile(adapterTensorsFile(startAdapter(adapter))),
+      template: isAbsolute(prompt.template) ? await ofFile(prompt.template) : prompt.template,
     };
-    return createHash('sha256').update(JSON.stringify(what)).digest('hex');
+    const identity = createHash('sha256').update(JSON.stringify(what)).digest('hex');
+    return { identity, table: { path: data.manifest, sha256: table } };
   };
+}
+
+/** Keys that say where something lies, whose content is hashed instead, and those of the machine. */
+const ofMachine = /^(?:out|model|adapter|data\.manifest|prompt\.template|runtime(?:\..*)?)$/;
+
+function valueAt(tree: Readonly<Record<string, unknown>>, key: string): unknown {
+  return (
+    key.split('.').reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], tree) ?? null
+  );
 }

@@ -54,7 +54,7 @@ export interface ResultDescription {
   chosen: ChosenCheckpoint;
   /** Seconds of training, validation included, on the machine that it ran on. */
   seconds: number;
-  /** Values of the answers, on the scale of the opinion scores; null where they are generated. */
+  /** Values of the answers, on the scale of the opinion scores, rising; null where they are generated. */
   answers: number[] | null;
   /** Why clips could not be scored: each reason with how many have it. */
   errors: Record<string, number>;
@@ -95,13 +95,7 @@ const schema: z.ZodType<ResultDescription> = z.strictObject({
   scores: z.string(),
   writtenBy: z.string(),
 });
-const rowSchema: z.ZodType<ResultScore> = z.strictObject({
-  score: nullable,
-  integer: nullable,
-  std: nullable,
-  legalMass: nullable,
-  thousandths: z.array(z.int()).nullable(),
-});
+const rowsSchema = z.array(z.tuple([nullable, nullable, nullable, nullable, z.array(z.int()).nullable()]));
 
 const descriptionOf = (results: string, name: string): string => join(results, `${name}.json`);
 const scoresOf = (results: string, name: string): string => join(results, `${name}.scores.br`);
@@ -169,9 +163,27 @@ export async function readResult(results: string, name: string): Promise<RunResu
     const got = bytes === null ? 'no such file' : 'others';
     throw new UserError('bad-input', `${file}: expected the scores that ${path} names, got ${got}`, { hint });
   }
-  const fields = JSON.parse(brotliDecompressSync(bytes).toString()) as unknown[][];
-  const rows = fields.map(([score, integer, std, legalMass, thousandths]) =>
-    rowSchema.parse({ score, integer, std, legalMass, thousandths }),
-  );
-  return { ...parsed.data, rows };
+  const rows = rowsSchema.safeParse(unpack(bytes));
+  if (!rows.success) throw new UserError('bad-input', `${file}: expected rows of scores, got something else`, { hint });
+  return {
+    ...parsed.data,
+    rows: rows.data.map(([score, integer, std, legalMass, thousandths]) => ({
+      score,
+      integer,
+      std,
+      legalMass,
+      thousandths,
+    })),
+  };
+}
+
+/** Many times what any real result holds: the files may be another's. */
+const MAX_TEXT = 1 << 29;
+
+function unpack(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(brotliDecompressSync(bytes, { maxOutputLength: MAX_TEXT }).toString());
+  } catch {
+    return undefined;
+  }
 }

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../core/index.ts';
 import type { Lock } from '../../files/index.ts';
-import { acquireLock, makeFolder, readJsonLines } from '../../files/index.ts';
-import { readScores, requireScoresMeta } from '../../score/index.ts';
+import { acquireLock, makeFolder, readJsonLines, readText, sha256File, writeFileAtomic } from '../../files/index.ts';
+import { readScores } from '../../score/index.ts';
 import type { RatedRow, Recipe, RecipeSources, TrainEvent } from '../../train/index.ts';
 import { readRunRecipe, resolveRecipe, train } from '../../train/index.ts';
 import { scoreRows } from '../score-rows.ts';
@@ -26,6 +26,8 @@ export interface RunWork {
   sources: RecipeSources;
   /** What its scores depend on. */
   identity: string;
+  /** The table, which must stay as it is. */
+  table: { path: string; sha256: string };
   /** Clips to score; none in a trial of a learning rate. */
   report: ReportedClip[];
   /** Folder of the results. */
@@ -66,7 +68,10 @@ export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal
   await makeFolder(dirname(out));
   await using _lock = await waitForLock(`${out}.lock`, out, tell, signal);
   // A process of an earlier start may have finished it meanwhile.
-  if ((await readResult(results, name))?.identity === work.identity) return;
+  const before = await readResult(results, name);
+  if (before?.identity === work.identity) return;
+  if (before !== null) throw new UserError('bad-input', `${results}: ${name}: expected no result of another run`);
+  await beginRun(out, work.identity);
   let [numTrain, totalSteps] = [0, 0];
   const errors: Record<string, number> = {};
   let hasDiverged = false;
@@ -87,6 +92,11 @@ export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal
   const { recipe } = await readRunRecipe(out);
   const scored =
     report.length === 0 ? { rows: [], answers: null } : await scoreReport(work, recipe, errors, tell, signal);
+  if ((await sha256File(work.table.path)) !== work.table.sha256) {
+    throw new UserError('bad-input', `${work.table.path}: expected the table that the run began with, got another`, {
+      hint: `Move ${out} away, and run the study again.`,
+    });
+  }
   const history = (await readJsonLines(join(out, 'events.jsonl'))) as TimedEvent[];
   await writeResult(results, name, {
     arm: work.arm,
@@ -99,6 +109,17 @@ export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal
     seconds: secondsOf(history),
     errors,
     ...scored,
+  });
+}
+
+/** Notes what a folder's run is of; a run of another recipe, table or model is left alone. */
+async function beginRun(out: string, identity: string): Promise<void> {
+  const path = `${out}.identity`;
+  const before = await readText(path, 'bad-input', 100);
+  if (before === undefined) return writeFileAtomic(path, `${identity}\n`);
+  if (before.trim() === identity) return;
+  throw new UserError('bad-input', `${out}: expected a run of this study, got one of another recipe, table or model`, {
+    hint: `Move ${out}* away, and run the study again.`,
   });
 }
 
@@ -116,13 +137,14 @@ async function scoreReport(
     onScored: (done, total) => tell({ type: 'progress', what: 'scoring', done, total }),
     onNote: (text) => tell({ type: 'note', text }),
   });
-  const { models } = await requireScoresMeta(scores);
   const rows = [];
+  let answers: number[] | null = null;
   for await (const row of readScores(scores)) {
     rows.push(resultScore(row));
+    answers ??= row.distribution && [...row.distribution.values];
     if (row.error !== null) errors[row.error] = (errors[row.error] ?? 0) + 1;
   }
-  return { rows, answers: models[0]!.answer.values ?? null };
+  return { rows, answers };
 }
 
 /** A line of events.jsonl. */
@@ -145,16 +167,22 @@ function chosenOf(history: readonly TimedEvent[], stepsPerEpoch: number): Chosen
   return { ...at, validation: { srcc, plcc, challenge, rmse, rmseOfMean, legalMass, undefinedBecause } };
 }
 
+/** What is logged while a run computes; notes may come before a start. */
+const atWork = new Set<TrainEvent['type']>(['start', 'mask', 'step', 'evaluation', 'checkpoint', 'end']);
+
 /** Seconds from each start to what was logged last before the next one. */
 function secondsOf(history: readonly TimedEvent[]): number {
+  const events = history.filter(({ type }) => atWork.has(type));
   let seconds = 0;
-  for (const [i, event] of history.entries()) {
-    const before = history[i - 1];
-    if (before === undefined || event.type === 'start') continue;
-    seconds += (Date.parse(event.time) - Date.parse(before.time)) / 1000;
+  for (const [i, event] of events.entries()) {
+    if (i === 0 || event.type === 'start') continue;
+    seconds += (Date.parse(event.time) - Date.parse(events[i - 1]!.time)) / 1000;
   }
   return Number(seconds.toFixed(1));
 }
+
+/** How often a lock is tried again: for ten minutes, many times what an update takes. */
+const [RETRY_MS, MAX_ATTEMPTS] = [500, 1200];
 
 /** Takes the run's lock. One that a process of a killed study holds is free as soon as that process has noticed. */
 async function waitForLock(
@@ -163,13 +191,13 @@ async function waitForLock(
   tell: (told: RunTold) => void,
   signal: AbortSignal,
 ): Promise<Lock> {
-  for (let isTold = false; ; isTold = true) {
+  for (let attempt = 0; ; attempt++) {
     try {
       return await acquireLock(path, out);
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      if (!isTold) tell({ type: 'note', text: `${error.message}: waiting for its end` });
+      if (!(error instanceof UserError) || attempt === MAX_ATTEMPTS) throw error;
+      if (attempt === 0) tell({ type: 'note', text: `${error.message}: waiting for its end` });
     }
-    await sleep(500, undefined, { signal });
+    await sleep(RETRY_MS, undefined, { signal });
   }
 }

@@ -58,7 +58,9 @@ export interface Study {
 }
 
 const MAX_LENGTH = 65_536;
-const name = z.string().regex(/^[A-Za-z0-9][\w.+-]{0,63}$/, 'expected letters, digits and - . _ + only, at most 64');
+/** What arms may be called, since folders are: no number alone, as JavaScript puts keys that are numbers first, whatever their order. */
+const NAME = /^(?!\d+$)[A-Za-z0-9][\w.+-]{0,63}$/;
+const name = z.string();
 const settings = z.record(z.string(), z.unknown());
 const seed = z.int().min(0).max(0xffffffff);
 
@@ -110,8 +112,16 @@ export async function readStudy(path: string): Promise<Study> {
     ...armsOfGrid(grid ?? {}),
   ];
   const names = arms.map((arm) => arm.name);
+  for (const arm of arms) requireOwnKeys(path, arm);
   if (arms.length === 0) throw new UserError('bad-recipe', `${path}: arms: expected at least one arm, got none`);
-  const twice = names.find((one, i) => names.indexOf(one) < i);
+  const bad = names.find((one) => !NAME.test(one));
+  if (bad !== undefined) {
+    const expected = 'expected names of letters, digits and - . _ +, at most 64 and no number alone';
+    throw new UserError('bad-recipe', `${path}: arms: ${expected}, got ${show(bad)}`);
+  }
+  // Some systems have one folder for both.
+  const lower = names.map((one) => one.toLowerCase());
+  const twice = names.find((_, i) => lower.indexOf(lower[i]!) < i);
   if (twice !== undefined)
     throw new UserError('bad-recipe', `${path}: arms: expected each name once, got ${twice} twice`);
   const study: Study = {
@@ -141,8 +151,30 @@ function setsOf(changes: Readonly<Record<string, unknown>>, prefix = ''): string
   return Object.entries(changes).flatMap(([key, value]) => {
     const at = prefix === '' ? key : `${prefix}.${key}`;
     const isSection = typeof value === 'object' && value !== null && !Array.isArray(value) && !isValue.has(at);
-    return isSection ? setsOf(value as Record<string, unknown>, at) : [`${at}=${JSON.stringify(value)}`];
+    return isSection ? setsOf(value as Record<string, unknown>, at) : [`${at}=${yamlOf(value)}`];
   });
+}
+
+/** A value as YAML in flow style, which JSON is but for numbers without an end. */
+function yamlOf(value: unknown): string {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    return value > 0 ? '.inf' : Number.isNaN(value) ? '.nan' : '-.inf';
+  return JSON.stringify(value);
+}
+
+/** Keys that are the study's to set. */
+const ofStudy = ['seed', 'seeds.split', 'out', 'runtime.threads'];
+
+function requireOwnKeys(path: string, { name, sets }: StudyArm): void {
+  const key = sets.map((set) => set.slice(0, set.indexOf('='))).find((one) => ofStudy.includes(one));
+  if (key === undefined) return;
+  throw new UserError(
+    'bad-recipe',
+    `${path}: arm ${name}: expected keys of the recipe but ${ofStudy.join(', ')}, got ${key}`,
+    {
+      hint: 'The study sets these: by seeds, threads, --out and the seeds.split of its base.',
+    },
+  );
 }
 
 /** Keys whose value is a map. */
@@ -154,12 +186,18 @@ function armsOfGrid(grid: Readonly<Record<string, readonly unknown[]>>): StudyAr
   for (const [key, values] of Object.entries(grid)) {
     arms = arms.flatMap((arm) =>
       values.map((value) => ({
-        values: [...arm.values, String(value)],
-        sets: [...arm.sets, `${key}=${JSON.stringify(value)}`],
+        values: [...arm.values, nameOf(key, value)],
+        sets: [...arm.sets, `${key}=${yamlOf(value)}`],
       })),
     );
   }
   return Object.keys(grid).length === 0 ? [] : arms.map(({ values, sets }) => ({ name: values.join('+'), sets }));
+}
+
+/** What a value of a grid is called, such as `rank-32`: what is special in names of files is a dash. */
+function nameOf(key: string, value: unknown): string {
+  const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+  return `${key.split('.').at(-1)}-${text}`.replaceAll(/[^\w.]+/g, '-').replace(/[-._]+$/, '');
 }
 
 function contrastOf(
@@ -177,7 +215,8 @@ function contrastOf(
     });
   }
   const sum = [...contrast.weights.values()].reduce((a, b) => a + b, 0);
-  if (contrast.weights.size < 2 || Math.abs(sum) > 1e-9) {
+  const numWeights = [...contrast.weights.values()].filter((weight) => weight !== 0).length;
+  if (numWeights < 2 || Math.abs(sum) > 1e-9) {
     throw new UserError(
       'bad-recipe',
       `${path}: contrasts: expected two or more arms with weights that add up to 0 in ${show(contrast.name)}, got ${sum}`,
@@ -212,10 +251,9 @@ export function sourcesOfRun(
     `out=${JSON.stringify(resolve(out))}`,
   ];
   const split = (seeds as { split?: number } | undefined)?.split ?? own;
-  const withSplit = [...sets, `seeds.split=${split}`];
   // It is a key without effect, which recipes refuse, where nothing is cut.
-  const isCut = split !== seed && cutsRows(study, folder, arm);
-  return { base: study.base, folder, sets: isCut ? withSplit : sets };
+  const ofSplit = cutsRows(study, folder, arm) ? [`seeds.split=${split}`] : [];
+  return { base: study.base, folder, sets: [...sets, ...ofSplit] };
 }
 
 /** Whether a share or a fold of the rows is held out. */

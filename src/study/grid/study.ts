@@ -1,12 +1,14 @@
 // Runs a study: every run that has no result yet, several at a time, each in a process of its own.
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import pMap from 'p-map';
+import { z } from 'zod';
 import { UserError, callForkedWork, machineMemory } from '../../core/index.ts';
-import { acquireLock, makeFolder } from '../../files/index.ts';
+import { acquireLock, makeFolder, readJson, writeFileAtomic } from '../../files/index.ts';
 import type { RunEstimate } from '../../train/index.ts';
 import { estimateRun } from '../../train/index.ts';
-import type { PlannedRuns, StudyPlan, StudyRun } from './plan.ts';
+import type { PlannedRuns, StudyRun } from './plan.ts';
 import type { RunResult } from './result.ts';
 import { readResult } from './result.ts';
 import type { RunTold, RunWork } from './run.ts';
@@ -33,13 +35,13 @@ export type StudyEvent =
       /** `ARM/seed-N`. */
       run: string;
       /** What went wrong; null where nothing did. */
-      error: string | null;
+      failure: RunFailure | null;
     };
 
 /** What a study will take. */
 export interface StudyForecast {
-  /** Forecast of a run of each arm, by its name. */
-  arms: ReadonlyMap<string, RunEstimate>;
+  /** Forecast of a run of each arm, by its name; null where none can be made. */
+  arms: ReadonlyMap<string, RunEstimate | null>;
   /** Seconds of all that is to be done, with so many runs at a time. */
   seconds: number;
   /** Most memory of their own of runs that go on at a time, in bytes. */
@@ -48,6 +50,8 @@ export interface StudyForecast {
   jobs: number;
   /** Runs that are to be done. */
   numRuns: number;
+  /** What a reader must know. */
+  notes: string[];
 }
 
 /** How a study is run. */
@@ -64,6 +68,16 @@ export interface StudyOptions {
   onEvent?: (event: StudyEvent) => void;
 }
 
+/** What went wrong in a run, beside the results until it has one. */
+export interface RunFailure {
+  /** What the run was. */
+  identity: string;
+  /** What went wrong, in a line. */
+  message: string;
+  /** What to do about it. */
+  hint?: string | undefined;
+}
+
 /**
  * The results that are there.
  * @param plan - the plan
@@ -71,13 +85,14 @@ export interface StudyOptions {
  * @returns by name of the run
  * @throws UserError `bad-input` for results of other recipes, tables or models, which are left alone
  */
-export async function readResults(plan: StudyPlan, results: string): Promise<Map<string, RunResult>> {
+export async function readResults(plan: PlannedRuns, results: string): Promise<Map<string, RunResult>> {
   const found = new Map<string, RunResult>();
   const others: string[] = [];
-  for (const { name, identity } of plan.runs) {
+  for (const { arm, seed, name, identity } of plan.runs) {
     const result = await readResult(results, name);
     if (result === null) continue;
-    if (result.identity !== identity) others.push(name);
+    const isWhole = result.rows.length === plan.reported.get(arm)!.length;
+    if (result.identity !== identity || result.arm !== arm || result.seed !== seed || !isWhole) others.push(name);
     else found.set(name, result);
   }
   if (others.length === 0) return found;
@@ -85,8 +100,28 @@ export async function readResults(plan: StudyPlan, results: string): Promise<Map
   throw new UserError(
     'bad-input',
     `${results}: expected results of the study as it is now, got those of another recipe, table or model: ${which}`,
-    { hint: 'Move them away to run these again, or give changed arms other names.' },
+    {
+      hint: 'Give changed arms other names, or move these results and the runs of the same names away to run them again.',
+    },
   );
+}
+
+const failureOf = (results: string, name: string): string => join(results, `${name}.failed.json`);
+const failureSchema = z.object({ identity: z.string(), message: z.string(), hint: z.string().optional() });
+
+/**
+ * The runs that have failed and have no result yet.
+ * @param plan - the plan
+ * @param results - folder of the results
+ * @returns by name of the run
+ */
+export async function readFailures(plan: PlannedRuns, results: string): Promise<Map<string, RunFailure>> {
+  const found = new Map<string, RunFailure>();
+  for (const { name, identity } of plan.runs) {
+    const failure = failureSchema.safeParse(await readJson(failureOf(results, name), 'bad-input'));
+    if (failure.success && failure.data.identity === identity) found.set(name, failure.data);
+  }
+  return found;
 }
 
 /**
@@ -100,19 +135,28 @@ export async function forecastStudy(
   jobs: number | undefined,
   onProgress: (done: number, total: number) => void,
 ): Promise<StudyForecast> {
-  const arms = new Map<string, RunEstimate>();
+  const arms = new Map<string, RunEstimate | null>();
+  const notes: string[] = [];
   const names = [...new Set(runs.map(({ arm }) => arm))];
   for (const name of names) {
-    arms.set(name, await estimateRun(runs.find(({ arm }) => arm === name)!.resolved));
+    try {
+      arms.set(name, await estimateRun(runs.find(({ arm }) => arm === name)!.resolved));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      arms.set(name, null); // the run says so, too, and the others go on
+      notes.push(`arm ${name} has no forecast: ${error.message}`);
+    }
     onProgress(arms.size, names.length);
   }
-  const largest = Math.max(1, ...[...arms.values()].map(({ ownBytes }) => ownBytes));
-  const atATime =
-    jobs ??
-    Math.max(1, Math.min(availableParallelism() / study.threads, (0.8 * machineMemory()) / largest, runs.length));
-  const whole = Math.floor(atATime);
-  const seconds = runs.reduce((sum, { arm }) => sum + arms.get(arm)!.seconds, 0) / whole;
-  return { arms, seconds, ownBytes: largest * whole, jobs: whole, numRuns: runs.length };
+  const known = [...arms.values()].filter((one) => one !== null);
+  const largest = Math.max(1, ...known.map(({ ownBytes }) => ownBytes));
+  // Another device than the processor is one.
+  const isCpu = runs.every(({ resolved }) => resolved.recipe.runtime.provider === 'cpu');
+  const fitting = Math.min(isCpu ? availableParallelism() / study.threads : 1, (0.8 * machineMemory()) / largest);
+  const atATime = Math.floor(Math.max(1, Math.min(jobs ?? fitting, runs.length)));
+  if (largest * atATime > 0.8 * machineMemory()) notes.push('that is more memory than the machine has to spare');
+  const seconds = runs.reduce((sum, { arm }) => sum + (arms.get(arm)?.seconds ?? 0), 0) / atATime;
+  return { arms, seconds, ownBytes: largest * atATime, jobs: atATime, numRuns: runs.length, notes };
 }
 
 /**
@@ -123,39 +167,41 @@ export async function forecastStudy(
  * @throws UserError `bad-input` where another process runs the study; the signal's reason when it was stopped
  */
 export async function runStudy(
-  { study, runs, reported }: PlannedRuns,
+  planned: PlannedRuns,
   { results, out, jobs, signal, onEvent }: StudyOptions,
-): Promise<Map<string, string>> {
+): Promise<Map<string, RunFailure>> {
+  const { study, runs, reported } = planned;
   await makeFolder(out);
   await using lock = await acquireLock(join(out, 'study.lock'), out);
-  const failed = new Map<string, string>();
-  const todo: StudyRun[] = [];
-  for (const run of runs) {
-    if ((await readResult(results, run.name))?.identity !== run.identity) todo.push(run);
-  }
-  const doOne = async ({ arm, seed, name, sources, identity }: StudyRun): Promise<void> => {
+  const done = new Set((await readResults(planned, results)).keys());
+  const failed = new Map<string, RunFailure>();
+  const doOne = async ({ arm, seed, name, sources, identity, table }: StudyRun): Promise<void> => {
     await lock.requireHeld();
     onEvent?.({ type: 'began', run: name });
-    const report = reported
-      .get(arm)!
-      .map(({ id, path, kind, prompt }) => ({ id, path, kind, ...(prompt === undefined ? {} : { prompt }) }));
-    const work: RunWork = { study: study.path, arm, seed, name, sources, identity, report, results };
-    let error: string | null = null;
+    const report = reported.get(arm)!.map(({ id, path, kind, prompt }) => {
+      return { id, path, kind, ...(prompt === undefined ? {} : { prompt }) };
+    });
+    const work: RunWork = { study: study.path, arm, seed, name, sources, identity, table, report, results };
+    let failure: RunFailure | null = null;
     try {
       await callForkedWork<RunTold>(import.meta.url, './run-child', work, {
         onTold: (told) => onEvent?.({ type: 'told', run: name, told }),
         signal,
       });
+      await rm(failureOf(results, name), { force: true });
     } catch (thrown) {
       signal?.throwIfAborted();
-      error = thrown instanceof Error ? thrown.message : String(thrown);
-      failed.set(name, error);
+      const [message] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');
+      failure = { identity, message: message!, hint: thrown instanceof UserError ? thrown.hint : undefined };
+      failed.set(name, failure);
+      await makeFolder(dirname(failureOf(results, name)));
+      await writeFileAtomic(failureOf(results, name), `${JSON.stringify(failure, null, 1)}\n`);
     }
-    onEvent?.({ type: 'ended', run: name, error });
+    onEvent?.({ type: 'ended', run: name, failure });
   };
   // All end before an error is thrown: a run that is stopped writes its checkpoint first.
   const settled = await pMap(
-    todo,
+    runs.filter(({ name }) => !done.has(name)),
     (run) =>
       signal?.aborted === true
         ? undefined

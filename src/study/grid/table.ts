@@ -1,9 +1,10 @@
 // The table of a study: its arms and planned contrasts, from the results that are there.
 import { fromMos5 } from '../../dataset/index.ts';
-import type { Arm, ArmContrast, ComparedMetric, Comparison, Estimate } from '../../metrics/index.ts';
+import type { Arm, ArmContrast, ComparedMetric, Comparison, Estimate, Stat } from '../../metrics/index.ts';
 import { compare } from '../../metrics/index.ts';
 import type { StudyPlan } from './plan.ts';
 import type { ResultScore, RunResult } from './result.ts';
+import type { RunFailure } from './study.ts';
 import type { Readout } from './study-file.ts';
 import type { Trial, Trials } from './trials.ts';
 
@@ -25,14 +26,14 @@ export interface StudyTableArm {
   entropy: number | null;
   /** Mean probability of all legal answers together; null where answers are generated. */
   legalMass: number | null;
-  /** Share of the clips without a score, 0 to 1. */
-  unscored: number;
+  /** Share of the clips without a score, 0 to 1; null without a result. */
+  unscored: number | null;
   /** Mean of the epochs after which the checkpoints were chosen. */
   epoch: number | null;
   /** Mean seconds of a run. */
   seconds: number | null;
-  /** What went wrong: name of the run and message. */
-  errors: readonly (readonly [run: string, message: string])[];
+  /** Its runs that have failed, by name. */
+  failed: Readonly<Record<string, RunFailure>>;
 }
 
 /** What a study has found. */
@@ -74,11 +75,11 @@ const MOST_UNSCORED = 0.01;
 export function tabulate(
   plan: StudyPlan,
   results: ReadonlyMap<string, RunResult>,
-  failed: ReadonlyMap<string, string>,
+  failed: ReadonlyMap<string, RunFailure>,
   trials?: Trials,
 ): StudyTable {
   const { study } = plan;
-  const notes: string[] = [];
+  const notes = [...plan.notes];
   const ofArm = (arm: string): RunResult[] => study.seeds.flatMap((seed) => results.get(`${arm}/seed-${seed}`) ?? []);
   const withResult = study.arms.filter(({ name }) => ofArm(name).length > 0).map(({ name }) => name);
   const seeds = study.seeds.filter((seed) => withResult.every((arm) => results.has(`${arm}/seed-${seed}`)));
@@ -88,11 +89,12 @@ export function tabulate(
     notes.push(`figures are of the ${seeds.length} of ${study.seeds.length} seeds that all arms with a result have`);
   }
   const chosen = new Map(withResult.map((arm) => [arm, seeds.map((seed) => results.get(`${arm}/seed-${seed}`)!)]));
-  const unscored = (arm: string): number => share(chosen.get(arm) ?? [], ({ score }) => score === null);
-  const marked = withResult.filter((arm) => unscored(arm) > MOST_UNSCORED);
+  const unscored = (arm: string): number | null =>
+    mean((chosen.get(arm) ?? []).flatMap(({ rows }) => rows.map(({ score }) => Number(score === null))));
+  const marked = withResult.filter((arm) => (unscored(arm) ?? 0) > MOST_UNSCORED);
   for (const arm of marked) {
     notes.push(
-      `${arm}: ${percent(unscored(arm))} of the clips have no score: it is not ranked, and its contrasts are left out`,
+      `${arm}: ${percent(unscored(arm)!)} of the clips have no score: it is not ranked, and its contrasts are left out`,
     );
   }
   const ranked = seeds.length === 0 ? [] : withResult.filter((arm) => !marked.includes(arm));
@@ -137,10 +139,15 @@ export function tabulate(
         unscored: unscored(name),
         epoch: mean(runs.map(({ chosen: { epoch } }) => epoch)),
         seconds: mean(runs.map(({ seconds }) => seconds)),
-        errors: [...failed].filter(([run]) => run.startsWith(`${name}/`)),
+        failed: Object.fromEntries([...failed].filter(([run]) => run.startsWith(`${name}/`))),
       };
     }),
-    contrasts: main?.contrasts ?? [],
+    contrasts: (main?.contrasts ?? []).map((one, k) => {
+      const arm = marked.find((name) => study.contrasts[k]!.weights.has(name));
+      if (arm === undefined) return one;
+      const difference: Stat = { defined: false, reason: `${arm}: more than 1 % of the clips have no score` };
+      return { ...one, primary: { ...one.primary, difference } };
+    }),
     trials: trials?.ended ?? [],
     notes,
   };
@@ -176,10 +183,6 @@ const mean = (values: readonly number[]): number | null =>
 
 function meanOf(runs: readonly RunResult[], of: (row: ResultScore) => number | null): number | null {
   return mean(runs.flatMap(({ rows }) => rows.flatMap((row) => of(row) ?? [])));
-}
-
-function share(runs: readonly RunResult[], is: (row: ResultScore) => boolean): number {
-  return mean(runs.flatMap(({ rows }) => rows.map((row) => Number(is(row))))) ?? 0;
 }
 
 /** In bits. */
