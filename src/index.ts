@@ -250,6 +250,7 @@ export type {
   EnsembleMember,
   EnsembleScore,
   ChosenCheckpoint,
+  FreeAnswerCount,
   LearningRateSearch,
   PlannedRuns,
   Readout,

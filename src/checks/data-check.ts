@@ -81,7 +81,7 @@ export interface DataCheck {
 }
 
 /** Small frames are enough to open a clip and to compare pictures. */
-const look = {
+export const smallFrame = {
   pick: 'middle',
   count: 1,
   as: 'images',
@@ -96,7 +96,7 @@ const look = {
 } as const;
 
 /** Bits of 64 in which two nearly equal pictures may differ. */
-const MAX_DISTANCE = 4;
+export const NEARLY_EQUAL = 4;
 
 /** What was seen of a clip. */
 interface Seen {
@@ -161,7 +161,7 @@ async function lookAt(
   onProgress: DataCheckOptions['onProgress'],
 ): Promise<Seen[]> {
   await using reader = openFrameReader({ workers });
-  const options: FrameOptions = { ...look, decoder, ...(assumedFps === undefined ? {} : { assumedFps }) };
+  const options: FrameOptions = { ...smallFrame, decoder, ...(assumedFps === undefined ? {} : { assumedFps }) };
   let done = 0;
   // Awaited here: the reader lives as long as this function.
   return await pMap(
@@ -189,7 +189,7 @@ function duplicatesOf(seen: readonly Seen[]): DuplicatePictures {
   const hashed = seen.filter(({ hash }) => hash !== null);
   const pairs = nearDuplicates(
     hashed.map(({ hash }) => hash!),
-    MAX_DISTANCE,
+    NEARLY_EQUAL,
   );
   const found: DuplicatePictures = { acrossSplits: [], withinSplits: [] };
   for (const { a: first, b: second, distance } of pairs) {

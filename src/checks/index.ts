@@ -4,7 +4,7 @@
  * @module checks
  */
 export type { DataCheck, DataCheckOptions, DuplicatePictures, ScoreSummary } from './data-check.ts';
-export { checkData } from './data-check.ts';
+export { NEARLY_EQUAL, checkData, smallFrame } from './data-check.ts';
 export type { Finding } from './doctor.ts';
 export { doctor } from './doctor.ts';
 export type {

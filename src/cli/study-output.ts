@@ -40,13 +40,14 @@ export function showStudyTable(table: StudyTable): ShownTable[] {
       rows: arms.map((arm) => figures(arm, inOrder, readout, other)),
     },
     {
-      header: ['arm', 'spread', 'entropy, bits', 'legal mass', 'without a score', 'epoch', 'seconds'],
+      header: ['arm', 'spread', 'entropy, bits', 'legal mass', 'obeys', 'without a score', 'epoch', 'seconds'],
       rows: arms.map((arm) => [
         arm.name,
         fixed(arm.spread, 3),
         fixed(arm.entropy, 2),
         fixed(arm.legalMass, 4),
-        arm.unscored === null ? null : `${(100 * arm.unscored).toFixed(1)} %`,
+        percent(arm.obeys),
+        percent(arm.unscored),
         fixed(arm.epoch, 1),
         fixed(arm.seconds, 0),
       ]),
@@ -113,3 +114,4 @@ function contrastRow({ name, primary, holm }: ArmContrast): Cell[] {
 const number = (stat: Stat): Cell => (stat.defined ? stat.value.toFixed(4) : null);
 const between = ({ interval }: Pick<Estimate, 'interval'>): Cell => (interval === null ? null : range(interval));
 const fixed = (value: number | null, digits: number): Cell => (value === null ? null : value.toFixed(digits));
+const percent = (share: number | null): Cell => (share === null ? null : `${(100 * share).toFixed(1)} %`);

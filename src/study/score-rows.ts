@@ -1,7 +1,7 @@
 // Scores rows of a table by the best checkpoint of a run, into a file that is gone on with.
 import { parseSize } from '../core/index.ts';
 import type { OpenEngine } from '../engine/index.ts';
-import type { ListRow } from '../score/index.ts';
+import type { ListRow, Scorer } from '../score/index.ts';
 import { loadScorer, openScoresFile } from '../score/index.ts';
 import type { RatedRow, Recipe } from '../train/index.ts';
 
@@ -17,29 +17,47 @@ export interface ScoreRowsOptions {
   openEngine?: OpenEngine | undefined;
 }
 
+/** A row to score. */
+export type RowToScore = Pick<RatedRow, 'id' | 'path' | 'kind' | 'prompt'>;
+
+/** The recipe of a run, whose folder is its `out`. */
+type ScoringRecipe = Pick<Recipe, 'out' | 'model' | 'runtime'>;
+
 /**
- * Scores rows; those of the file that failed before are scored again.
- * @param recipe - of the run, whose folder is its `out`
- * @param rows - in the order of the file
- * @param path - the file of scores
- * @param options - signal, who is told
+ * Opens the best checkpoint of a run.
+ * @param recipe - of the run
+ * @param options - who is told, what opens base models
  */
-export async function scoreRows(
-  { out, model, runtime }: Pick<Recipe, 'out' | 'model' | 'runtime'>,
-  rows: readonly Pick<RatedRow, 'id' | 'path' | 'kind' | 'prompt'>[],
-  path: string,
-  { signal, onScored, onNote, openEngine }: ScoreRowsOptions,
-): Promise<void> {
-  const notes = onNote === undefined ? {} : { onNote };
-  await using scorer = await loadScorer(out, {
+export async function openRunScorer(
+  { out, model, runtime }: ScoringRecipe,
+  { onNote, openEngine }: ScoreRowsOptions,
+): Promise<Scorer> {
+  return loadScorer(out, {
     model,
     workers: runtime.workers,
     ...(runtime.cache ? {} : { cache: false }),
     ...(runtime.maxMemory === null ? {} : { maxMemory: parseSize(runtime.maxMemory, 'runtime.maxMemory') }),
     runtime: { provider: runtime.provider, threads: runtime.threads },
     ...(openEngine === undefined ? {} : { openEngine }),
-    ...notes,
+    ...(onNote === undefined ? {} : { onNote }),
   });
+}
+
+/**
+ * Scores rows; those of the file that failed before are scored again.
+ * @param recipe - of the run
+ * @param rows - in the order of the file
+ * @param path - the file of scores
+ * @param options - signal, who is told
+ */
+export async function scoreRows(
+  recipe: ScoringRecipe,
+  rows: readonly RowToScore[],
+  path: string,
+  options: ScoreRowsOptions,
+): Promise<void> {
+  const { signal, onScored, onNote } = options;
+  await using scorer = await openRunScorer(recipe, options);
   await using file = await openScoresFile(path, { retryFailed: true });
   const list = async function* (): AsyncGenerator<ListRow> {
     for (const { id, path, kind, prompt } of rows)
@@ -48,7 +66,7 @@ export async function scoreRows(
   let done = 0;
   await file.score(scorer, list, {
     ...(signal === undefined ? {} : { signal }),
-    ...notes,
+    ...(onNote === undefined ? {} : { onNote }),
     onRow: () => onScored?.(++done, rows.length),
     onKept: (numKept) => (done = numKept),
   });

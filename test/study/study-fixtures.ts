@@ -10,7 +10,7 @@ export async function writeStudy(
   shop: Workshop,
   name: string,
   arms = '{ integer: {}, decimal: { answer: { kind: decimal } }, same: { lora: { rank: 4 } } }',
-  more = 'seeds: 2',
+  more = 'seeds: 2\nfreeAnswers: 3',
 ): Promise<string> {
   const rows = (await readFile(shop.at('clips.csv'), 'utf8')).trimEnd().split('\n').slice(1);
   const split = (i: number): string => (i < 4 ? 'fit' : i < 6 ? 'select' : 'report');

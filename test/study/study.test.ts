@@ -43,6 +43,8 @@ describe('a study', () => {
     const result = (await readResult(shop.at('first-results'), 'integer/seed-1'))!;
     expect(result).toMatchObject({ arm: 'integer', seed: 1, numTrain: 4, totalSteps: 4, errors: {} });
     expect(result.chosen.validation).not.toBeNull();
+    expect(result.free!.asked).toBe(3);
+    expect(first.table.arms.map(({ obeys }) => obeys! >= 0 && obeys! <= 1)).toEqual([true, true, true]);
     const scores = [];
     for await (const row of readScores(shop.at('first', 'integer', 'seed-1.scores.jsonl'))) scores.push(row);
     expect(scores.map(({ clip }) => clip)).toEqual(['6.png', '7.png', '8.png', '9.png', '10.png', '11.png']);

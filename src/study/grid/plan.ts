@@ -220,6 +220,7 @@ function identifier(study: Study): (resolved: ResolvedRecipe) => Promise<Pick<St
     const what = {
       ...Object.fromEntries(set.sort().map((key) => [key, valueAt(kept, key)])),
       report: study.report,
+      freeAnswers: study.freeAnswers,
       threads: runtime.threads,
       provider: runtime.provider,
       maxMemory: runtime.maxMemory,

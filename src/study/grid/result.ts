@@ -34,6 +34,14 @@ export interface ChosenCheckpoint {
   validation: ValidationScores | null;
 }
 
+/** Answers that were generated freely. */
+export interface FreeAnswerCount {
+  /** Clips that were asked about. */
+  asked: number;
+  /** Answers that are one legal answer and nothing else. */
+  legal: number;
+}
+
 /** A finished run, without its scores. */
 export interface ResultDescription {
   /** Version of this format. */
@@ -56,6 +64,8 @@ export interface ResultDescription {
   seconds: number;
   /** Values of the answers, on the scale of the opinion scores, rising; null where they are generated. */
   answers: number[] | null;
+  /** Answers that were generated freely at temperature 0, and how many of them are one legal answer and nothing else; null where none were. */
+  free: FreeAnswerCount | null;
   /** Why clips could not be scored: each reason with how many have it. */
   errors: Record<string, number>;
   /** SHA-256 of the file of scores, as it is stored. */
@@ -91,6 +101,7 @@ const schema: z.ZodType<ResultDescription> = z.strictObject({
   chosen: z.strictObject({ step: z.int(), epoch: z.number(), validation: validation.nullable() }),
   seconds: z.number(),
   answers: z.array(z.number()).nullable(),
+  free: z.strictObject({ asked: z.int(), legal: z.int() }).nullable(),
   errors: z.record(z.string(), z.int()),
   scores: z.string(),
   writtenBy: z.string(),

@@ -5,11 +5,12 @@ import { UserError } from '../../core/index.ts';
 import type { Lock } from '../../files/index.ts';
 import { acquireLock, makeFolder, readJsonLines, readText, sha256File, writeFileAtomic } from '../../files/index.ts';
 import { readScores } from '../../score/index.ts';
-import type { RatedRow, Recipe, RecipeSources, TrainEvent } from '../../train/index.ts';
+import type { Recipe, RecipeSources, TrainEvent } from '../../train/index.ts';
 import { readRunRecipe, resolveRecipe, train } from '../../train/index.ts';
-import { scoreRows } from '../score-rows.ts';
+import type { RowToScore } from '../score-rows.ts';
+import { openRunScorer, scoreRows } from '../score-rows.ts';
 import { withoutPlaces } from './places.ts';
-import type { ChosenCheckpoint, RunResult } from './result.ts';
+import type { ChosenCheckpoint, FreeAnswerCount, RunResult } from './result.ts';
 import { readResult, resultScore, writeResult } from './result.ts';
 
 /** What a process is told to do: plain data. */
@@ -30,12 +31,14 @@ export interface RunWork {
   table: { path: string; sha256: string };
   /** Clips to score; none in a trial of a learning rate. */
   report: ReportedClip[];
+  /** How many of them are answered freely, too. */
+  freeAnswers: number;
   /** Folder of the results. */
   results: string;
 }
 
 /** A clip to score. */
-export type ReportedClip = Pick<RatedRow, 'id' | 'path' | 'kind' | 'prompt'>;
+export type ReportedClip = RowToScore;
 
 /** How a run goes on. */
 export type RunTold =
@@ -43,7 +46,7 @@ export type RunTold =
       /** How far it is. */
       type: 'progress';
       /** What it does. */
-      what: 'reading clips' | 'training' | 'scoring';
+      what: 'reading clips' | 'training' | 'scoring' | 'answering freely';
       /** Clips or updates so far. */
       done: number;
       /** Of how many. */
@@ -91,7 +94,9 @@ export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal
   signal.throwIfAborted();
   const { recipe } = await readRunRecipe(out);
   const scored =
-    report.length === 0 ? { rows: [], answers: null } : await scoreReport(work, recipe, errors, tell, signal);
+    report.length === 0
+      ? { rows: [], answers: null, free: null }
+      : await scoreReport(work, recipe, errors, tell, signal);
   if ((await sha256File(work.table.path)) !== work.table.sha256) {
     throw new UserError('bad-input', `${work.table.path}: expected the table that the run began with, got another`, {
       hint: `Move ${out} away, and run the study again.`,
@@ -125,12 +130,12 @@ async function beginRun(out: string, identity: string): Promise<void> {
 
 /** Scores the reported clips. Why some of them cannot be is counted in `errors`. */
 async function scoreReport(
-  { report }: RunWork,
+  { report, freeAnswers }: RunWork,
   recipe: Recipe,
   errors: Record<string, number>,
   tell: (told: RunTold) => void,
   signal: AbortSignal,
-): Promise<Pick<RunResult, 'rows' | 'answers'>> {
+): Promise<Pick<RunResult, 'rows' | 'answers' | 'free'>> {
   const scores = `${recipe.out}.scores.jsonl`;
   await scoreRows(recipe, report, scores, {
     signal,
@@ -144,7 +149,29 @@ async function scoreReport(
     answers ??= row.distribution && [...row.distribution.values];
     if (row.error !== null) errors[row.error] = (errors[row.error] ?? 0) + 1;
   }
-  return { rows, answers };
+  const free = freeAnswers === 0 ? null : await countFreeAnswers(recipe, report, freeAnswers, tell, signal);
+  return { rows, answers, free };
+}
+
+/** Lets the model answer clips, evenly spread over those that are reported, as it will. */
+async function countFreeAnswers(
+  recipe: Recipe,
+  report: readonly ReportedClip[],
+  count: number,
+  tell: (told: RunTold) => void,
+  signal: AbortSignal,
+): Promise<FreeAnswerCount> {
+  const total = Math.min(count, report.length);
+  const clips = Array.from({ length: total }, (_, i) => report[Math.floor((i * report.length) / total)]!);
+  await using scorer = await openRunScorer(recipe, { onNote: (text) => tell({ type: 'note', text }) });
+  let [asked, legal, done] = [0, 0, 0];
+  for await (const answer of scorer.generate(clips, signal)) {
+    tell({ type: 'progress', what: 'answering freely', done: ++done, total });
+    if ('error' in answer) continue;
+    asked++;
+    if (answer.isLegal) legal++;
+  }
+  return { asked, legal };
 }
 
 /** A line of events.jsonl. */

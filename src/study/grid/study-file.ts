@@ -45,6 +45,8 @@ export interface Study {
   learningRates: LearningRateSearch | null;
   /** The split of the manifest whose clips are scored and reported. */
   report: string;
+  /** How many of these clips are also answered freely, spread over the report; 0: none. */
+  freeAnswers: number;
   /** What contrasts are about. */
   metric: ComparedMetric;
   /** Which scores contrasts are about. */
@@ -75,6 +77,7 @@ const schema = z.strictObject({
     .nullable()
     .default(null),
   report: z.string().min(1),
+  freeAnswers: z.int().min(0).default(0),
   metric: z.enum(comparedMetrics).default('challenge'),
   readout: z.enum(['expectation', 'greedy']).default('expectation'),
   contrasts: z

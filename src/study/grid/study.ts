@@ -181,7 +181,18 @@ export async function runStudy(
     const report = reported.get(arm)!.map(({ id, path, kind, prompt }) => {
       return { id, path, kind, ...(prompt === undefined ? {} : { prompt }) };
     });
-    const work: RunWork = { study: study.path, arm, seed, name, sources, identity, table, report, results };
+    const work: RunWork = {
+      study: study.path,
+      arm,
+      seed,
+      name,
+      sources,
+      identity,
+      table,
+      report,
+      freeAnswers: study.freeAnswers,
+      results,
+    };
     let failure: RunFailure | null = null;
     try {
       await callForkedWork<RunTold>(import.meta.url, './run-child', work, {

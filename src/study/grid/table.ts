@@ -26,6 +26,8 @@ export interface StudyTableArm {
   entropy: number | null;
   /** Mean probability of all legal answers together; null where answers are generated. */
   legalMass: number | null;
+  /** Share of freely generated answers that are one legal answer and nothing else, 0 to 1; null where none were generated. */
+  obeys: number | null;
   /** Share of the clips without a score, 0 to 1; null without a result. */
   unscored: number | null;
   /** Mean of the epochs after which the checkpoints were chosen. */
@@ -136,6 +138,7 @@ export function tabulate(
         spread: meanOf(runs, ({ std }) => std),
         entropy: meanOf(runs, ({ thousandths }) => thousandths && entropyOf(thousandths)),
         legalMass: meanOf(runs, ({ legalMass }) => legalMass),
+        obeys: obedience(runs),
         unscored: unscored(name),
         epoch: mean(runs.map(({ chosen: { epoch } }) => epoch)),
         seconds: mean(runs.map(({ seconds }) => seconds)),
@@ -183,6 +186,13 @@ const mean = (values: readonly number[]): number | null =>
 
 function meanOf(runs: readonly RunResult[], of: (row: ResultScore) => number | null): number | null {
   return mean(runs.flatMap(({ rows }) => rows.flatMap((row) => of(row) ?? [])));
+}
+
+function obedience(runs: readonly RunResult[]): number | null {
+  const [asked, legal] = (['asked', 'legal'] as const).map((of) =>
+    runs.reduce((sum, { free }) => sum + (free?.[of] ?? 0), 0),
+  );
+  return asked === 0 ? null : legal! / asked!;
 }
 
 /** In bits. */

@@ -1,0 +1,43 @@
+// The studies that are here can be read, and BIQ2021's parts tear no near-duplicates apart.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { readStudy } from '../../src/study/index.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const data = join(root, '..', 'shared', 'data', 'biq2021');
+const studies = readdirSync(join(root, 'studies')).filter((name) => name.endsWith('.yaml'));
+
+test.each(studies)('%s is a study', async (name) => {
+  const { arms, seeds, contrasts, about } = await readStudy(join(root, 'studies', name));
+  expect(about).not.toBe('');
+  expect(arms.length).toBeGreaterThan(1);
+  expect(seeds.length).toBeGreaterThan(0);
+  expect(contrasts.length).toBeGreaterThan(0);
+});
+
+test.skipIf(!existsSync(data))(
+  'BIQ2021 is cut into parts of whole groups (skipped without ../shared/data)',
+  { tags: ['long'] },
+  () => {
+    const out = mkdtempSync(join(tmpdir(), 'iovqa-biq-'));
+    const args = ['--import', 'tsx', join(root, 'studies', 'biq2021', 'make.ts'), '--data', data, '--out', out];
+    execFileSync(process.execPath, args, { cwd: root });
+    const rows = readFileSync(join(out, 'manifest.csv'), 'utf8').trim().split('\n').slice(1);
+    const partsOf = new Map<string, Set<string>>();
+    const counts = new Map<string, number>();
+    for (const row of rows) {
+      const [image, , part, group] = row.split(',') as [string, string, string, string];
+      counts.set(part, (counts.get(part) ?? 0) + 1);
+      const name = group === '' ? image : group;
+      partsOf.set(name, (partsOf.get(name) ?? new Set()).add(part));
+    }
+    expect(Object.fromEntries(counts)).toEqual({ fit: 1500, select: 500, report: 1400 });
+    expect([...partsOf].filter(([, parts]) => parts.size > 1)).toEqual([]);
+    expect(partsOf.size).toBeLessThan(3400);
+    rmSync(out, { recursive: true });
+  },
+);
