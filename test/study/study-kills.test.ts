@@ -41,7 +41,7 @@ async function command(name: string, killAfter: number | null, cache = 'off'): P
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
   let timer: NodeJS.Timeout | undefined;
   child.stderr.on('data', () => {
-    if (killAfter === null || !stderr.includes(' to do, ')) return;
+    if (killAfter === null || !stderr.includes(' runs, 2 at a time: ')) return;
     timer ??= setTimeout(() => child.kill('SIGKILL'), killAfter * 1000);
   });
   const code = await new Promise<number | null>((resolve) => child.on('exit', resolve));
@@ -56,7 +56,7 @@ test(`killed ${kills} times at random, and begun again at once, it ends with the
     const { code } = await command('killed', 0.3 + 4 * stream.uniform());
     if (code === null) numKilled++;
   }
-  expect(numKilled).toBeGreaterThan(0);
+  expect(numKilled).toBeGreaterThanOrEqual(Math.min(3, kills));
   const { code, stdout } = await command('killed', null);
   expect(code).toBe(0);
   expect(await contentsOf(shop.at('killed-results'))).toEqual(expected);
