@@ -87,16 +87,20 @@ test.each(['integer', 'level'] as const)(
   },
 );
 
-test('a card without the key is of answers that stand alone, and one that has it is another question', async () => {
-  await runAll(shop.recipe('alone', { loss: 'response', epochs: 1 }));
-  const folder = join(shop.at('alone', 'checkpoints'), 'step-3');
-  expect((await readCard(folder))!.answer).toEqual({ kind: 'integer', step: null });
-  const before = await scoresOf(folder);
-  const file = join(folder, 'iovqa.json');
-  const card = JSON.parse(await readFile(file, 'utf8')) as { answer: object; goldenScores: unknown[] };
-  await writeFile(file, JSON.stringify({ ...card, answer: { ...card.answer, sentence: true }, goldenScores: [] }));
-  const after = await scoresOf(folder);
-  expect(after.map(({ score }) => score)).not.toEqual(before.map(({ score }) => score));
-  await writeFile(file, JSON.stringify({ ...card, answer: { ...card.answer, sentence: 'yes' } }));
-  await expect(scoresOf(folder)).rejects.toThrow('answer.sentence');
-});
+test(
+  'a card without the key is of answers that stand alone, and one that has it is another question',
+  { tags: ['long'] },
+  async () => {
+    await runAll(shop.recipe('alone', { loss: 'response', epochs: 1 }));
+    const folder = join(shop.at('alone', 'checkpoints'), 'step-3');
+    expect((await readCard(folder))!.answer).toEqual({ kind: 'integer', step: null });
+    const before = await scoresOf(folder);
+    const file = join(folder, 'iovqa.json');
+    const card = JSON.parse(await readFile(file, 'utf8')) as { answer: object; goldenScores: unknown[] };
+    await writeFile(file, JSON.stringify({ ...card, answer: { ...card.answer, sentence: true }, goldenScores: [] }));
+    const after = await scoresOf(folder);
+    expect(after.map(({ score }) => score)).not.toEqual(before.map(({ score }) => score));
+    await writeFile(file, JSON.stringify({ ...card, answer: { ...card.answer, sentence: 'yes' } }));
+    await expect(scoresOf(folder)).rejects.toThrow('answer.sentence');
+  },
+);

@@ -63,12 +63,15 @@ const kinds: [string, LoraOptions | null, 'tied' | 'untied', readonly Loss[]][] 
   ['all weights, head of its own', null, 'untied', ['integer-only', 'soft-label']],
 ];
 
-/** Quick are all losses with the first adapter, and one loss of each other kind; `sentence` has the graph of `response`. */
+/** Quick is a loss of each form with the first adapter, and one with all weights. */
+const quick = new Set([
+  'LoRA integer-only',
+  'LoRA expected-score',
+  'LoRA soft-label',
+  'all weights, tied head soft-label',
+]);
 const cases = kinds.flatMap(([kind, adapter, head, some]) =>
-  some.map((loss) => {
-    const isQuick = loss === 'soft-label' || (kind === 'LoRA' && loss !== 'sentence');
-    return { kind, adapter, head, loss, tags: isQuick ? [] : ['long'] };
-  }),
+  some.map((loss) => ({ kind, adapter, head, loss, tags: quick.has(`${kind} ${loss}`) ? [] : ['long'] })),
 );
 
 describe.each(cases)('gradients of $kind, $loss', ({ adapter, head, loss, tags }) => {
