@@ -81,7 +81,7 @@ export interface DataCheck {
 }
 
 /** Small frames are enough to open a clip and to compare pictures. */
-export const smallFrame = {
+export const smallFrame: FrameOptions = {
   pick: 'middle',
   count: 1,
   as: 'images',
@@ -93,7 +93,7 @@ export const smallFrame = {
   temporalPatchSize: 2,
   mean: [0, 0, 0],
   std: [1, 1, 1],
-} as const;
+};
 
 /** Bits of 64 in which two nearly equal pictures may differ. */
 export const NEARLY_EQUAL = 4;
