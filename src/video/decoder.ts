@@ -142,9 +142,8 @@ export class Decoder {
   /** Ends it at once. */
   kill(): void {
     this.rest();
-    if (this.#child.pid !== undefined) this.#child.kill('SIGKILL');
-    // Killed while it starts, bubblewrap may leave a process that does not yet die with it: nothing that this one holds open may keep
-    // it, or it this program, alive.
+    this.#launched.kill();
+    // Nothing that it holds open may keep this program alive.
     if (this.#child.connected) this.#child.disconnect();
     for (const pipe of this.#pipes()) pipe?.destroy();
   }

@@ -91,6 +91,20 @@ describe('a plan', () => {
   });
 });
 
+test('what is shown in place of a clip says nothing of its label', () => {
+  const found = Array.from({ length: 10 }, (_, seed) => {
+    const some = planClips(photographs, { count: 1200, seed, raters });
+    const others = shuffledWithin(some);
+    const stat = srcc(
+      others.map(({ overall }) => overall),
+      some.map(({ overall }) => overall),
+    );
+    return stat.defined ? stat.value : NaN;
+  });
+  const mean = found.reduce((a, b) => a + b, 0) / found.length;
+  expect(Math.abs(mean)).toBeLessThan(4 / Math.sqrt(10 * 1200));
+});
+
 test('who does not see motion ranks the clips no better than the document says', () => {
   const rest = clips.map(({ scores: { blur, noise, compression } }) => (blur - 1) * (noise - 1) * (compression - 1));
   const stat = srcc(

@@ -1,5 +1,6 @@
 // Studies: every run once, the same table whatever happened on the way, and results that need neither runs nor their machine.
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fromMos5 } from '../../src/dataset/index.ts';
 import { compare } from '../../src/metrics/index.ts';
@@ -241,6 +242,23 @@ describe('the file of a study', () => {
     expect(arms[1]!.sets).toEqual(['lora.rank=4', 'answer.kind="level"']);
     expect(contrasts[0]!.name).toBe('rank-4+kind-level − rank-4+kind-integer');
     expect(contrasts).toHaveLength(3);
+  });
+
+  test('says what scores depend on, and not where it lies', async () => {
+    const identities = async (file: string): Promise<string[]> =>
+      (await planStudy(await readStudy(file), shop.at('x'))).runs.map(({ identity }) => identity);
+    const here = await identities(path);
+    expect(new Set(here).size).toBe(4); // `same` is `integer` by another name
+    const there = shop.at('another', 'place');
+    await mkdir(there, { recursive: true });
+    for (const name of ['study.yaml', 'split.csv', 'model'])
+      await cp(shop.at(name), join(there, name), { recursive: true });
+    for (let i = 0; i < 12; i++) await cp(shop.at(`${i}.png`), join(there, `${i}.png`));
+    expect(await identities(join(there, 'study.yaml'))).toEqual(here);
+    const table = await readFile(join(there, 'split.csv'), 'utf8');
+    await writeFile(join(there, 'split.csv'), table.replace(',0.4,', ',0.3,'));
+    const changed = await identities(join(there, 'study.yaml'));
+    expect(changed.filter((one) => here.includes(one))).toEqual([]);
   });
 
   test('seeds vary the run and not the split', async () => {

@@ -1,13 +1,13 @@
 // The child processes: killed, stopped, closed, left alone, and run from compiled code.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { processorTime } from '../../src/video/confinement/processor-time.ts';
 import { bestConfinement, openFrameReader } from '../../src/video/index.ts';
-import { compiledUrl } from '../compiled.ts';
+import { compiled, compiledUrl } from '../compiled.ts';
 import { options } from './fixtures.ts';
 import { makeClip } from './make-clip.ts';
 
@@ -200,4 +200,44 @@ describe.skipIf(process.platform !== 'linux')('programs that read clips (skipped
       }
     },
   );
+
+  it('leave none behind that they stop in its first milliseconds', { tags: ['long'] }, async () => {
+    const count = 200;
+    const program = `
+      import { setTimeout as sleep } from 'node:timers/promises';
+      import { openFrameReader } from ${JSON.stringify(source)};
+      for (let i = 0; i < ${count}; i++) {
+        const reader = openFrameReader({ workers: 1 });
+        const read = reader.read(${JSON.stringify(clip(good))}, ${JSON.stringify(options)}).catch(() => {});
+        await sleep(i % 20);
+        await reader[Symbol.asyncDispose]();
+        await read;
+      }`;
+    run(['--input-type=module', '-e', program]);
+    const left = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => isAlive(pid) && isDecoder(pid) && !isNode(starterOf(pid)));
+    expect(await gone(left)).toBe(true);
+  });
 });
+
+/** Whether it decodes for this run of the tests, or confines what does. */
+const isDecoder = (pid: number): boolean => commandOf(pid).includes(compiled('src/video/decode-child.ts'));
+
+/** The process that started a decoder: the first one above it that is none. One that is left behind has the system's. */
+function starterOf(pid: number): number {
+  const parent = Number(/^PPid:\s+(\d+)/m.exec(readOf(pid, 'status'))?.[1] ?? 0);
+  return isDecoder(parent) ? starterOf(parent) : parent;
+}
+
+const isNode = (pid: number): boolean => commandOf(pid).split('\0')[0]!.endsWith('node') && pid > 1;
+const commandOf = (pid: number): string => readOf(pid, 'cmdline');
+
+function readOf(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+}

@@ -18,6 +18,8 @@ import type { Slot } from './slot.ts';
 export interface Launched {
   /** The process, or the one of bubblewrap, which ends with it and it with that. */
   child: ChildProcess;
+  /** Kills it. */
+  kill: () => void;
   /** Where it gets its clips; undefined where it opens files itself. */
   slot: Slot | undefined;
   /** Where it finds the one clip that it was made for; undefined where it was made for any. */
@@ -66,6 +68,7 @@ export function launch(
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(isBoxed ? ([slot?.readFd ?? 'ignore', 'pipe'] as const) : [])],
     windowsHide: true,
+    detached: isBoxed, // a process group of its own, for `killNow`
   });
   slot?.handedOver();
   if (isBoxed) {
@@ -74,7 +77,28 @@ export function launch(
     filter?.on('error', () => {}); // it ended before it read
     filter?.end(Buffer.from(syscallFilters[process.arch]![ffmpeg ? 'spawning' : 'single'], 'base64'));
   }
-  return { child, slot, clip: clip === undefined ? undefined : shown(clip).target, programs };
+  return {
+    child,
+    kill: () => killNow(child, isBoxed),
+    slot,
+    clip: clip === undefined ? undefined : shown(clip).target,
+    programs,
+  };
+}
+
+/**
+ * Kills a process. The one that bubblewrap starts dies with it only once it is set up: of the first milliseconds it would be left behind,
+ * waiting for ever, so that all of their group are killed.
+ */
+function killNow(child: ChildProcess, isGroup: boolean): void {
+  const { pid } = child;
+  if (pid === undefined) return; // it never began
+  if (!isGroup || !child.kill(0)) return void child.kill('SIGKILL');
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL'); // it has ended meanwhile
+  }
 }
 
 /** Each program has the limit of processor time for itself. Out of a sandbox it must be told to end with who started it. */
