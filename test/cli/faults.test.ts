@@ -111,7 +111,7 @@ describe.skipIf(process.platform !== 'linux')('stdout', () => {
     'train --help',
     'score 0.png --with model',
     'score 0.png --with model --json',
-  ])('on a full disk: %s', async (command) => {
+  ])('on a full disk: %s', { tags: ['long'] }, async (command) => {
     expectFault(
       await shell(command, '> /dev/full'),
       /^iovqa: stdout: expected to write it, got no room on the disk \(ENOSPC\)$/,

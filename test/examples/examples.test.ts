@@ -47,10 +47,8 @@ const programs: Record<string, () => Promise<void>> = {
 };
 
 const files = readdirSync(join(root, 'examples'));
-const isSlow = (name: string): boolean => name === 'train-and-evaluate.ts';
 const ofCode = files.filter((name) => name.endsWith('.ts'));
-test.each(ofCode.filter((name) => !isSlow(name)))('%s', (name) => programs[name]!());
-test.each(ofCode.filter(isSlow))('%s', { tags: ['long'] }, (name) => programs[name]!());
+test.each(ofCode)('%s', { tags: ['long'] }, (name) => programs[name]!());
 
 test.each(files.filter((name) => name.endsWith('.yaml')))('%s is a recipe', async (name) => {
   const path = join(root, 'examples', name);

@@ -1,5 +1,6 @@
 // Files that the version before the redesign wrote are read as they are: runs, one of them interrupted, adapters, a whole model, an
 // ensemble and a cache.
+// @module-tag long
 import { readdirSync } from 'node:fs';
 import { cp, mkdtemp, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -47,7 +48,7 @@ describe('recipe.yaml of a run', () => {
 // The first part is of the fixture's machine, the whole of the goldens'.
 const isOneMachine = runs.isExact && isExact;
 describe(`an interrupted run, ${isExact ? runs.how : how}`, () => {
-  test('goes on and ends as one that was not', { tags: ['long'] }, async () => {
+  test('goes on and ends as one that was not', async () => {
     const out = at('interrupted');
     const before = (await readFile(join(out, 'events.jsonl'), 'utf8')).split('\n');
     expect(before.filter((line) => line.includes('"type":"step"'))).toHaveLength(3);
@@ -74,7 +75,7 @@ describe(`scores, ${how}`, () => {
     expect(differences(scores, values[name], allowed)).toEqual([]);
   });
 
-  test('by an ensemble', { tags: ['long'] }, async () => {
+  test('by an ensemble', async () => {
     await using ensemble = await loadEnsemble(at('ensemble'), { ...scoring, cache: false });
     expect(ensemble.members.map(({ weight }) => weight)).toEqual([1 / 6, 2 / 6, 3 / 6]);
     const { scores } = await collectScores(ensemble.score(clips));

@@ -50,7 +50,7 @@ const numUpdates = (events: readonly CrossValidationEvent[]): number =>
   events.filter((event) => event.type === 'train' && event.event.type === 'step').length;
 
 describe('cross-validation', () => {
-  test('scores every clip by a run that has not seen its group', async () => {
+  test('scores every clip by a run that has not seen its group', { tags: ['long'] }, async () => {
     const events = await runAll(sources('three'), { folds: 3 });
     expect(events[0]).toEqual({ type: 'start', numFolds: 3, numClips: 12, numGroups: 6, groupBy: 'group' });
     expect(events.at(-1)).toMatchObject({ type: 'end', numFailed: 0, evaluation: { folds: [{ fold: 1 }, {}, {}] } });

@@ -32,11 +32,14 @@ const withoutSeconds = (table: StudyTable): unknown => ({
 beforeAll(async () => {
   shop = await openWorkshop();
   path = await writeStudy(shop, 'study');
-  first = await runThrough(path, shop.at('first'));
 });
 afterAll(() => shop.remove());
 
-describe('a study', () => {
+describe('a study', { tags: ['long'] }, () => {
+  beforeAll(async () => {
+    first = await runThrough(path, shop.at('first'));
+  });
+
   test('has each run once, scored on the reported clips by its best checkpoint', async () => {
     const ended = first.events.flatMap((event) => (event.type === 'ended' ? [event.run] : []));
     expect(ended.sort()).toEqual(['decimal', 'integer', 'same'].flatMap((arm) => [`${arm}/seed-0`, `${arm}/seed-1`]));
@@ -146,8 +149,10 @@ describe('a study', () => {
     await expect(running).rejects.toThrow('enough');
     await expect(second).rejects.toThrow(/expected no other process to write there/);
   });
+});
 
-  test('an arm that fails leaves the others, and its error is in the table until it has a result', async () => {
+describe('a run of a study', () => {
+  test('that fails leaves the others, and its error is in the table until it has a result', async () => {
     const arms = '{ integer: {}, diverging: { optimizer: { learningRate: 1e30 } } }';
     const failing = await writeStudy(shop, 'failing', arms, 'seeds: 1');
     const { table, failed, plan } = await runThrough(failing, shop.at('failing'));

@@ -46,12 +46,16 @@ describe('estimateRun', () => {
     },
   );
 
-  test('of an adapter on the last layers counts those below once a clip, and less in a step', async () => {
-    const forecast = await estimate({ lora: { rank: 4, layers: 'last 1' } });
-    expect(runs(forecast)['layers below the adapter']).toBe(9);
-    const step = ({ parts }: RunEstimate): number => parts.find(({ name }) => name === 'training step')!.flops;
-    expect(step(forecast)).toBeLessThan(0.6 * step(await estimate()));
-  });
+  test(
+    'of an adapter on the last layers counts those below once a clip, and less in a step',
+    { tags: ['long'] },
+    async () => {
+      const forecast = await estimate({ lora: { rank: 4, layers: 'last 1' } });
+      expect(runs(forecast)['layers below the adapter']).toBe(9);
+      const step = ({ parts }: RunEstimate): number => parts.find(({ name }) => name === 'training step')!.flops;
+      expect(step(forecast)).toBeLessThan(0.6 * step(await estimate()));
+    },
+  );
 
   test(
     'every weight that trains is held four times, and the tower is part of the step',
@@ -103,7 +107,7 @@ describe('estimateRun', () => {
     expect(there.notes).toHaveLength(1);
   });
 
-  test('counts the memory of the clips that are scored together in validation', async () => {
+  test('counts the memory of the clips that are scored together in validation', { tags: ['long'] }, async () => {
     const part = (of: RunEstimate): number => of.parts.find(({ name }) => name === 'scoring pass')!.ownBytes;
     const validating = (fraction: number): RecipeInput => ({
       data: { manifest: shop.at('clips.csv'), validation: { fraction } },

@@ -1,4 +1,5 @@
 // What a player does to pixels, done by the system's `ffmpeg` as by node-av: fields, rotation, shapes of pixels, HDR, transparency, palettes.
+// @module-tag long
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,7 +58,7 @@ const clips: (Partial<ClipRecipe> & { name: string })[] = [
 describe('pixels as a player shows them, by both decoders (skipped without ffmpeg)', () => {
   beforeEach((context) => context.skip(ffmpeg === undefined, why));
 
-  it.each(clips)('$name', { tags: ['long'] }, async ({ name, ...recipe }) => {
+  it.each(clips)('$name', async ({ name, ...recipe }) => {
     const path = join(folder, `${name.replaceAll(/\W/g, '-')}.${recipe.format ?? base.format}`);
     await makeClip({ codec: 'libx264', ...base, ...recipe, path });
     const every = Array.from({ length: recipe.numFrames ?? base.numFrames }, (_, i) => i);
