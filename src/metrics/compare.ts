@@ -27,14 +27,23 @@ export interface Arm {
   name: string;
   /** Scores of the same clips, an array for each seed. */
   seeds: readonly Numbers[];
+  /**
+   * The clips that it was judged by, where they are others than those of the comparison. Arms with the same object are paired by clip;
+   * of others the groups are taken to be independent samples, and only seeds are paired.
+   */
+  clips?: JudgedClips;
+}
+
+/** Clips with opinion scores. */
+export interface JudgedClips extends GroupOptions {
+  /** Opinion scores, as many as each array of an arm has scores. */
+  mos: Numbers;
 }
 
 /** What is compared. */
-export interface ComparisonInput extends GroupOptions {
+export interface ComparisonInput extends JudgedClips {
   /** At least one, all with the same number of seeds; the others are compared with the first. */
   arms: readonly Arm[];
-  /** Opinion scores, as many as each array has scores. */
-  mos: Numbers;
   /** What p-values are of, chosen before the scores are seen; default `challenge`. */
   metric?: ComparedMetric;
   /** The contrasts that were planned; default: each arm but the first, against the first. */
@@ -65,6 +74,10 @@ export interface ArmResult {
   name: string;
   /** How many seeds it has. */
   numSeeds: number;
+  /** Number of clips that it was judged by. */
+  n: number;
+  /** How many groups they are in. */
+  numGroups: number;
   /** Its metrics. */
   metrics: Record<ComparedMetric, Estimate>;
 }
@@ -85,11 +98,11 @@ export interface ArmContrast {
 export interface Comparison {
   /** The metric that p-values are of. */
   metric: ComparedMetric;
-  /** Number of clips. */
+  /** Number of clips; of arms with clips of their own, see the arm. */
   n: number;
   /** How many groups the intervals rest on; clips where there are no groups. */
   numGroups: number;
-  /** Whether there are fewer than 30 groups, so that the intervals are approximate. */
+  /** Whether an arm has fewer than 30 groups, so that intervals are approximate. */
   isApproximate: boolean;
   /** The arms, as they were given. */
   arms: ArmResult[];
@@ -98,34 +111,38 @@ export interface Comparison {
 }
 
 /**
- * Compares arms on the same clips, paired by clip, group and seed ({@link contrast}), with p-values of one metric, adjusted after Holm.
+ * Compares arms, those on the same clips paired by clip, group and seed ({@link contrast}), with p-values of one metric, adjusted after
+ * Holm.
  * @param input - arms, opinion scores, groups, contrasts
  */
 export function compare(input: ComparisonInput): Comparison {
-  const { arms, mos, groups, metric = 'challenge' } = input;
+  const { arms, mos, metric = 'challenge' } = input;
   const { contrasts = againstFirst(arms.map(({ name }) => name)) } = input;
   const numSeeds = arms[0]?.seeds.length ?? 0;
   invariant(numSeeds > 0, 'an arm with scores');
   for (const { name, seeds } of arms)
     invariant(seeds.length === numSeeds, `${name}: ${seeds.length} seeds, not ${numSeeds}`);
-  const blocks = blocksOf(mos.length, { groups });
+  const tables = [...new Set<JudgedClips>([input, ...arms.flatMap(({ clips }) => clips ?? [])])];
+  const blocks = tables.map((clips) => blocksOf(clips.mos.length, clips));
   /** Of each arm and metric: mean over seeds, and what the jackknife left out. */
-  const found = arms.map(({ seeds }) => {
+  const found = arms.map(({ seeds, clips = input }) => {
+    const table = tables.indexOf(clips);
     const of = (name: ComparedMetric): { value: Stat; leftOut: (LeaveOneOut | null)[] } => ({
-      value: meanStat(seeds, mos, statistics[name]),
-      leftOut: seeds.map((scores) => leaveOneOut(statistics[name], scores, mos, blocks)),
+      value: meanStat(seeds, clips.mos, statistics[name]),
+      leftOut: seeds.map((scores) => leaveOneOut(statistics[name], scores, clips.mos, blocks[table]!)),
     });
-    return byMetric(of);
+    return { table, n: clips.mos.length, numGroups: blocks[table]!.numGroups, ...byMetric(of) };
   });
   const contrastBy = (name: ComparedMetric, { weights }: PlannedContrast): Contrast => {
     let difference = 0;
     const parts: WeightedArm[] = [];
     for (const [arm, weight] of weights) {
-      const of = found[arms.findIndex((one) => one.name === arm)]?.[name];
-      if (of === undefined) return nothing(`${arm}: no scores`);
+      const its = found[arms.findIndex((one) => one.name === arm)];
+      if (its === undefined) return nothing(`${arm}: no scores`);
+      const { [name]: of, table } = its;
       if (!of.value.defined) return nothing(`${arm}: ${of.value.reason}`);
       difference += weight * of.value.value;
-      parts.push({ weight, leftOut: of.leftOut });
+      parts.push({ weight, leftOut: of.leftOut, table });
     }
     return contrastOf(difference, parts);
   };
@@ -134,11 +151,13 @@ export function compare(input: ComparisonInput): Comparison {
   return {
     metric,
     n: mos.length,
-    numGroups: blocks.numGroups,
-    isApproximate: blocks.numGroups < FEWEST_GROUPS,
+    numGroups: blocks[0]!.numGroups,
+    isApproximate: found.some(({ numGroups }) => numGroups < FEWEST_GROUPS),
     arms: arms.map(({ name }, arm) => ({
       name,
       numSeeds,
+      n: found[arm]!.n,
+      numGroups: found[arm]!.numGroups,
       metrics: byMetric((of) => estimate(statistics[of], found[arm]![of].value, found[arm]![of].leftOut)),
     })),
     contrasts: primaries.map((primary, k) => ({

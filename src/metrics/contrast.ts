@@ -8,7 +8,7 @@ import type { Numbers } from './order.ts';
 import type { Stat } from './statistics.ts';
 import { defined, undefinedBecause } from './statistics.ts';
 import type { Interval, Uncertainty } from './uncertainty.ts';
-import { reachOf, twoSidedP, uncertaintyOf } from './uncertainty.ts';
+import { reachOf, twoSidedP, uncertaintyOfSum } from './uncertainty.ts';
 
 /** Two predictors on the same clips. */
 export interface Contrast {
@@ -65,16 +65,18 @@ export interface WeightedArm {
   weight: number;
   /** Its statistic for each seed, with each block left out; null where it cannot be had. */
   leftOut: readonly (LeaveOneOut | null)[];
+  /** The number of its table: arms of one table have the same clips. Default 0. */
+  table?: number;
 }
 
 /**
  * The contrast of a known difference.
- * @param arms - at least two, with the same seeds and blocks
+ * @param arms - at least two, with the same seeds; those of a table with the same blocks
  */
 export function contrastOf(difference: number, arms: readonly WeightedArm[]): Contrast {
-  const numSeeds = arms[0]!.leftOut.length;
-  const perSeed = Array.from({ length: numSeeds }, (_, s) => sumOf(arms, s)).filter((sum) => sum !== null);
-  const uncertainty = perSeed.length < numSeeds ? null : uncertaintyOf(perSeed);
+  const tables = [...new Set(arms.map(({ table = 0 }) => table))];
+  const sums = tables.map((of) => sumOf(arms.filter(({ table = 0 }) => table === of)));
+  const uncertainty = sums.every((sum) => sum !== null) ? uncertaintyOfSum(sums) : null;
   const value = defined(difference);
   if (uncertainty === null) return { difference: value, interval: null, uncertainty, p: null, detectable: null };
   // A difference that no group and no seed changes: how uncertain it is cannot be said.
@@ -91,16 +93,19 @@ export function contrastOf(difference: number, arms: readonly WeightedArm[]): Co
   };
 }
 
-/** The weighted sum of arms, for a seed. */
-function sumOf(arms: readonly WeightedArm[], seed: number): LeaveOneOut | null {
-  const all = arms.flatMap(({ leftOut }) => leftOut[seed] ?? []);
-  if (all.length < arms.length) return null;
-  const sum = (of: (one: LeaveOneOut) => number): number =>
-    all.reduce((total, one, i) => total + arms[i]!.weight * of(one), 0);
-  return {
-    value: sum(({ value }) => value),
-    without: all[0]!.without.map((_, g) => sum(({ without }) => without[g]!)),
-  };
+/** The weighted sum of the arms of a table, for each seed. */
+function sumOf(arms: readonly WeightedArm[]): LeaveOneOut[] | null {
+  const perSeed = arms[0]!.leftOut.map((_, seed): LeaveOneOut | null => {
+    const all = arms.flatMap(({ leftOut }) => leftOut[seed] ?? []);
+    if (all.length < arms.length) return null;
+    const sum = (of: (one: LeaveOneOut) => number): number =>
+      all.reduce((total, one, i) => total + arms[i]!.weight * of(one), 0);
+    return {
+      value: sum(({ value }) => value),
+      without: all[0]!.without.map((_, g) => sum(({ without }) => without[g]!)),
+    };
+  });
+  return perSeed.every((sum) => sum !== null) ? perSeed : null;
 }
 
 /**

@@ -19,6 +19,7 @@ export type {
   Comparison,
   ComparisonInput,
   Estimate,
+  JudgedClips,
   PlannedContrast,
 } from './compare.ts';
 export { againstFirst, compare, comparedMetrics, differenceOf } from './compare.ts';

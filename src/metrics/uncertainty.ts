@@ -26,7 +26,7 @@ export interface VariancePart {
 
 /** How uncertain a mean over seeds is. */
 export interface Uncertainty {
-  /** Standard error, in the unit of the statistic; its square is the sum of the parts. */
+  /** Standard error, in the unit of the statistic; its square is the sum of the parts, less what both of them hold. */
   standardError: number;
   /** What other groups of clips would change: the jackknife over groups. */
   groups: VariancePart;
@@ -37,12 +37,49 @@ export interface Uncertainty {
 /**
  * The standard error of a mean over seeds. Groups of clips and seeds are two crossed random factors: the delete-one-group jackknife of
  * the mean over seeds (Efron and Stein 1981), plus the variance between seeds over their number. Each holds the interaction of both
- * once, so it is counted twice, which errs on the safe side. Where its estimate is taken off, few seeds that happen to agree leave too
- * little: with three seeds that differ by .02, families of five contrasts without a difference had one in 20 % (docs/statistics.md).
+ * once, which is taken off the latter, down to zero at most. Few seeds that happen to agree would leave too little: critical values
+ * keep what was taken off ({@link criticalValue}). docs/statistics.md has how often the level is kept.
  * @param perSeed - the statistic, or a difference of two, for each seed, with the same blocks left out
  * @returns null for fewer than two blocks
  */
 export function uncertaintyOf(perSeed: readonly LeaveOneOut[]): Uncertainty | null {
+  return uncertaintyOfSum([perSeed]);
+}
+
+/**
+ * The standard error of a sum over tables of different clips, whose groups are independent samples: the variances of their jackknives
+ * add up, with the degrees of freedom of Satterthwaite (1946). Seeds are common to all tables.
+ * @param tables - for each table as in {@link uncertaintyOf}, with the same seeds
+ * @returns null where a table has fewer than two blocks
+ */
+export function uncertaintyOfSum(tables: readonly (readonly LeaveOneOut[])[]): Uncertainty | null {
+  const S = tables[0]!.length;
+  const parts = tables.map((perSeed) => {
+    invariant(perSeed.length === S, `${perSeed.length} seeds, not ${S}`);
+    return groupsPart(perSeed);
+  });
+  if (!parts.every((part) => part !== null)) return null;
+  const groups = parts.length === 1 ? parts[0]! : addParts(parts);
+  const values = Array.from({ length: S }, (_, s) => tables.reduce((sum, perSeed) => sum + perSeed[s]!.value, 0));
+  const seeds = S === 1 ? null : { variance: meanSquare(values) / (S - 1), df: S - 1 };
+  const both = tables.reduce((sum, perSeed, t) => sum + interaction(perSeed, parts[t]!), 0);
+  const ofSeeds = seeds === null ? 0 : Math.max(0, seeds.variance - both);
+  return { standardError: Math.sqrt(groups.variance + ofSeeds), groups, seeds };
+}
+
+/**
+ * What the interaction of groups and seeds adds to the variance of a mean over seeds: both parts hold it. A seed's own jackknife holds
+ * all of it, that of the mean over S seeds one S-th.
+ */
+function interaction(perSeed: readonly LeaveOneOut[], ofMean: VariancePart): number {
+  const S = perSeed.length;
+  if (S === 1) return 0;
+  const ofOne = perSeed.reduce((sum, { without }) => sum + ((without.length - 1) * meanSquare(without)) / S, 0);
+  return Math.max(0, ofOne - ofMean.variance) / (S - 1);
+}
+
+/** The jackknife over groups of a mean over seeds; null for fewer than two blocks. */
+function groupsPart(perSeed: readonly LeaveOneOut[]): VariancePart | null {
   const S = perSeed.length;
   const G = perSeed[0]?.without.length ?? 0;
   invariant(
@@ -52,15 +89,19 @@ export function uncertaintyOf(perSeed: readonly LeaveOneOut[]): Uncertainty | nu
   if (G < 2) return null;
   const byBlock = new Float64Array(G);
   for (const { without } of perSeed) for (let g = 0; g < G; g++) byBlock[g]! += without[g]! / S;
-  const groups = { variance: (G - 1) * meanSquare(byBlock), df: G - 1 };
-  const seeds = S === 1 ? null : { variance: meanSquare(perSeed.map(({ value }) => value)) / (S - 1), df: S - 1 };
-  return { standardError: Math.sqrt(groups.variance + (seeds?.variance ?? 0)), groups, seeds };
+  return { variance: (G - 1) * meanSquare(byBlock), df: G - 1 };
+}
+
+function addParts(parts: readonly VariancePart[]): VariancePart {
+  const variance = parts.reduce((sum, part) => sum + part.variance, 0);
+  if (variance === 0) return { variance, df: Math.min(...parts.map(({ df }) => df)) };
+  return { variance, df: variance ** 2 / parts.reduce((sum, part) => sum + part.variance ** 2 / part.df, 0) };
 }
 
 /**
  * How many standard errors from zero a value must lie for a two-sided p-value. Of one part, the quantile of Student's t; of two, the
  * mean of both quantiles weighted by the parts (Cochran and Cox 1950), which keeps the level where one of them has few degrees of
- * freedom.
+ * freedom. The part of the seeds counts with its interaction with groups.
  * @param uncertainty - with a standard error above zero
  * @param p - above 0, at most 1
  */

@@ -1,13 +1,14 @@
 // Standard errors against formulas and simulation; contrasts, with seeds and without; Holm's adjustment.
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/index.ts';
-import type { Stat, Statistic } from '../../src/metrics/index.ts';
+import type { Arm, Stat, Statistic } from '../../src/metrics/index.ts';
 import {
   challenge,
   compare,
   comparedMetrics,
   contrast,
   detectableDifference,
+  differenceOf,
   evaluate,
   holm,
   krcc,
@@ -42,7 +43,7 @@ describe('uncertainty', () => {
     expect([found.groups.df, found.seeds]).toEqual([19, null]);
   });
 
-  test('of groups and seeds is a jackknife over the one and a variance over the other', () => {
+  test('of groups and seeds is a jackknife over the one and a variance over the other, less what both hold', () => {
     // A table of group, seed and interaction effects, whose mean is looked at.
     const [G, S] = [12, 5];
     const [ofGroup, ofSeed, rest] = [numbers(1, G), numbers(2, S), numbers(3, G * S)];
@@ -60,7 +61,75 @@ describe('uncertainty', () => {
     const found = uncertaintyOf(perSeed)!;
     expect(found.groups).toEqual({ variance: expect.closeTo(groups, 12) as number, df: G - 1 });
     expect(found.seeds).toEqual({ variance: expect.closeTo(seeds, 12) as number, df: S - 1 });
-    expect(found.standardError ** 2).toBeCloseTo(groups + seeds, 12);
+    // Of an analysis of variance in two ways: the mean square of the rest over the number of cells.
+    const mean = sum(gs.map((g) => sum(ss.map((s) => cell(g, s))))) / (G * S);
+    const ofG = gs.map((g) => sum(ss.map((s) => cell(g, s))) / S - mean);
+    const ofS = ss.map((s) => sum(gs.map((g) => cell(g, s))) / G - mean);
+    const squares = sum(gs.map((g) => sum(ss.map((s) => (cell(g, s) - mean - ofG[g]! - ofS[s]!) ** 2))));
+    const both = squares / ((G - 1) * (S - 1)) / (G * S);
+    expect(found.standardError ** 2).toBeCloseTo(groups + seeds - both, 12);
+    expect(both).toBeGreaterThan(0.01);
+  });
+
+  test('of a sum over tables is that of both, and seeds count once', () => {
+    const [first, second] = [
+      { mos: numbers(1, 60), groups: numbers(2, 60).map((_, i) => `${i >> 1}`) },
+      { mos: numbers(3, 45) },
+    ];
+    const arm = (name: string, seed: number, clips: { mos: number[] }): Arm => ({
+      name,
+      seeds: [0, 1, 2].map((s) => numbers(seed + s, clips.mos.length).map((x, i) => clips.mos[i]! + x)),
+      clips,
+    });
+    const arms = [arm('a1', 10, first), arm('b1', 20, first), arm('a2', 30, second), arm('b2', 40, second)];
+    const weights = new Map([
+      ['a1', 1],
+      ['b1', -1],
+      ['a2', -1],
+      ['b2', 1],
+    ]);
+    const contrasts = [
+      { name: 'gain of first less that of second', weights },
+      differenceOf('a1', 'b1'),
+      differenceOf('a2', 'b2'),
+    ];
+    const found = compare({ arms, ...first, contrasts });
+    expect(found.arms.map(({ n, numGroups }) => [n, numGroups])).toEqual([
+      [60, 30],
+      [60, 30],
+      [45, 45],
+      [45, 45],
+    ]);
+    const [both, one, two] = found.contrasts.map(({ primary }) => primary);
+    expect(valueOf(both!.difference)).toBeCloseTo(valueOf(one!.difference) - valueOf(two!.difference), 12);
+    const [v, w] = [one!.uncertainty!.groups.variance, two!.uncertainty!.groups.variance];
+    expect(both!.uncertainty!.groups.variance).toBeCloseTo(v + w, 12);
+    expect(both!.uncertainty!.groups.df).toBeCloseTo((v + w) ** 2 / (v ** 2 / 29 + w ** 2 / 44), 9);
+    // Each table by itself is as it is without the other.
+    const alone = compare({ arms: arms.slice(2), mos: second.mos });
+    expect(found.arms.slice(2)).toEqual(alone.arms);
+    expect(two).toEqual({
+      ...compare({ arms: arms.slice(2), mos: second.mos, contrasts: [contrasts[2]!] }).contrasts[0]!.primary,
+    });
+    // Seeds are paired over tables: where a gain comes and goes with the seed in both, it does not differ between them.
+    const same = compare({
+      arms: arms
+        .slice(0, 2)
+        .concat(arms.slice(0, 2).map((one) => ({ ...one, name: `${one.name}'`, clips: { ...first } }))),
+      ...first,
+      contrasts: [
+        {
+          name: 'x',
+          weights: new Map([
+            ['a1', 1],
+            ['b1', -1],
+            ["a1'", -1],
+            ["b1'", 1],
+          ]),
+        },
+      ],
+    });
+    expect(same.contrasts[0]!.primary.uncertainty!.seeds!.variance).toBeCloseTo(0, 20);
   });
 
   test('of two parts asks for as many standard errors as both ask for, weighted', () => {

@@ -19,6 +19,20 @@ export interface StudyArm {
   name: string;
   /** Keys of the recipe that differ from the base's, as `KEY=VALUE`. */
   sets: string[];
+  /** Whether it trains; without, the reported clips are scored by the model that training would start from. */
+  isTrained: boolean;
+  /** The first arm that trains as it does, perhaps itself: they have the runs of that arm. */
+  trainedAs: string;
+  /** What differs when the reported clips are scored. */
+  scoring: ArmScoring;
+}
+
+/** How an arm scores the reported clips, where that is not as it trains. */
+export interface ArmScoring {
+  /** Keys of the recipe, as `KEY=VALUE`. */
+  sets: string[];
+  /** The split that is scored; null: that of the study. */
+  report: string | null;
 }
 
 /** How learning rates are chosen: the recipe's, one a factor below and one above, and one step further where the best is at an end. */
@@ -113,9 +127,9 @@ export async function readStudy(path: string): Promise<Study> {
   const arms = [
     ...Object.entries(named).map(([arm, changes]) => ({ name: arm, sets: setsOf(changes ?? {}) })),
     ...armsOfGrid(grid ?? {}),
-  ];
+  ].map(({ name, sets }) => armOf(path, name, sets));
+  for (const arm of arms) arm.trainedAs = arms.find((other) => trainsAs(arm, other))!.name;
   const names = arms.map((arm) => arm.name);
-  for (const arm of arms) requireOwnKeys(path, arm);
   if (arms.length === 0) throw new UserError('bad-recipe', `${path}: arms: expected at least one arm, got none`);
   const bad = names.find((one) => !NAME.test(one));
   if (bad !== undefined) {
@@ -167,24 +181,51 @@ function yamlOf(value: unknown): string {
 
 /** Keys that are the study's to set. */
 const ofStudy = ['seed', 'seeds.split', 'out', 'runtime.threads'];
+/** What may differ between training and scoring. */
+const ofScoring = /^(?:data|frames|prompt)\./;
+const SCORING = 'scoring.';
+const REPORT = 'report=';
 
-function requireOwnKeys(path: string, { name, sets }: StudyArm): void {
-  const key = sets.map((set) => set.slice(0, set.indexOf('='))).find((one) => ofStudy.includes(one));
-  if (key === undefined) return;
-  throw new UserError(
-    'bad-recipe',
-    `${path}: arm ${name}: expected keys of the recipe but ${ofStudy.join(', ')}, got ${key}`,
-    {
-      hint: 'The study sets these: by seeds, threads, --out and the seeds.split of its base.',
-    },
-  );
+/** An arm from all of its changes: keys of the recipe, those behind `scoring.`, and `epochs=0`. */
+function armOf(path: string, name: string, changes: readonly string[]): StudyArm {
+  const bad = (expected: string, got: string, hint: string): UserError =>
+    new UserError('bad-recipe', `${path}: arm ${name}: expected ${expected}, got ${got}`, { hint });
+  const keyOf = (set: string): string => set.slice(0, set.indexOf('='));
+  const sets = changes.filter((set) => !set.startsWith(SCORING) && set !== 'epochs=0');
+  const scoring = changes.filter((set) => set.startsWith(SCORING)).map((set) => set.slice(SCORING.length));
+  const own = sets.map(keyOf).find((key) => ofStudy.includes(key));
+  if (own !== undefined) {
+    const hint = 'The study sets these: by seeds, threads, --out and the seeds.split of its base.';
+    throw bad(`keys of the recipe but ${ofStudy.join(', ')}`, own, hint);
+  }
+  const stranger = scoring.map(keyOf).find((key) => key !== 'report' && !ofScoring.test(key));
+  if (stranger !== undefined) {
+    throw bad('data, frames, prompt or report in scoring', stranger, 'Scoring cannot change what was trained.');
+  }
+  const report: unknown = JSON.parse(scoring.find((set) => set.startsWith(REPORT))?.slice(REPORT.length) ?? 'null');
+  if (report !== null && typeof report !== 'string') {
+    throw bad('the name of a split in scoring.report', show(report), 'Name a split of the table.');
+  }
+  return {
+    name,
+    sets,
+    isTrained: !changes.includes('epochs=0'),
+    trainedAs: name,
+    scoring: { sets: scoring.filter((set) => !set.startsWith(REPORT)), report },
+  };
+}
+
+/** Whether two arms have the same runs. */
+function trainsAs(one: StudyArm, other: StudyArm): boolean {
+  const training = ({ sets, isTrained }: StudyArm): string => JSON.stringify([[...sets].sort(), isTrained]);
+  return training(one) === training(other);
 }
 
 /** Keys whose value is a map. */
 const isValue = new Set(['data.train', 'data.validation', 'data.fold']);
 
 /** Arms of all combinations, named by their values. */
-function armsOfGrid(grid: Readonly<Record<string, readonly unknown[]>>): StudyArm[] {
+function armsOfGrid(grid: Readonly<Record<string, readonly unknown[]>>): { name: string; sets: string[] }[] {
   let arms: { values: string[]; sets: string[] }[] = [{ values: [], sets: [] }];
   for (const [key, values] of Object.entries(grid)) {
     arms = arms.flatMap((arm) =>
@@ -257,6 +298,15 @@ export function sourcesOfRun(
   // It is a key without effect, which recipes refuse, where nothing is cut.
   const ofSplit = cutsRows(study, folder, arm) ? [`seeds.split=${split}`] : [];
   return { base: study.base, folder, sets: [...sets, ...ofSplit] };
+}
+
+/**
+ * What the recipe is put together from by which the reported clips are scored: that of the run, but for what the arm changes.
+ * @param run - from {@link sourcesOfRun}
+ * @param arm - the arm
+ */
+export function sourcesOfScoring(run: RecipeSources, { scoring }: StudyArm): RecipeSources {
+  return { ...run, sets: [...(run.sets ?? []), ...scoring.sets] };
 }
 
 /** Whether a share or a fold of the rows is held out. */
