@@ -23,12 +23,14 @@ const LEVEL = 0.05;
  */
 export function showStudyTable(table: StudyTable): ShownTable[] {
   const { arms, contrasts, metric, readout, trials } = table;
+  const isOne = table.clips.length === 1;
   const inOrder = [metric, ...comparedMetrics.filter((name) => name !== metric)];
   const other = readout === 'greedy' ? 'expectation' : 'greedy';
   return [
     {
       header: [
         'arm',
+        ...(isOne ? [] : ['clips']),
         'learning rate',
         'seeds',
         metricTitles[metric],
@@ -37,15 +39,19 @@ export function showStudyTable(table: StudyTable): ShownTable[] {
         `${metricTitles[metric]}, ${other}`,
         'deviation over seeds',
       ],
-      rows: arms.map((arm) => figures(arm, inOrder, readout, other)),
+      rows: arms.map((arm) => {
+        const [name, ...rest] = figures(arm, inOrder, readout, other);
+        return [name!, ...(isOne ? [] : [arm.clips]), ...rest];
+      }),
     },
     {
-      header: ['arm', 'spread', 'entropy, bits', 'legal mass', 'obeys', 'without a score', 'epoch', 'seconds'],
+      header: ['arm', 'spread', 'entropy, bits', 'legal mass', 'loss', 'obeys', 'without a score', 'epoch', 'seconds'],
       rows: arms.map((arm) => [
         arm.name,
         fixed(arm.spread, 3),
         fixed(arm.entropy, 2),
         fixed(arm.legalMass, 4),
+        fixed(arm.loss, 3),
         percent(arm.obeys),
         percent(arm.unscored),
         fixed(arm.epoch, 1),

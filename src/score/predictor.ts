@@ -35,6 +35,8 @@ export interface PredictorOptions extends TextLimits {
   model?: string;
   /** How a model is prompted that has no card (one that was not trained for this); each part has its default. */
   settings?: Partial<ScorerSettings>;
+  /** What is asked otherwise than the card or `settings` say: frames, prompt, scale. Answers are those that the model was trained for. */
+  override?: Partial<Pick<ScorerSettings, 'frames' | 'prompt' | 'scale'>>;
   /** What decodes videos; default: as the card says. */
   decoder?: DecoderName;
 }
@@ -106,8 +108,11 @@ export async function openPredictor(source: string, options: PredictorOptions, p
     ...options.settings,
     ...(card === null ? {} : settingsOf(card, folder)),
   };
-  const settings = { ...asked, frames: withDecoder(asked.frames, options.decoder) };
-  const processor = await loadPromptProcessor(checkpoint, settings, options);
+  const own = { ...asked, frames: withDecoder(asked.frames, options.decoder) };
+  const ownProcessor = await loadPromptProcessor(checkpoint, own, options);
+  const settings = { ...own, ...options.override };
+  const processor =
+    options.override?.prompt === undefined ? ownProcessor : await loadPromptProcessor(checkpoint, settings, options);
   const trie = answerTrie(checkpoint, processor);
   const viewer = await parts.viewer(checkpoint, settings.frames);
   const lora = adapter?.lora ?? null;
@@ -120,10 +125,13 @@ export async function openPredictor(source: string, options: PredictorOptions, p
   });
   const clips = createClipPredictor({ model, checkpoint, processor, trie, settings });
   if (card !== null && card.goldenScores.length > 0) {
+    // As the card says, whatever is asked otherwise.
+    const isOwn = options.override === undefined;
     const patch = checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize;
-    const preparer = createClipPreparer(viewer, checkpoint, processor);
-    const computed = await goldenScores(preparer, clips, patch);
-    checkGoldenScores(folder, card.goldenScores, computed, settings.scale.max - settings.scale.min);
+    const preparer = createClipPreparer(await parts.viewer(checkpoint, own.frames), checkpoint, ownProcessor);
+    const ownClips = { model, checkpoint, processor: ownProcessor, trie, settings: own };
+    const computed = await goldenScores(preparer, isOwn ? clips : createClipPredictor(ownClips), patch);
+    checkGoldenScores(folder, card.goldenScores, computed, own.scale.max - own.scale.min);
   }
   const prefixOf = commonPrefixes((seen, text) => promptAbout(seen, checkpoint, processor, text));
   return {

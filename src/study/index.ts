@@ -14,7 +14,7 @@ export { crossValidate } from './cross-validate.ts';
 export type { PlannedRuns, StudyPlan, StudyRun } from './grid/plan.ts';
 export { planStudy } from './grid/plan.ts';
 export type { ChosenCheckpoint, FreeAnswerCount, ResultDescription, ResultScore, RunResult } from './grid/result.ts';
-export type { ReportedClip, RunTold } from './grid/run.ts';
+export type { ReportedClip, RunTold } from './grid/work.ts';
 export type { RunFailure, StudyEvent, StudyForecast, StudyOptions } from './grid/study.ts';
 export { forecastStudy, readFailures, readResults, runStudy } from './grid/study.ts';
 export type { LearningRateSearch, Readout, Study, StudyArm } from './grid/study-file.ts';

@@ -1,12 +1,12 @@
 // Scores rows of a table by the best checkpoint of a run, into a file that is gone on with.
 import { parseSize } from '../core/index.ts';
 import type { OpenEngine } from '../engine/index.ts';
-import type { ListRow, Scorer } from '../score/index.ts';
+import type { ListRow, Scorer, ScorerOptions } from '../score/index.ts';
 import { loadScorer, openScoresFile } from '../score/index.ts';
 import type { RatedRow, Recipe } from '../train/index.ts';
 
 /** How rows are scored. */
-export interface ScoreRowsOptions {
+export interface ScoreRowsOptions extends Pick<ScorerOptions, 'settings' | 'override'> {
   /** Stops the work with its reason. */
   signal?: AbortSignal | undefined;
   /** Is told how many are scored, those of before included. */
@@ -24,13 +24,13 @@ export type RowToScore = Pick<RatedRow, 'id' | 'path' | 'kind' | 'prompt'>;
 type ScoringRecipe = Pick<Recipe, 'out' | 'model' | 'runtime'>;
 
 /**
- * Opens the best checkpoint of a run.
- * @param recipe - of the run
- * @param options - who is told, what opens base models
+ * Opens the best checkpoint of a run, or a model or adapter.
+ * @param recipe - of the run; `out` is its folder, or that of the model or adapter
+ * @param options - who is told, what opens base models, what differs from the card
  */
 export async function openRunScorer(
   { out, model, runtime }: ScoringRecipe,
-  { onNote, openEngine }: ScoreRowsOptions,
+  { onNote, openEngine, settings, override }: ScoreRowsOptions,
 ): Promise<Scorer> {
   return loadScorer(out, {
     model,
@@ -38,6 +38,8 @@ export async function openRunScorer(
     ...(runtime.cache ? {} : { cache: false }),
     ...(runtime.maxMemory === null ? {} : { maxMemory: parseSize(runtime.maxMemory, 'runtime.maxMemory') }),
     runtime: { provider: runtime.provider, threads: runtime.threads },
+    ...(settings === undefined ? {} : { settings }),
+    ...(override === undefined ? {} : { override }),
     ...(openEngine === undefined ? {} : { openEngine }),
     ...(onNote === undefined ? {} : { onNote }),
   });

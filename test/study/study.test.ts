@@ -2,9 +2,11 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fromMos5 } from '../../src/dataset/index.ts';
+import type { Dataset } from '../../src/dataset/index.ts';
+import { fromMos5, parseScale } from '../../src/dataset/index.ts';
 import { compare } from '../../src/metrics/index.ts';
-import { readScores } from '../../src/score/index.ts';
+import type { ScorerOptions } from '../../src/score/index.ts';
+import { loadScorer, readScores } from '../../src/score/index.ts';
 import type { StudyTable } from '../../src/study/index.ts';
 import { readResult } from '../../src/study/grid/result.ts';
 import {
@@ -16,6 +18,7 @@ import {
   runStudy,
   tabulate,
 } from '../../src/study/index.ts';
+import { scorerSettings } from '../../src/train/index.ts';
 import type { Workshop } from '../train/run-fixtures.ts';
 import { openWorkshop } from '../train/run-fixtures.ts';
 import type { StudyRunThrough } from './study-fixtures.ts';
@@ -73,7 +76,8 @@ describe('a study', { tags: ['long'] }, () => {
         ),
       })),
     );
-    const expected = compare({ arms, mos: plan.mos, groups: plan.groups });
+    const judged = plan.judged.get('integer')!;
+    const expected = compare({ arms, mos: judged.mos, groups: judged.groups });
     expect(table.contrasts).toEqual(expected.contrasts);
     expect(table.contrasts.map(({ name }) => name)).toEqual(['decimal − integer', 'same − integer']);
     expect(table.arms.map((arm) => arm.metrics!.expectation)).toEqual(expected.arms.map(({ metrics }) => metrics));
@@ -85,13 +89,13 @@ describe('a study', { tags: ['long'] }, () => {
           seeds: await Promise.all(
             [0, 1].map(async (seed) =>
               (await readResult(shop.at('first-results'), `${name}/seed-${seed}`))!.rows.map(({ integer }) =>
-                fromMos5(plan.scale, integer! / 10),
+                fromMos5(judged.scale, integer! / 10),
               ),
             ),
           ),
         })),
       ),
-      mos: plan.mos,
+      mos: judged.mos,
     });
     expect(table.arms.map((arm) => arm.metrics!.greedy)).toEqual(greedy.arms.map(({ metrics }) => metrics));
   });
@@ -209,6 +213,109 @@ describe('a run of a study', () => {
   });
 });
 
+describe('arms that score otherwise than they train', { tags: ['long'] }, () => {
+  const arms = `
+  plain: {}
+  other-words: { scoring: { prompt: { template: words.txt } } }
+  on-fit: { scoring: { report: fit } }
+  elsewhere: { scoring: { data: { manifest: elsewhere.csv } } }
+  untrained: { epochs: 0 }
+  untrained-in-other-words: { epochs: 0, scoring: { prompt: { template: words.txt } } }
+  trained-in-other-words: { prompt: { template: words.txt } }`;
+  const more = `seeds: 2
+freeAnswers: 2
+contrasts:
+  - [other-words, plain]
+  - name: gain of words here less elsewhere
+    of: { plain: 1, untrained: -1, elsewhere: 1, trained-in-other-words: -1 }`;
+  let run: StudyRunThrough;
+  const rowsOf = async (arm: string, seed = 0): Promise<(number | null)[]> =>
+    (await readResult(shop.at('scoring-results'), `${arm}/seed-${seed}`))!.rows.map(({ score }) => score);
+  /** What the library says of pictures, to six decimals. */
+  const scored = async (from: string, names: readonly string[], options: ScorerOptions): Promise<number[]> => {
+    await using scorer = await loadScorer(from, { ...options, workers: 1, runtime: { provider: 'cpu', threads: 1 } });
+    const scores: number[] = [];
+    for await (const result of scorer.score(names.map((name) => ({ id: name, path: shop.at(name), kind: 'image' })))) {
+      if ('error' in result) throw result.error;
+      scores.push(Number(result.score.toFixed(6)));
+    }
+    return scores;
+  };
+  const reported = [6, 7, 8, 9, 10, 11].map((i) => `${i}.png`);
+
+  beforeAll(async () => {
+    await writeFile(shop.at('words.txt'), 'How good is it, from 10 to 50?\n');
+    await writeFile(shop.at('elsewhere.csv'), 'image,mos,split\n3.png,1,report\n1.png,5,report\n2.png,3,report\n');
+    const file = await writeStudy(shop, 'scoring', arms, more);
+    run = await runThrough(file, shop.at('scoring'));
+  });
+
+  test('have the runs of the arm that trains alike', async () => {
+    expect(run.failed).toEqual(new Map());
+    const began = run.events.flatMap((event) => (event.type === 'began' ? [event.run] : [])).sort();
+    expect(began).toEqual(
+      ['plain', 'trained-in-other-words', 'untrained'].flatMap((arm) => [`${arm}/seed-0`, `${arm}/seed-1`]),
+    );
+    expect(run.events.filter(({ type }) => type === 'ended')).toHaveLength(14);
+    const { numTrain, chosen } = (await readResult(shop.at('scoring-results'), 'other-words/seed-1'))!;
+    const plain = (await readResult(shop.at('scoring-results'), 'plain/seed-1'))!;
+    expect([numTrain, chosen]).toEqual([plain.numTrain, plain.chosen]);
+    expect(new Set(run.plan.runs.map(({ identity }) => identity)).size).toBe(14);
+  });
+
+  test('score as the library does, asked so', async () => {
+    const trained = shop.at('scoring', 'plain', 'seed-0');
+    const prompt = { template: shop.at('words.txt'), source: null };
+    expect(await rowsOf('plain')).toEqual(await scored(trained, reported, {}));
+    const inOtherWords = await scored(trained, reported, { override: { prompt } });
+    expect(await rowsOf('other-words')).toEqual(inOtherWords);
+    expect(inOtherWords).not.toEqual(await rowsOf('plain'));
+    expect(await rowsOf('on-fit')).toEqual(await scored(trained, ['0.png', '1.png', '2.png', '3.png'], {}));
+    expect(await rowsOf('elsewhere')).toEqual(await scored(trained, ['3.png', '1.png', '2.png'], {}));
+    const { frames } = scorerSettings(run.plan.runs[0]!.resolved.recipe, {
+      dataset: { scale: parseScale('1-5') } as Dataset,
+    });
+    expect(await rowsOf('untrained')).toEqual(await scored(shop.at('model'), reported, { settings: { frames } }));
+    expect(await rowsOf('untrained')).toEqual(await rowsOf('untrained', 1));
+    expect(await rowsOf('untrained-in-other-words')).toEqual(
+      await scored(shop.at('model'), reported, { settings: { frames, prompt } }),
+    );
+  });
+
+  test('have a table that says by what they were judged, and contrasts across it', () => {
+    const { table, plan } = run;
+    expect(table.notes).toEqual(['on-fit: its reported clips are those that it trains on']);
+    const ofName = (name: string): string => table.arms.find((arm) => arm.name === name)!.clips;
+    expect(ofName('elsewhere')).toMatch(/elsewhere\.csv: report$/);
+    expect(['plain', 'on-fit', 'untrained'].map(ofName)).toEqual(['report', 'fit', 'report']);
+    expect(table.clips.map(({ n }) => n)).toEqual([6, 4, 3]);
+    expect(plan.judged.get('untrained')).toBe(plan.judged.get('plain'));
+    const [words, gain] = table.contrasts;
+    const value = (name: string): number => {
+      const { value: stat } = table.arms.find((arm) => arm.name === name)!.metrics!.expectation.challenge;
+      return stat.defined ? stat.value : NaN;
+    };
+    expect(words!.primary.difference).toEqual({
+      defined: true,
+      value: expect.closeTo(value('other-words') - value('plain'), 12) as number,
+    });
+    const expected = value('plain') - value('untrained') + value('elsewhere') - value('trained-in-other-words');
+    expect(gain!.primary.difference).toEqual({ defined: true, value: expect.closeTo(expected, 12) as number });
+  });
+
+  test('are not tried by themselves, nor those that say their learning rate', async () => {
+    const tried = await writeStudy(
+      shop,
+      'tried',
+      '{ a: {}, b: { scoring: { report: fit } }, c: { optimizer: { learningRate: 0.001 } }, d: { epochs: 0 } }',
+      'seeds: 1\nlearningRates: { factor: 3 }',
+    );
+    const { todo, waiting } = await planTrials(await readStudy(tried), shop.at('tried'), shop.at('tried-results'));
+    expect(new Set(todo.runs.map(({ arm }) => arm))).toEqual(new Set(['a']));
+    expect(waiting).toEqual(['a', 'b']);
+  });
+});
+
 describe('the file of a study', () => {
   test.each([
     ['arms: {}', /arms: expected at least one arm/],
@@ -222,7 +329,15 @@ describe('the file of a study', () => {
     ["arms: { '32': {}, '8': {} }", /arms: expected names .* no number alone, got "8"/],
     ['arms: { a: { seed: 3 } }', /arm a: expected keys of the recipe but seed/],
     ['arms: { a: {}, b: {} }\ncontrasts: [{ name: none, of: { a: 0, b: 0 } }]', /weights that add up to 0/],
-    ['arms: { a: {}, b: { data: { scale: 0-5 } } }', /arm b: expected the scale of arm a, got 0-5, not 1-5/],
+    [
+      'arms: { a: {}, b: { data: { scale: 0-5 } } }',
+      /arm b: expected the opinion scores of arm a, got the scale 0-5, not 1-5/,
+    ],
+    [
+      'arms: { a: {}, b: { scoring: { lora: { rank: 3 } } } }',
+      /arm b: expected data, frames, prompt or report in scoring, got lora\.rank/,
+    ],
+    ['arms: { a: {}, b: { scoring: { report: 3 } } }', /arm b: expected the name of a split in scoring\.report, got 3/],
     ['learningRates: { seed: 1 }\narms: { a: {} }', /learningRates.seed: expected none of the seeds/],
   ])('%s is a mistake', async (text, problem) => {
     const [head] = (await readFile(path, 'utf8')).split('arms:');

@@ -90,10 +90,8 @@ export async function studyRunCommand(terminal: Terminal, path: string, flags: S
     }
     const { plan, trials } = await planAll(study, places);
     for (const line of planLines(plan)) terminal.tell(line);
-    // An arm whose learning rate is not chosen has no runs yet.
-    const isReady = study.learningRates === null ? () => true : (arm: string) => trials.chosen.has(arm);
     const todo = await todoOf(plan, places);
-    const runs = todo.runs.filter(({ arm }) => isReady(arm));
+    const runs = todo.runs.filter(({ arm }) => !trials.waiting.includes(arm));
     if (runs.length > 0) {
       for (const [name, failure] of await run({ ...todo, runs }, 'runs')) failed.set(name, failure);
     }
@@ -142,12 +140,17 @@ function workLine({ runs }: PlannedRuns, what: string, { seconds, ownBytes, jobs
   return `${runs.length} ${what}, ${jobs} at a time: about ${formatSeconds(seconds)} and ${memory}, decoding and scoring aside`;
 }
 
-function planLines({ study, runs, mos, groups }: StudyPlan): string[] {
-  const numGroups = groups === undefined ? mos.length : new Set(groups).size;
-  const smallest = expectedDetectable({ numClips: mos.length, numGroups, numSeeds: study.seeds.length });
+function planLines({ study, runs, judged }: StudyPlan): string[] {
+  const numTrainings = new Set(runs.filter(({ isTrained }) => isTrained).map(({ training }) => training)).size;
+  const fewer = numTrainings < runs.length ? `, of ${numTrainings} trainings` : '';
   return [
-    `${study.arms.length} arms × ${study.seeds.length} seeds = ${runs.length} runs`,
-    `${mos.length} clips${numGroups < mos.length ? ` in ${numGroups} groups` : ''} are reported; the smallest difference in SRCC or PLCC that is found in four of five cases is about ${smallest.toFixed(3)}, if the arms have about 0.7, 95 % of their errors in common, and seeds that differ by 0.01`,
+    `${study.arms.length} arms × ${study.seeds.length} seeds = ${runs.length} runs${fewer}`,
+    ...[...new Set(judged.values())].map(({ name, mos, groups }) => {
+      const numGroups = groups === undefined ? mos.length : new Set(groups).size;
+      const smallest = expectedDetectable({ numClips: mos.length, numGroups, numSeeds: study.seeds.length });
+      const clips = `${mos.length} clips${numGroups < mos.length ? ` in ${numGroups} groups` : ''}`;
+      return `${name}: ${clips} are reported; the smallest difference in SRCC or PLCC that is found in four of five cases is about ${smallest.toFixed(3)}, if the arms have about 0.7, 95 % of their errors in common, and seeds that differ by 0.01`;
+    }),
   ];
 }
 
@@ -160,9 +163,11 @@ function showPlan(
   json: boolean,
 ): void {
   const { study } = plan;
-  const arms = study.arms.map(({ name, sets }) => ({
+  const arms = study.arms.map(({ name, sets, isTrained, trainedAs, scoring }) => ({
     name,
-    sets,
+    sets: [...sets, ...(isTrained ? [] : ['epochs=0'])],
+    scoring: [...scoring.sets, ...(scoring.report === null ? [] : [`report=${scoring.report}`])],
+    trainedAs,
     learningRate: study.learningRates === null ? undefined : (trials.chosen.get(name) ?? null),
     seconds: ofRuns.arms.get(name)?.seconds ?? null,
     ownBytes: ofRuns.arms.get(name)?.ownBytes ?? null,
@@ -190,10 +195,10 @@ function showPlan(
   printLines(terminal, [
     ...formatTable(
       ['arm', 'changes', 'each run', 'own memory'],
-      arms.map(({ name, sets, seconds, ownBytes }) => [
+      arms.map(({ name, sets, scoring, trainedAs, seconds, ownBytes }) => [
         name,
-        sets.join(' ') || 'none',
-        seconds === null ? 'done' : formatSeconds(seconds),
+        [...sets, ...scoring.map((set) => `scoring.${set}`)].join(' ') || 'none',
+        trainedAs !== name ? `that of ${trainedAs}` : seconds === null ? 'nothing to train' : formatSeconds(seconds),
         ownBytes === null ? '' : `${(ownBytes / 1e9).toFixed(1)} GB`,
       ]),
     ),
@@ -251,7 +256,8 @@ async function showTable(
     plan.study.learningRates === null ? undefined : trials,
   );
   if (failed.size > 0) terminal.exitStatus = 1;
-  const notes = [...table.notes, ...(table.isApproximate ? [approximate(table.numGroups)] : [])];
+  const fewest = Math.min(...table.clips.map(({ numGroups }) => numGroups));
+  const notes = [...table.notes, ...(table.isApproximate ? [approximate(fewest)] : [])];
   if (flags.json === true) return printJson(terminal, { ...table, notes });
   const tables = showStudyTable(table);
   for (const note of notes) terminal.tell(`note: ${note}`);
@@ -261,8 +267,9 @@ async function showTable(
     ...(flags.markdown === true ? formatMarkdown(header, rows) : formatTable(header, rows)),
     '',
   ]);
-  printLines(terminal, [
-    ...lines,
-    `n = ${table.n}${table.numGroups === table.n ? '' : ` in ${table.numGroups} groups`}`,
-  ]);
+  const clips = table.clips.map(({ name, n, numGroups }) => {
+    const of = table.clips.length === 1 ? '' : `${name}: `;
+    return `${of}n = ${n}${numGroups === n ? '' : ` in ${numGroups} groups`}`;
+  });
+  printLines(terminal, [...lines, ...clips]);
 }

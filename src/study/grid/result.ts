@@ -54,6 +54,8 @@ export interface ResultDescription {
   identity: string;
   /** Its recipe; paths are relative to the study's file. */
   recipe: Record<string, unknown>;
+  /** Keys of the recipe that differed when clips were scored, as `KEY=VALUE`; left out where none did. */
+  scoring?: string[] | undefined;
   /** Rows that it trained on. */
   numTrain: number;
   /** Updates of the whole run. */
@@ -96,6 +98,7 @@ const schema: z.ZodType<ResultDescription> = z.strictObject({
   seed: z.int(),
   identity: z.string(),
   recipe: z.record(z.string(), z.unknown()),
+  scoring: z.array(z.string()).optional(),
   numTrain: z.int(),
   totalSteps: z.int(),
   chosen: z.strictObject({ step: z.int(), epoch: z.number(), validation: validation.nullable() }),

@@ -4,77 +4,69 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../core/index.ts';
 import type { Lock } from '../../files/index.ts';
 import { acquireLock, makeFolder, readJsonLines, readText, sha256File, writeFileAtomic } from '../../files/index.ts';
-import { readScores } from '../../score/index.ts';
 import type { Recipe, RecipeSources, TrainEvent } from '../../train/index.ts';
 import { readRunRecipe, resolveRecipe, train } from '../../train/index.ts';
-import type { RowToScore } from '../score-rows.ts';
-import { openRunScorer, scoreRows } from '../score-rows.ts';
 import { withoutPlaces } from './places.ts';
-import type { ChosenCheckpoint, FreeAnswerCount, RunResult } from './result.ts';
-import { readResult, resultScore, writeResult } from './result.ts';
-
-/** What a process is told to do: plain data. */
-export interface RunWork {
-  /** Name of the study's file, absolute. */
-  study: string;
-  /** The run. */
-  arm: string;
-  /** Its seed. */
-  seed: number;
-  /** `ARM/seed-N`. */
-  name: string;
-  /** What its recipe is put together from. */
-  sources: RecipeSources;
-  /** What its scores depend on. */
-  identity: string;
-  /** The table, which must stay as it is. */
-  table: { path: string; sha256: string };
-  /** Clips to score; none in a trial of a learning rate. */
-  report: ReportedClip[];
-  /** How many of them are answered freely, too. */
-  freeAnswers: number;
-  /** Folder of the results. */
-  results: string;
-}
-
-/** A clip to score. */
-export type ReportedClip = RowToScore;
-
-/** How a run goes on. */
-export type RunTold =
-  | {
-      /** How far it is. */
-      type: 'progress';
-      /** What it does. */
-      what: 'reading clips' | 'training' | 'scoring' | 'answering freely';
-      /** Clips or updates so far. */
-      done: number;
-      /** Of how many. */
-      total: number;
-    }
-  | {
-      /** What a user should know. */
-      type: 'note';
-      /** One line. */
-      text: string;
-    };
+import { scoreReport } from './report.ts';
+import type { ChosenCheckpoint, RunResult } from './result.ts';
+import { readResult, writeResult } from './result.ts';
+import { resolveScoring } from './scoring.ts';
+import type { RunPart, RunTold, RunWork } from './work.ts';
 
 /**
- * Does a run, or goes on with it. Nothing happens where its result is there.
+ * Does a run, or goes on with it. Nothing happens where its results are there.
  * @param work - what is to be done
  * @param tell - is told how it goes on
  * @param signal - stops it, after the present update with a checkpoint
  */
 export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal: AbortSignal): Promise<void> {
-  const { sources, results, name, report } = work;
+  const { sources, results, isTrained } = work;
   const { out } = resolveRecipe(sources).recipe;
   await makeFolder(dirname(out));
   await using _lock = await waitForLock(`${out}.lock`, out, tell, signal);
-  // A process of an earlier start may have finished it meanwhile.
-  const before = await readResult(results, name);
-  if (before?.identity === work.identity) return;
-  if (before !== null) throw new UserError('bad-input', `${results}: ${name}: expected no result of another run`);
+  const parts: RunPart[] = [];
+  for (const part of work.parts) {
+    // A process of an earlier start may have finished it meanwhile.
+    const before = await readResult(results, part.name);
+    if (before !== null && before.identity !== part.identity) {
+      throw new UserError('bad-input', `${results}: ${part.name}: expected no result of another run`);
+    }
+    if (before === null) parts.push(part);
+  }
+  if (parts.length === 0) return;
   await beginRun(out, work.identity);
+  const trained = isTrained ? await trainRun(work, tell, signal) : await untrained(sources);
+  for (const part of parts) {
+    const { errors: failed, ...about } = trained;
+    const errors = { ...failed };
+    const scored =
+      part.report.length === 0
+        ? { rows: [], answers: null, free: null }
+        : await scoreReport(work, part, trained.recipe, errors, tell, signal);
+    for (const { path, sha256 } of part.tables) {
+      if ((await sha256File(path)) === sha256) continue;
+      throw new UserError('bad-input', `${path}: expected the table that the run began with, got another`, {
+        hint: `Move ${out} away, and run the study again.`,
+      });
+    }
+    const { arm, seed, identity, scoring } = part;
+    const recipe = withoutPlaces(trained.recipe, dirname(work.study));
+    const differs = scoring === null ? {} : { scoring: scoring.sets!.slice(sources.sets!.length) };
+    await writeResult(results, part.name, { arm, seed, identity, ...about, recipe, ...differs, errors, ...scored });
+  }
+}
+
+/** What results say of the training. */
+interface Trained extends Pick<RunResult, 'numTrain' | 'totalSteps' | 'chosen' | 'seconds' | 'errors'> {
+  recipe: Recipe;
+}
+
+async function trainRun(
+  { sources, parts }: RunWork,
+  tell: (told: RunTold) => void,
+  signal: AbortSignal,
+): Promise<Trained> {
+  const { out } = resolveRecipe(sources).recipe;
   let [numTrain, totalSteps] = [0, 0];
   const errors: Record<string, number> = {};
   let hasDiverged = false;
@@ -87,34 +79,23 @@ export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal
     }
   } catch (error) {
     // A learning rate at which the numbers run away is a finding of a trial.
-    if (report.length > 0 || !(error instanceof UserError && error.code === 'non-finite')) throw error;
+    const isTrial = parts.every(({ report }) => report.length === 0);
+    if (!isTrial || !(error instanceof UserError && error.code === 'non-finite')) throw error;
     hasDiverged = true;
     errors[error.message] = 1;
   }
   signal.throwIfAborted();
   const { recipe } = await readRunRecipe(out);
-  const scored =
-    report.length === 0
-      ? { rows: [], answers: null, free: null }
-      : await scoreReport(work, recipe, errors, tell, signal);
-  if ((await sha256File(work.table.path)) !== work.table.sha256) {
-    throw new UserError('bad-input', `${work.table.path}: expected the table that the run began with, got another`, {
-      hint: `Move ${out} away, and run the study again.`,
-    });
-  }
   const history = (await readJsonLines(join(out, 'events.jsonl'))) as TimedEvent[];
-  await writeResult(results, name, {
-    arm: work.arm,
-    seed: work.seed,
-    identity: work.identity,
-    recipe: withoutPlaces(recipe, dirname(work.study)),
-    numTrain,
-    totalSteps,
-    chosen: chosenOf(hasDiverged ? [] : history, totalSteps / recipe.epochs),
-    seconds: secondsOf(history),
-    errors,
-    ...scored,
-  });
+  const chosen = chosenOf(hasDiverged ? [] : history, totalSteps / recipe.epochs);
+  return { recipe, numTrain, totalSteps, chosen, seconds: secondsOf(history), errors };
+}
+
+/** The model that training would start from, as it is. */
+async function untrained(sources: RecipeSources): Promise<Trained> {
+  const { recipe } = await resolveScoring(sources);
+  const chosen = { step: 0, epoch: 0, validation: null };
+  return { recipe, numTrain: 0, totalSteps: 0, chosen, seconds: 0, errors: {} };
 }
 
 /** Notes what a folder's run is of; a run of another recipe, table or model is left alone. */
@@ -126,52 +107,6 @@ async function beginRun(out: string, identity: string): Promise<void> {
   throw new UserError('bad-input', `${out}: expected a run of this study, got one of another recipe, table or model`, {
     hint: `Move ${out}* away, and run the study again.`,
   });
-}
-
-/** Scores the reported clips. Why some of them cannot be is counted in `errors`. */
-async function scoreReport(
-  { report, freeAnswers }: RunWork,
-  recipe: Recipe,
-  errors: Record<string, number>,
-  tell: (told: RunTold) => void,
-  signal: AbortSignal,
-): Promise<Pick<RunResult, 'rows' | 'answers' | 'free'>> {
-  const scores = `${recipe.out}.scores.jsonl`;
-  await scoreRows(recipe, report, scores, {
-    signal,
-    onScored: (done, total) => tell({ type: 'progress', what: 'scoring', done, total }),
-    onNote: (text) => tell({ type: 'note', text }),
-  });
-  const rows = [];
-  let answers: number[] | null = null;
-  for await (const row of readScores(scores)) {
-    rows.push(resultScore(row));
-    answers ??= row.distribution && [...row.distribution.values];
-    if (row.error !== null) errors[row.error] = (errors[row.error] ?? 0) + 1;
-  }
-  const free = freeAnswers === 0 ? null : await countFreeAnswers(recipe, report, freeAnswers, tell, signal);
-  return { rows, answers, free };
-}
-
-/** Lets the model answer clips, evenly spread over those that are reported, as it will. */
-async function countFreeAnswers(
-  recipe: Recipe,
-  report: readonly ReportedClip[],
-  count: number,
-  tell: (told: RunTold) => void,
-  signal: AbortSignal,
-): Promise<FreeAnswerCount> {
-  const total = Math.min(count, report.length);
-  const clips = Array.from({ length: total }, (_, i) => report[Math.floor((i * report.length) / total)]!);
-  await using scorer = await openRunScorer(recipe, { onNote: (text) => tell({ type: 'note', text }) });
-  let [asked, legal, done] = [0, 0, 0];
-  for await (const answer of scorer.generate(clips, signal)) {
-    tell({ type: 'progress', what: 'answering freely', done: ++done, total });
-    if ('error' in answer) continue;
-    asked++;
-    if (answer.isLegal) legal++;
-  }
-  return { asked, legal };
 }
 
 /** A line of events.jsonl. */

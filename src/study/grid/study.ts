@@ -11,26 +11,26 @@ import { estimateRun } from '../../train/index.ts';
 import type { PlannedRuns, StudyRun } from './plan.ts';
 import type { RunResult } from './result.ts';
 import { readResult } from './result.ts';
-import type { RunTold, RunWork } from './run.ts';
+import type { RunPart, RunTold, RunWork } from './work.ts';
 
 /** What happens in a study. */
 export type StudyEvent =
   | {
       /** A run begins or goes on. */
       type: 'began';
-      /** `ARM/seed-N`. */
+      /** `ARM/seed-N` of the first arm that has it. */
       run: string;
     }
   | {
       /** A run goes on. */
       type: 'told';
-      /** `ARM/seed-N`. */
+      /** `ARM/seed-N` of the first arm that has it. */
       run: string;
       /** What it tells. */
       told: RunTold;
     }
   | {
-      /** A run has ended. */
+      /** A run has ended for an arm. */
       type: 'ended';
       /** `ARM/seed-N`. */
       run: string;
@@ -40,7 +40,7 @@ export type StudyEvent =
 
 /** What a study will take. */
 export interface StudyForecast {
-  /** Forecast of a run of each arm, by its name; null where none can be made. */
+  /** Forecast of a run of each arm that trains, by its name; null where none can be made. Arms with another arm's runs are left out. */
   arms: ReadonlyMap<string, RunEstimate | null>;
   /** Seconds of all that is to be done, with so many runs at a time. */
   seconds: number;
@@ -137,10 +137,14 @@ export async function forecastStudy(
 ): Promise<StudyForecast> {
   const arms = new Map<string, RunEstimate | null>();
   const notes: string[] = [];
-  const names = [...new Set(runs.map(({ arm }) => arm))];
+  // Of arms that have one run, the first.
+  const trainings = [...new Map(runs.map((run) => [run.training, run])).values()];
+  const trained = trainings.filter(({ isTrained }) => isTrained);
+  const nameOf = ({ training }: StudyRun): string => training.slice(0, training.indexOf('/'));
+  const names = [...new Set(trained.map(nameOf))];
   for (const name of names) {
     try {
-      arms.set(name, await estimateRun(runs.find(({ arm }) => arm === name)!.resolved));
+      arms.set(name, await estimateRun(trained.find((run) => nameOf(run) === name)!.resolved));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       arms.set(name, null); // the run says so, too, and the others go on
@@ -153,9 +157,9 @@ export async function forecastStudy(
   // Another device than the processor is one.
   const isCpu = runs.every(({ resolved }) => resolved.recipe.runtime.provider === 'cpu');
   const fitting = Math.min(isCpu ? availableParallelism() / study.threads : 1, (0.8 * machineMemory()) / largest);
-  const atATime = Math.floor(Math.max(1, Math.min(jobs ?? fitting, runs.length)));
+  const atATime = Math.floor(Math.max(1, Math.min(jobs ?? fitting, trainings.length)));
   if (largest * atATime > 0.8 * machineMemory()) notes.push('that is more memory than the machine has to spare');
-  const seconds = runs.reduce((sum, { arm }) => sum + (arms.get(arm)?.seconds ?? 0), 0) / atATime;
+  const seconds = trained.reduce((sum, run) => sum + (arms.get(nameOf(run))?.seconds ?? 0), 0) / atATime;
   return { arms, seconds, ownBytes: largest * atATime, jobs: atATime, numRuns: runs.length, notes };
 }
 
@@ -175,48 +179,57 @@ export async function runStudy(
   await using lock = await acquireLock(join(out, 'study.lock'), out);
   const done = new Set((await readResults(planned, results)).keys());
   const failed = new Map<string, RunFailure>();
-  const doOne = async ({ arm, seed, name, sources, identity, table }: StudyRun): Promise<void> => {
-    await lock.requireHeld();
-    onEvent?.({ type: 'began', run: name });
+  const partOf = ({ arm, seed, name, identity, tables, scoring }: StudyRun): RunPart => {
     const report = reported.get(arm)!.map(({ id, path, kind, prompt }) => {
       return { id, path, kind, ...(prompt === undefined ? {} : { prompt }) };
     });
+    return { arm, seed, name, identity, tables, scoring, report };
+  };
+  const doOne = async (some: readonly StudyRun[]): Promise<void> => {
+    await lock.requireHeld();
+    const [{ training, sources, isTrained, trainingIdentity }] = some as [StudyRun, ...StudyRun[]];
+    onEvent?.({ type: 'began', run: training });
     const work: RunWork = {
       study: study.path,
-      arm,
-      seed,
-      name,
       sources,
-      identity,
-      table,
-      report,
+      identity: trainingIdentity,
+      isTrained,
+      parts: some.map(partOf),
       freeAnswers: study.freeAnswers,
       results,
     };
-    let failure: RunFailure | null = null;
+    let failure: Omit<RunFailure, 'identity'> | null = null;
     try {
       await callForkedWork<RunTold>(import.meta.url, './run-child', work, {
-        onTold: (told) => onEvent?.({ type: 'told', run: name, told }),
+        onTold: (told) => onEvent?.({ type: 'told', run: training, told }),
         signal,
       });
-      await rm(failureOf(results, name), { force: true });
     } catch (thrown) {
       signal?.throwIfAborted();
       const [message] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');
-      failure = { identity, message: message!, hint: thrown instanceof UserError ? thrown.hint : undefined };
-      failed.set(name, failure);
-      await makeFolder(dirname(failureOf(results, name)));
-      await writeFileAtomic(failureOf(results, name), `${JSON.stringify(failure, null, 1)}\n`);
+      failure = { message: message!, hint: thrown instanceof UserError ? thrown.hint : undefined };
     }
-    onEvent?.({ type: 'ended', run: name, failure });
+    for (const { name, identity } of some) {
+      const hasFailed = failure !== null && (await readResult(results, name)) === null;
+      const own = hasFailed ? { identity, ...failure! } : null;
+      if (own === null) await rm(failureOf(results, name), { force: true });
+      else {
+        failed.set(name, own);
+        await makeFolder(dirname(failureOf(results, name)));
+        await writeFileAtomic(failureOf(results, name), `${JSON.stringify(own, null, 1)}\n`);
+      }
+      onEvent?.({ type: 'ended', run: name, failure: own });
+    }
   };
+  const todo = runs.filter(({ name }) => !done.has(name));
+  const trainings = [...new Set(todo.map(({ training }) => training))];
   // All end before an error is thrown: a run that is stopped writes its checkpoint first.
   const settled = await pMap(
-    runs.filter(({ name }) => !done.has(name)),
-    (run) =>
+    trainings,
+    (training) =>
       signal?.aborted === true
         ? undefined
-        : doOne(run).then(
+        : doOne(todo.filter((run) => run.training === training)).then(
             () => undefined,
             (error: unknown) => ({ error }),
           ),

@@ -1,7 +1,8 @@
 // The table of a study: its arms and planned contrasts, from the results that are there.
 import { fromMos5 } from '../../dataset/index.ts';
-import type { Arm, ArmContrast, ComparedMetric, Comparison, Estimate, Stat } from '../../metrics/index.ts';
+import type { Arm, ArmContrast, ComparedMetric, Comparison, Estimate, JudgedClips, Stat } from '../../metrics/index.ts';
 import { compare } from '../../metrics/index.ts';
+import type { Judged } from './judged.ts';
 import type { StudyPlan } from './plan.ts';
 import type { ResultScore, RunResult } from './result.ts';
 import type { RunFailure } from './study.ts';
@@ -16,6 +17,10 @@ export interface StudyTableArm {
   learningRate: number | null;
   /** Seeds that the figures are of: those that all arms with a result have. */
   numSeeds: number;
+  /** What its reported clips are called. */
+  clips: string;
+  /** How many of them the figures are of. */
+  n: number;
   /** Metrics of both readouts; null where the arm has no result. */
   metrics: Readonly<Record<Readout, Record<ComparedMetric, Estimate>>> | null;
   /** Standard deviation over seeds of the study's metric and readout; null with fewer than two seeds. */
@@ -30,6 +35,11 @@ export interface StudyTableArm {
   obeys: number | null;
   /** Share of the clips without a score, 0 to 1; null without a result. */
   unscored: number | null;
+  /**
+   * Mean −ln of the probability of the answer that is nearest to the opinion score, over clips with a distribution; probabilities are
+   * kept to three decimals and count 0.0005 at least. null where answers are generated.
+   */
+  loss: number | null;
   /** Mean of the epochs after which the checkpoints were chosen. */
   epoch: number | null;
   /** Mean seconds of a run. */
@@ -48,11 +58,9 @@ export interface StudyTable {
   metric: ComparedMetric;
   /** Which scores they are of. */
   readout: Readout;
-  /** Clips that the figures are of. */
-  n: number;
-  /** Groups that they are in. */
-  numGroups: number;
-  /** Whether there are fewer than 30 groups, so that intervals are approximate. */
+  /** Clips that the figures are of, in each table that arms are judged by; groups that they are in. */
+  clips: { name: string; n: number; numGroups: number }[];
+  /** Whether a table has fewer than 30 groups, so that intervals are approximate. */
   isApproximate: boolean;
   /** The arms, in the order of the file. */
   arms: StudyTableArm[];
@@ -100,15 +108,24 @@ export function tabulate(
     );
   }
   const ranked = seeds.length === 0 ? [] : withResult.filter((arm) => !marked.includes(arm));
-  const clips = plan.mos
-    .map((_, i) => i)
-    .filter((i) => ranked.every((arm) => chosen.get(arm)!.every(({ rows }) => rows[i]!.score !== null)));
-  if (clips.length < plan.mos.length && ranked.length > 0) {
-    notes.push(
-      `${plan.mos.length - clips.length} of ${plan.mos.length} clips are left out: a run has no score of them`,
-    );
-  }
-  const compared = compareReadouts(plan, chosen, ranked, clips);
+  const sets = [...new Set(plan.judged.values())].map((judged): Compared => {
+    const arms = ranked.filter((arm) => plan.judged.get(arm) === judged);
+    const clips = judged.mos
+      .map((_, i) => i)
+      .filter((i) => arms.every((arm) => chosen.get(arm)!.every(({ rows }) => rows[i]!.score !== null)));
+    if (clips.length < judged.mos.length && arms.length > 0) {
+      const of = `${judged.mos.length - clips.length} of ${judged.mos.length} clips`;
+      notes.push(`${judged.name}: ${of} are left out: a run has no score of them`);
+    }
+    const { mos, groups } = judged;
+    return {
+      judged,
+      arms,
+      clips,
+      of: { mos: clips.map((i) => mos[i]!), groups: groups && clips.map((i) => groups[i]!) },
+    };
+  });
+  const compared = compareReadouts(plan, chosen, sets);
   const main = compared?.[study.readout];
   if (seeds.length === 1) notes.push('one seed each: what another seed would change is not in the intervals');
   return {
@@ -116,8 +133,10 @@ export function tabulate(
     about: study.about,
     metric: study.metric,
     readout: study.readout,
-    n: clips.length,
-    numGroups: main?.numGroups ?? 0,
+    clips: sets.map(({ judged, arms, clips }) => {
+      const numGroups = main?.arms.find(({ name }) => arms.includes(name))?.numGroups ?? 0;
+      return { name: judged.name, n: arms.length === 0 ? 0 : clips.length, numGroups };
+    }),
     isApproximate: main?.isApproximate ?? false,
     arms: study.arms.map(({ name }): StudyTableArm => {
       const runs = chosen.get(name) ?? [];
@@ -129,10 +148,12 @@ export function tabulate(
       return {
         name,
         learningRate:
-          trials === undefined || trials.chosen.has(name)
+          trials === undefined || !trials.waiting.includes(name)
             ? plan.runs.find(({ arm }) => arm === name)!.resolved.recipe.optimizer.learningRate
             : null,
         numSeeds: runs.length,
+        clips: plan.judged.get(name)!.name,
+        n: main?.arms.find((arm) => arm.name === name)?.n ?? 0,
         metrics,
         deviation: seedVariance === undefined ? null : Math.sqrt(seedVariance * runs.length),
         spread: meanOf(runs, ({ std }) => std),
@@ -140,6 +161,7 @@ export function tabulate(
         legalMass: meanOf(runs, ({ legalMass }) => legalMass),
         obeys: obedience(runs),
         unscored: unscored(name),
+        loss: meanLoss(runs, plan.judged.get(name)!),
         epoch: mean(runs.map(({ chosen: { epoch } }) => epoch)),
         seconds: mean(runs.map(({ seconds }) => seconds)),
         failed: Object.fromEntries([...failed].filter(([run]) => run.startsWith(`${name}/`))),
@@ -156,29 +178,55 @@ export function tabulate(
   };
 }
 
+/** A table that arms are judged by: those with figures, and the clips that all of them have scores of. */
+interface Compared {
+  judged: Judged;
+  arms: string[];
+  clips: number[];
+  of: JudgedClips;
+}
+
 function compareReadouts(
-  { study, mos, groups, scale }: StudyPlan,
+  { study }: StudyPlan,
   chosen: ReadonlyMap<string, readonly RunResult[]>,
-  ranked: readonly string[],
-  clips: readonly number[],
+  sets: readonly Compared[],
 ): Record<Readout, Comparison> | null {
-  if (ranked.length === 0 || clips.length === 0) return null;
-  const readouts: Record<Readout, (row: ResultScore) => number> = {
-    expectation: ({ score }) => score!,
-    greedy: ({ score, integer, thousandths }) => (thousandths === null ? score! : fromMos5(scale, integer! / 10)),
-  };
+  const used = sets.filter(({ arms, clips }) => arms.length > 0 && clips.length > 0);
+  if (used.length === 0) return null;
   const by = (readout: Readout): Comparison =>
     compare({
-      arms: ranked.map((name): Arm => ({
-        name,
-        seeds: chosen.get(name)!.map(({ rows }) => clips.map((i) => readouts[readout](rows[i]!))),
-      })),
-      mos: clips.map((i) => mos[i]!),
-      groups: groups && clips.map((i) => groups[i]!),
+      ...used[0]!.of,
+      arms: study.arms.flatMap(({ name }): Arm[] => {
+        const set = used.find(({ arms }) => arms.includes(name));
+        if (set === undefined) return [];
+        const { clips, judged, of } = set;
+        const seeds = chosen.get(name)!.map(({ rows }) => clips.map((i) => readAs(readout, rows[i]!, judged)));
+        return [{ name, seeds, ...(set === used[0] ? {} : { clips: of }) }];
+      }),
       metric: study.metric,
       contrasts: study.contrasts,
     });
   return { expectation: by('expectation'), greedy: by('greedy') };
+}
+
+function readAs(readout: Readout, { score, integer, thousandths }: ResultScore, { scale }: Judged): number {
+  return readout === 'expectation' || thousandths === null ? score! : fromMos5(scale, integer! / 10);
+}
+
+/** Half of what is kept of a probability. */
+const LEAST_PROBABILITY = 0.0005;
+
+function meanLoss(runs: readonly RunResult[], { mos }: Judged): number | null {
+  return mean(
+    runs.flatMap(({ rows, answers }) =>
+      rows.flatMap(({ thousandths }, i) => {
+        if (thousandths === null || answers === null) return [];
+        const distance = (k: number): number => Math.abs(answers[k]! - mos[i]!);
+        const nearest = thousandths.reduce((best, _, k) => (distance(k) < distance(best) ? k : best), 0);
+        return -Math.log(Math.max(LEAST_PROBABILITY, thousandths[nearest]! / 1000));
+      }),
+    ),
+  );
 }
 
 const mean = (values: readonly number[]): number | null =>

@@ -23,6 +23,8 @@ export interface Trials {
   ended: Trial[];
   /** The chosen learning rate of each arm whose trials have all ended, by its name. */
   chosen: Map<string, number>;
+  /** Arms whose trials have not all ended: they have no runs yet. */
+  waiting: string[];
 }
 
 /**
@@ -38,8 +40,9 @@ export async function planTrials(study: Study, out: string, results: string): Pr
   const chosen = new Map<string, number>();
   const { learningRates: search } = study;
   const planRun = runPlanner(study, out);
-  for (const arm of search === null ? [] : study.arms) {
-    const { seed, factor } = search!;
+  for (const arm of study.arms) {
+    if (search === null || !isTried(arm)) continue;
+    const { seed, factor } = search;
     const base = (await planRun(arm, seed, arm.name, undefined)).resolved.recipe.optimizer.learningRate;
     /** Of the powers of the factor that are given: which are missing, and what the others say. */
     const tryOut = async (powers: readonly number[]): Promise<(Trial & { power: number })[]> => {
@@ -63,9 +66,19 @@ export async function planTrials(study: Study, out: string, results: string): Pr
     ended.push(...found.map(({ power: _power, ...trial }) => trial));
     if (found.length === powers.length) chosen.set(arm.name, bestOf(found)?.learningRate ?? base);
   }
+  for (const { name, trainedAs } of study.arms) {
+    const rate = chosen.get(trainedAs);
+    if (rate !== undefined) chosen.set(name, rate);
+  }
   const none = new Map(study.arms.map(({ name }) => [name, []]));
-  return { todo: { study, runs: todo, reported: none }, ended, chosen };
+  const tried = search === null ? [] : study.arms.filter(isTried).map(({ name }) => name);
+  const waiting = study.arms.filter(({ trainedAs }) => tried.includes(trainedAs) && !chosen.has(trainedAs));
+  return { todo: { study, runs: todo, reported: none }, ended, chosen, waiting: waiting.map(({ name }) => name) };
 }
+
+/** Whether an arm's learning rate is chosen by trials of its own: not where it says one, has none, or has another arm's runs. */
+const isTried = ({ name, sets, isTrained, trainedAs }: StudyArm): boolean =>
+  isTrained && trainedAs === name && !sets.some((set) => set.startsWith('optimizer.learningRate='));
 
 const trialName = (arm: StudyArm, learningRate: number, seed: number): string =>
   `${arm.name}/learning-rate-${learningRate}/seed-${seed}`;
