@@ -2,7 +2,7 @@
 //   npx tsx studies/biq2021/make.ts --data FOLDER [--out FOLDER]
 // Photographs that are nearly the same are one group, which no cut tears apart. They stay where they are, behind a link. The data set's test part is left out: it is opened once, when all studies are done.
 import { lstat, rm, symlink } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import pMap from 'p-map';
 import { NEARLY_EQUAL, smallFrame } from '../../src/checks/index.ts';
@@ -21,6 +21,9 @@ const parts = [
   ['select', 500],
   ['report', 1400],
 ] as const;
+
+/** How many of the photographs to fit generated sets are made of. */
+const PICTURES = 150;
 
 const { values: flags } = parseArgs({
   options: { data: { type: 'string' }, out: { type: 'string', default: 'studies/data/biq2021' } },
@@ -59,8 +62,18 @@ if (before !== null && !before.isSymbolicLink()) {
 await rm(link, { force: true });
 await symlink(resolve(data, 'images'), link, 'dir');
 await writeFileAtomic(join(out, 'manifest.csv'), formatCsv(['image', 'mos01', 'split', 'group'], cells));
+await linkPictures();
 for (const [part, count] of parts) console.log(`${part}: ${count - room.get(part)!} photographs`);
 console.log(join(out, 'manifest.csv'));
+
+/** Links to some photographs of the part to fit, each unlike all others: generated sets are made of them. */
+async function linkPictures(): Promise<void> {
+  const folder = join(out, 'pictures');
+  await rm(folder, { recursive: true, force: true });
+  await makeFolder(folder);
+  const names = cells.filter(([, , part, group]) => part === 'fit' && group === '').map(([id]) => id!);
+  for (const name of names.slice(0, PICTURES)) await symlink(resolve(data!, name), join(folder, basename(name)));
+}
 
 /** Photographs that are nearly the same, as `data check` finds them, together; each other one alone. */
 async function groupsOf(rows: readonly ClipRow[]): Promise<ClipRow[][]> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { existsSync } from 'node:fs';
 import pMap from 'p-map';
 import sharp from 'sharp';
-import { UserError, oneLine, show } from '../../src/core/index.ts';
+import { UserError, oneLine, show, shuffledIndices } from '../../src/core/index.ts';
 import { formatCsv } from '../../src/dataset/index.ts';
 import { acquireLock, isLeftover, makeFolder, readJson, sha256File, writeFileAtomic } from '../../src/files/index.ts';
 import { findPhotographs } from '../../src/quickstart/index.ts';
@@ -19,7 +19,7 @@ import type { Rater } from './raters.ts';
 import { drawRaters, voteDeviation, voteFormula } from './raters.ts';
 
 /** Number of what a seed gives: it changes with any formula. */
-const VERSION = 1;
+const VERSION = 2;
 /** Clips of a photograph where their number is not said. */
 const CLIPS_A_PHOTOGRAPH = 8;
 /** Rate factor at which libx264 loses nothing: a clip has no fault of another kind, and its first frame does not depend on later ones. */
@@ -151,8 +151,8 @@ export function tableOf(
   shown: readonly PlannedClip[],
   raters: readonly Rater[],
 ): string {
-  const header = 'video,group,split,mos,blur,noise,compression,motion,mean,std,votes,prompt'.split(',');
-  const rows = labelled.map(({ split, overall, scores, votes }, i) => {
+  const header = 'video,group,split,mos,blur,noise,compression,motion,mean,deviation,votes,vote,prompt'.split(',');
+  const rows = labelled.map(({ index, split, overall, scores, votes }, i) => {
     const { file, photograph } = shown[i]!;
     const given = votes.filter((vote) => vote !== null);
     const mean = given.reduce((sum, vote) => sum + vote, 0) / given.length;
@@ -161,7 +161,9 @@ export function tableOf(
     const { blur, noise, compression, motion } = scores;
     const labels = [blur, noise, compression, motion].map((score) => score.toFixed(3));
     const prompt = `a still camera looks at the photograph ${photograph}`;
-    const summary = [mean.toFixed(6), std.toFixed(6), String(given.length)];
+    // The first rater in an order that is drawn for each clip.
+    const one = shuffledIndices(votes.length, index, 8).find((rater) => votes[rater] !== null)!;
+    const summary = [mean.toFixed(6), std.toFixed(6), String(given.length), String(votes[one])];
     const cells = votes.map((vote) => (vote === null ? '' : String(vote)));
     return [file, photograph, split, (overall / 10).toFixed(1), ...labels, ...summary, prompt, ...cells];
   });

@@ -44,15 +44,16 @@ test('the tables are read by what reads tables, and say what was planned', async
   const opinions = opinionScores(votes, 'mean').clips;
   expect(rows).toHaveLength(40);
   for (const [i, row] of rows.entries()) {
-    const { mos, std, group, split } = row;
+    const { mos, group, split } = row;
     const { overall, scores, photograph, split: part } = clips[i]!;
     expect([mos, group, split]).toEqual([overall / 10, photograph, part]);
     const score = (name: string): number => Number(columnValue(row, name));
     const found = faults.map((fault) => [fault, score(fault)] as const);
     expect(Object.fromEntries(found)).toEqual(scores);
     expect(opinions[i]!.mos).toBeCloseTo(score('mean'), 5);
-    expect(opinions[i]!.std).toBeCloseTo(std!, 5);
+    expect(opinions[i]!.std).toBeCloseTo(score('deviation'), 5);
     expect(opinions[i]!.votes).toBe(score('votes'));
+    expect(clips[i]!.votes).toContain(score('vote'));
   }
 
   const { rows: others } = await readManifest(shuffled, { checkMedia: false });
