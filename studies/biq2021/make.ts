@@ -21,6 +21,8 @@ const parts = [
   ['select', 500],
   ['report', 1400],
 ] as const;
+/** Numbers of photographs to fit in further tables, `fit-100.csv` and so on, whose other parts are the same. */
+const smaller = [100, 400];
 
 /** How many of the photographs to fit generated sets are made of. */
 const PICTURES = 150;
@@ -61,7 +63,18 @@ if (before !== null && !before.isSymbolicLink()) {
 }
 await rm(link, { force: true });
 await symlink(resolve(data, 'images'), link, 'dir');
-await writeFileAtomic(join(out, 'manifest.csv'), formatCsv(['image', 'mos01', 'split', 'group'], cells));
+const header = ['image', 'mos01', 'split', 'group'];
+await writeFileAtomic(join(out, 'manifest.csv'), formatCsv(header, cells));
+for (const count of smaller) {
+  const left = new Set(cells.filter(([, , part]) => part === 'fit').slice(count));
+  await writeFileAtomic(
+    join(out, `fit-${count}.csv`),
+    formatCsv(
+      header,
+      cells.filter((row) => !left.has(row)),
+    ),
+  );
+}
 await linkPictures();
 for (const [part, count] of parts) console.log(`${part}: ${count - room.get(part)!} photographs`);
 console.log(join(out, 'manifest.csv'));

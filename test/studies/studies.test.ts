@@ -2,10 +2,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { readStudy } from '../../src/study/index.ts';
+import { sourcesOfRun, sourcesOfScoring } from '../../src/study/grid/study-file.ts';
+import { resolveRecipe } from '../../src/train/index.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const data = join(root, '..', 'shared', 'data', 'biq2021');
@@ -17,6 +19,14 @@ test.each(studies)('%s is a study', async (name) => {
   expect(arms.length).toBeGreaterThan(1);
   expect(seeds.length).toBeGreaterThan(0);
   expect(contrasts.length).toBeGreaterThan(0);
+  const study = await readStudy(join(root, 'studies', name));
+  for (const arm of arms) {
+    const sources = sourcesOfRun(study, arm, 0, 'out', undefined);
+    for (const one of [sources, sourcesOfScoring(sources, arm)]) {
+      const { template } = resolveRecipe(one).recipe.prompt;
+      expect(!isAbsolute(template) || existsSync(template), template).toBe(true);
+    }
+  }
 });
 
 test.skipIf(!existsSync(data))(
@@ -38,6 +48,15 @@ test.skipIf(!existsSync(data))(
     expect(Object.fromEntries(counts)).toEqual({ fit: 1500, select: 500, report: 1400 });
     expect([...partsOf].filter(([, parts]) => parts.size > 1)).toEqual([]);
     expect(partsOf.size).toBeLessThan(3400);
+    for (const count of [100, 400]) {
+      const fewer = readFileSync(join(out, `fit-${count}.csv`), 'utf8')
+        .trim()
+        .split('\n')
+        .slice(1);
+      expect(fewer.filter((row) => row.split(',')[2] === 'fit')).toHaveLength(count);
+      expect(fewer).toHaveLength(count + 1900);
+      expect(rows).toEqual(expect.arrayContaining(fewer));
+    }
     rmSync(out, { recursive: true });
   },
 );

@@ -99,9 +99,13 @@ describe('cross-validation', () => {
     ['other folds', {}, { folds: 2 }, 'three: expected 3 folds, got 2'],
     ['another cut', { seed: 7 }, {}, 'expected the recipe that the cross-validation was begun with, got another seed'],
     ['another recipe', { epochs: 9 }, {}, 'begun with, got another epochs'],
-  ] as const)('does not go on with %s, also where all folds are done', { tags: ['long'] }, async (_, changes, options, message) => {
-    await expect(runAll(sources('three', changes), { ...options, resume: true })).rejects.toThrow(message);
-  });
+  ] as const)(
+    'does not go on with %s, also where all folds are done',
+    { tags: ['long'] },
+    async (_, changes, options, message) => {
+      await expect(runAll(sources('three', changes), { ...options, resume: true })).rejects.toThrow(message);
+    },
+  );
 
   test('does not go on with another table', { tags: ['long'] }, async () => {
     const table = await readFile(shop.at('grouped.csv'), 'utf8');

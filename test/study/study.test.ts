@@ -284,7 +284,7 @@ contrasts:
 
   test('have a table that says by what they were judged, and contrasts across it', () => {
     const { table, plan } = run;
-    expect(table.notes).toEqual(['on-fit: its reported clips are those that it trains on']);
+    expect(table.notes).toEqual(['on-fit: reported are the clips that it trains on']);
     const ofName = (name: string): string => table.arms.find((arm) => arm.name === name)!.clips;
     expect(ofName('elsewhere')).toMatch(/elsewhere\.csv: report$/);
     expect(['plain', 'on-fit', 'untrained'].map(ofName)).toEqual(['report', 'fit', 'report']);

@@ -49,9 +49,9 @@ export async function judgedRows(study: Study, arm: StudyArm, recipe: Recipe, sc
   const reported = rowsOfSplit(rows, report);
   const groupBy = scored.data.groupBy ?? groupingOf(reported);
   const isOwnTable = scored.data.manifest === manifest;
-  const name = isOwnTable
-    ? report
-    : `${basename(dirname(scored.data.manifest))}/${basename(scored.data.manifest)}: ${report}`;
+  const { target } = scored.data;
+  const table = isOwnTable ? '' : `${basename(dirname(scored.data.manifest))}/${basename(scored.data.manifest)}: `;
+  const name = `${table}${report}${target === null ? '' : `, ${target}`}`;
   const found = { name, rows: reported, scale: dataset.scale, groupBy };
   if (!isOwnTable || !arm.isTrained) return { ...found, leaks: [], trainsOn: null };
   const inUse = validation !== null && 'split' in validation ? validation.split : null;
@@ -83,12 +83,13 @@ export function judgedBy(
   tables: ReadonlyMap<string, JudgedRows>,
 ): { judged: Map<string, Judged>; notes: string[] } {
   const notes: string[] = [];
+  const own: Record<'trains' | 'selects', string[]> = { trains: [], selects: [] };
   const judged = new Map<string, Judged>();
   const sets: { first: string; table: JudgedRows; judged: Judged }[] = [];
   for (const arm of study.arms) {
     const table = tables.get(arm.name)!;
     const { rows, scale, groupBy, leaks, trainsOn } = table;
-    if (trainsOn !== null) notes.push(`${arm.name}: its reported clips are those that it ${trainsOn} on`);
+    if (trainsOn !== null) own[trainsOn].push(arm.name);
     if (leaks.length > 0) {
       notes.push(
         `${arm.name}: ${leaks.length} groups have clips that train and clips that are reported, such as ${show(leaks[0])}: its figures come out too good`,
@@ -119,14 +120,18 @@ export function judgedBy(
     const groups = groupedBy(rows, groupBy).map(({ id, group }) =>
       group === undefined ? `clip ${id}` : `group ${group}`,
     );
-    const own: Judged = {
+    const clips: Judged = {
       name: table.name,
       scale,
       mos: rows.map(({ mos }) => mos),
       groups: new Set(groups).size === groups.length ? undefined : groups,
     };
-    sets.push({ first: arm.name, table, judged: own });
-    judged.set(arm.name, own);
+    sets.push({ first: arm.name, table, judged: clips });
+    judged.set(arm.name, clips);
+  }
+  for (const [does, arms] of Object.entries(own)) {
+    const some = arms.length > 4 ? `${arms.slice(0, 3).join(', ')} and ${arms.length - 3} more` : arms.join(', ');
+    if (arms.length > 0) notes.push(`${some}: reported are the clips that it ${does} on`);
   }
   return { judged, notes };
 }

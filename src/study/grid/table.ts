@@ -48,6 +48,16 @@ export interface StudyTableArm {
   failed: Readonly<Record<string, RunFailure>>;
 }
 
+/** Clips that arms are judged by. */
+export interface JudgedCount {
+  /** What they are called. */
+  name: string;
+  /** How many the figures are of. */
+  n: number;
+  /** How many groups they are in. */
+  numGroups: number;
+}
+
 /** What a study has found. */
 export interface StudyTable {
   /** Name of the study. */
@@ -58,8 +68,8 @@ export interface StudyTable {
   metric: ComparedMetric;
   /** Which scores they are of. */
   readout: Readout;
-  /** Clips that the figures are of, in each table that arms are judged by; groups that they are in. */
-  clips: { name: string; n: number; numGroups: number }[];
+  /** The clips that arms are judged by: one for each table. */
+  clips: JudgedCount[];
   /** Whether a table has fewer than 30 groups, so that intervals are approximate. */
   isApproximate: boolean;
   /** The arms, in the order of the file. */

@@ -33,7 +33,16 @@ const largeVision: ModelSize['vision'] = { ...realVision, intermediateSize: 3456
 
 /** A name of {@link modelSizes}. */
 export type ModelSizeName =
-  'tiny' | 'nano' | 'small' | 'bench-304m' | 'qwen2.5-vl-3b' | 'qwen2.5-vl-7b' | 'qwen2.5-vl-32b' | 'qwen2.5-vl-72b';
+  | 'tiny'
+  | 'nano-2m'
+  | 'nano'
+  | 'nano-16m'
+  | 'small'
+  | 'bench-304m'
+  | 'qwen2.5-vl-3b'
+  | 'qwen2.5-vl-7b'
+  | 'qwen2.5-vl-32b'
+  | 'qwen2.5-vl-72b';
 
 /** Sizes by name; those of the published models are of their config.json on the hub. */
 export const modelSizes: Readonly<Record<ModelSizeName, ModelSize>> = {
@@ -59,6 +68,29 @@ export const modelSizes: Readonly<Record<ModelSizeName, ModelSize>> = {
       tokensPerSecond: 2,
     },
   },
+  'nano-2m': {
+    about: 'about a third of nano, for npm run nano:pretrain',
+    text: {
+      hiddenSize: 112,
+      numLayers: 4,
+      numHeads: 4,
+      numKvHeads: 2,
+      intermediateSize: 288,
+      vocabSize: 0,
+      mropeSection: [4, 5, 5],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      patchSize: 16,
+      depth: 6,
+      hiddenSize: 112,
+      numHeads: 4,
+      intermediateSize: 288,
+      windowSize: 128,
+      fullAttentionLayers: [2, 5],
+      tokensPerSecond: 2,
+    },
+  },
   nano: {
     about: 'about 5 million parameters, for npm run nano:pretrain',
     text: {
@@ -77,6 +109,29 @@ export const modelSizes: Readonly<Record<ModelSizeName, ModelSize>> = {
       hiddenSize: 192,
       numHeads: 6,
       intermediateSize: 512,
+      windowSize: 128,
+      fullAttentionLayers: [2, 5],
+      tokensPerSecond: 2,
+    },
+  },
+  'nano-16m': {
+    about: 'about three times nano, for npm run nano:pretrain',
+    text: {
+      hiddenSize: 320,
+      numLayers: 4,
+      numHeads: 8,
+      numKvHeads: 2,
+      intermediateSize: 960,
+      vocabSize: 0,
+      mropeSection: [4, 8, 8],
+      tieWordEmbeddings: true,
+    },
+    vision: {
+      patchSize: 16,
+      depth: 6,
+      hiddenSize: 320,
+      numHeads: 8,
+      intermediateSize: 960,
       windowSize: 128,
       fullAttentionLayers: [2, 5],
       tokensPerSecond: 2,
