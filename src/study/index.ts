@@ -11,17 +11,15 @@ export type {
   FoldTrainEvent,
 } from './cross-validate.ts';
 export { crossValidate } from './cross-validate.ts';
-export type { HashedTable } from './grid/identity.ts';
-export type { Judged } from './grid/judged.ts';
 export type { PlannedRuns, StudyPlan, StudyRun } from './grid/plan.ts';
 export { planStudy } from './grid/plan.ts';
 export type { ChosenCheckpoint, FreeAnswerCount, ResultDescription, ResultScore, RunResult } from './grid/result.ts';
 export type { ReportedClip, RunTold } from './grid/work.ts';
 export type { RunFailure, StudyEvent, StudyForecast, StudyOptions } from './grid/study.ts';
 export { forecastStudy, readFailures, readResults, runStudy } from './grid/study.ts';
-export type { ArmScoring, LearningRateSearch, Readout, Study, StudyArm } from './grid/study-file.ts';
+export type { LearningRateSearch, Readout, Study, StudyArm } from './grid/study-file.ts';
 export { readStudy } from './grid/study-file.ts';
-export type { JudgedCount, StudyTable, StudyTableArm } from './grid/table.ts';
+export type { StudyTable, StudyTableArm } from './grid/table.ts';
 export { tabulate } from './grid/table.ts';
 export type { Trial, Trials } from './grid/trials.ts';
 export { planTrials } from './grid/trials.ts';
