@@ -24,7 +24,7 @@ test.each(studies)('%s is a study', async (name) => {
     const sources = sourcesOfRun(study, arm, 0, 'out', undefined);
     for (const one of [sources, sourcesOfScoring(sources, arm)]) {
       const { template } = resolveRecipe(one).recipe.prompt;
-      if (isAbsolute(template)) expect(existsSync(template)).toBe(true);
+      expect([template].filter((path) => isAbsolute(path) && !existsSync(path))).toEqual([]);
     }
   }
 });
