@@ -26,6 +26,8 @@ export interface WriteClipOptions {
   fps: number;
   /** Constant rate factor of libx264, 0–51; default 12, at which no difference is seen. */
   crf?: number;
+  /** Frames from one keyframe to the next, at least 1; default: at most 250, and where the picture changes. */
+  keyInterval?: number;
 }
 
 /**
@@ -37,13 +39,13 @@ export interface WriteClipOptions {
  * @throws UserError `bad-input` for frames or options that cannot be written; `not-supported` where FFmpeg was built without libx264
  */
 export async function writeClip(path: string, frames: readonly RgbFrame[], options: WriteClipOptions): Promise<void> {
-  const { fps, crf = 12 } = options;
-  check(path, frames, fps, crf);
+  const { fps, crf = 12, keyInterval } = options;
+  check(path, frames, fps, crf, keyInterval);
   // FFmpeg writes next to the place, under a name that is known for a leftover's; its bytes then go there in one step.
   const temporary = temporaryFor(path);
   try {
     await writeNewFile(temporary, '');
-    await encode(temporary, frames, fps, crf).catch((error: unknown) => {
+    await encode(temporary, frames, { fps, crf, keyInterval }).catch((error: unknown) => {
       throw isSystemError(error) ? Object.assign(error, { path }) : error;
     });
     await writeFileAtomic(path, await readFile(temporary));
@@ -55,11 +57,20 @@ export async function writeClip(path: string, frames: readonly RgbFrame[], optio
 const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && 'code' in error && typeof error.code === 'string';
 
-function check(path: string, frames: readonly RgbFrame[], fps: number, crf: number): void {
+function check(
+  path: string,
+  frames: readonly RgbFrame[],
+  fps: number,
+  crf: number,
+  keyInterval: number | undefined,
+): void {
   const refuse = (expected: string, got: string): UserError =>
     new UserError('bad-input', `${path}: expected ${expected}, got ${got}`);
   if (!(fps >= 0.001 && fps <= 240)) throw refuse('0.001 to 240 frames a second', `${fps}`);
   if (!(crf >= 0 && crf <= 51)) throw refuse('a rate factor (crf) of 0–51', `${crf}`);
+  if (keyInterval !== undefined && !(Number.isInteger(keyInterval) && keyInterval >= 1)) {
+    throw refuse('a whole number of at least 1 between keyframes', `${keyInterval}`);
+  }
   const first = frames[0];
   if (!first) throw refuse('at least one frame', 'none');
   const { width, height } = first;
@@ -70,13 +81,18 @@ function check(path: string, frames: readonly RgbFrame[], fps: number, crf: numb
   if (other) throw refuse(`frames of one size (${width}×${height})`, `one of ${other.width}×${other.height}`);
 }
 
-async function encode(path: string, frames: readonly RgbFrame[], fps: number, crf: number): Promise<void> {
+async function encode(
+  path: string,
+  frames: readonly RgbFrame[],
+  { fps, crf, keyInterval }: { fps: number; crf: number; keyInterval: number | undefined },
+): Promise<void> {
   const { width, height } = frames[0]!;
   const coding = { matrix: AVCOL_SPC_BT709, fullRange: false, width, height };
   const rate = Number.isInteger(fps) ? new Rational(fps, 1) : new Rational(Math.round(fps * 1000), 1000);
   using converter = openYuvConverter(coding);
   // x264's code for AVX-512 gives other bytes from run to run; that up to SSE4.2 gives those of plain C.
-  const options = { preset: 'medium', crf: String(crf), 'x264-params': 'asm=SSE42' };
+  const keys = keyInterval === undefined ? '' : `:keyint=${keyInterval}:min-keyint=${keyInterval}:scenecut=0`;
+  const options = { preset: 'medium', crf: String(crf), 'x264-params': `asm=SSE42${keys}` };
   using encoder = await openEncoder('libx264', options, coding, rate, (context) => {
     context.colorPrimaries = AVCOL_PRI_BT709;
     context.colorTrc = AVCOL_TRC_BT709;

@@ -3,6 +3,7 @@ import type { RandomStream } from '../../src/core/index.ts';
 import { randomStream } from '../../src/core/index.ts';
 import { cameraMotion, pictureDistortions } from '../../src/synthesis/index.ts';
 import type { RgbFrame } from '../../src/video/index.ts';
+import { crop } from '../sets/crop.ts';
 import type { SubScores } from './quality.ts';
 import { strengthOf } from './quality.ts';
 
@@ -61,19 +62,7 @@ function shake(picture: RgbFrame, distance: number, stream: RandomStream): RgbFr
   return Array.from({ length: NUM_FRAMES }, (_, k) => {
     const angle = 2 * Math.PI * (start + k * GOLDEN);
     const reach = k === 0 ? 0 : distance;
-    return crop(
-      picture,
-      FARTHEST + Math.round(reach * Math.cos(angle)),
-      FARTHEST + Math.round(reach * Math.sin(angle)),
-    );
+    const [left, top] = [Math.cos(angle), Math.sin(angle)].map((part) => FARTHEST + Math.round(reach * part));
+    return crop(picture, left!, top!, SIZE);
   });
-}
-
-function crop({ width, data }: RgbFrame, left: number, top: number): RgbFrame {
-  const cut = new Uint8Array(SIZE * SIZE * 3);
-  for (let y = 0; y < SIZE; y++) {
-    const from = ((top + y) * width + left) * 3;
-    cut.set(data.subarray(from, from + SIZE * 3), y * SIZE * 3);
-  }
-  return { width: SIZE, height: SIZE, data: cut };
 }

@@ -1,27 +1,14 @@
 // Which clips a set has: photograph, part, scores and votes of each. A pure function of the photographs' names and the seed.
-import { invariant, randomStream, shuffledIndices } from '../../src/core/index.ts';
+import { randomStream } from '../../src/core/index.ts';
+import type { SetClip } from '../sets/photographs.ts';
+import { dealPhotographs, parts } from '../sets/photographs.ts';
 import type { SubScores } from './quality.ts';
 import { drawSubScores, overallOf } from './quality.ts';
 import type { Rater } from './raters.ts';
 import { votesOn } from './raters.ts';
 
-/** Parts of a set, and the shares of the photographs that two of them get; the rest is for fitting. */
-export const parts = ['fit', 'select', 'report'] as const;
-const [SELECT, REPORT] = [0.15, 0.25];
-
-/** Least number of clips: each part has two, so that there is another one to take a file from. */
-export const LEAST_CLIPS = 10;
-
 /** A clip that is to be made. */
-export interface PlannedClip {
-  /** Its number, from 0. */
-  index: number;
-  /** File, relative to the set's folder. */
-  file: string;
-  /** Name of its photograph. */
-  photograph: string;
-  /** Its part; clips of one photograph are all in one. */
-  split: (typeof parts)[number];
+export interface PlannedClip extends SetClip {
   /** Its scores by fault. */
   scores: SubScores;
   /** {@link overallOf} these, 10–50. */
@@ -31,34 +18,18 @@ export interface PlannedClip {
 }
 
 /**
- * The clips of a set. Photographs are gone through in a random order, again and again, so that each has about as many clips.
+ * The clips of a set.
  * @param photographs - their names, at least five; with fewer clips than photographs some are not used
- * @param options - number of clips, at least {@link LEAST_CLIPS}; seed; the raters
+ * @param options - number of clips, at least 10; seed; the raters
  */
 export function planClips(
   photographs: readonly string[],
   { count, seed, raters }: { count: number; seed: number; raters: readonly Rater[] },
 ): PlannedClip[] {
-  invariant(photographs.length >= 5 && count >= LEAST_CLIPS, `${count} clips of ${photographs.length} photographs`);
-  const used = shuffledIndices(photographs.length, seed, 1)
-    .slice(0, count)
-    .map((i) => photographs[i]!);
-  const share = (of: number): number => Math.max(1, Math.round(of * used.length));
-  const [numSelect, numReport] = [share(SELECT), share(REPORT)];
-  const digits = String(count - 1).length;
-  return Array.from({ length: count }, (_, index) => {
-    const place = index % used.length;
-    const scores = drawSubScores(randomStream(seed, 2, index));
+  return dealPhotographs(photographs, { count, seed }).map((clip) => {
+    const scores = drawSubScores(randomStream(seed, 2, clip.index));
     const overall = overallOf(scores);
-    return {
-      index,
-      file: `clips/${String(index).padStart(digits, '0')}.mp4`,
-      photograph: used[place]!,
-      split: place < numSelect ? 'select' : place < numSelect + numReport ? 'report' : 'fit',
-      scores,
-      overall,
-      votes: votesOn(overall / 10, raters, seed, index),
-    };
+    return { ...clip, scores, overall, votes: votesOn(overall / 10, raters, seed, clip.index) };
   });
 }
 

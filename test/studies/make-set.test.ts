@@ -137,7 +137,7 @@ test('a folder of something else, too few clips and small photographs are refuse
     'count: expected at least 10, got 9',
   );
   await expect(makeSet({ folder, pictures: packaged })).rejects.toThrow(
-    `${folder}: expected an empty folder or a known-truth set, got "pictures"`,
+    `${folder}: expected an empty folder or a set that was begun, got "pictures"`,
   );
   expect(readdirSync(folder)).toEqual(['pictures']);
 });

@@ -21,8 +21,10 @@ export interface Judged {
 
 /** The rows that an arm is judged by. */
 export interface JudgedRows {
-  /** What they are called. */
+  /** Their split, and their target where the recipe names it. */
   name: string;
+  /** The table's file. */
+  table: string;
   /** The rows. */
   rows: RatedRow[];
   /** The scale of their opinion scores. */
@@ -50,9 +52,8 @@ export async function judgedRows(study: Study, arm: StudyArm, recipe: Recipe, sc
   const groupBy = scored.data.groupBy ?? groupingOf(reported);
   const isOwnTable = scored.data.manifest === manifest;
   const { target } = scored.data;
-  const table = isOwnTable ? '' : `${basename(dirname(scored.data.manifest))}/${basename(scored.data.manifest)}: `;
-  const name = `${table}${report}${target === null ? '' : `, ${target}`}`;
-  const found = { name, rows: reported, scale: dataset.scale, groupBy };
+  const name = `${report}${target === null ? '' : `, ${target}`}`;
+  const found = { name, table: scored.data.manifest, rows: reported, scale: dataset.scale, groupBy };
   if (!isOwnTable || !arm.isTrained) return { ...found, leaks: [], trainsOn: null };
   const inUse = validation !== null && 'split' in validation ? validation.split : null;
   const trainsOn = train === null || train.split === report ? 'trains' : inUse === report ? 'selects' : null;
@@ -86,6 +87,7 @@ export function judgedBy(
   const own: Record<'trains' | 'selects', string[]> = { trains: [], selects: [] };
   const judged = new Map<string, Judged>();
   const sets: { first: string; table: JudgedRows; judged: Judged }[] = [];
+  const main = tables.get(study.arms[0]!.name)!.table;
   for (const arm of study.arms) {
     const table = tables.get(arm.name)!;
     const { rows, scale, groupBy, leaks, trainsOn } = table;
@@ -116,12 +118,14 @@ export function judgedBy(
       );
     }
     if (groupBy === 'prompt')
-      notes.push(`${table.name}: clips of one prompt are one group: prompts are shared, and no clip has a group`);
+      notes.push(
+        `${shortOf(table.table)}: clips of one prompt are one group: prompts are shared, and no clip has a group`,
+      );
     const groups = groupedBy(rows, groupBy).map(({ id, group }) =>
       group === undefined ? `clip ${id}` : `group ${group}`,
     );
     const clips: Judged = {
-      name: table.name,
+      name: table.table === main ? table.name : `${shortOf(table.table)}: ${table.name}`,
       scale,
       mos: rows.map(({ mos }) => mos),
       groups: new Set(groups).size === groups.length ? undefined : groups,
@@ -135,6 +139,9 @@ export function judgedBy(
   }
   return { judged, notes };
 }
+
+/** A table by its folder and name. */
+const shortOf = (path: string): string => `${basename(dirname(path))}/${basename(path)}`;
 
 const saysClips = ({ scoring }: StudyArm): boolean =>
   scoring.report !== null || scoring.sets.some((set) => set.startsWith('data.'));
