@@ -109,10 +109,14 @@ test('five members that take the middle frame decode each clip once and run the 
   expect(scores.map(({ members }) => members[3]!.score)).toEqual(own);
 });
 
-test('members that draw a frame by different seeds look each by itself, at different frames', async () => {
-  const scores = await scoreWith('random');
-  expect(work.decoded.toSorted()).toEqual(clips.flatMap(({ path }) => seeds.map(() => path)).toSorted());
-  expect(work.encoded).toBe(clips.length * seeds.length);
-  const taken = scores[0]!.members.map(({ plan }) => plan.frames[0]!.index);
-  expect(new Set(taken).size).toBeGreaterThan(2);
-});
+test(
+  'members that draw a frame by different seeds look each by itself, at different frames',
+  { tags: ['long'] },
+  async () => {
+    const scores = await scoreWith('random');
+    expect(work.decoded.toSorted()).toEqual(clips.flatMap(({ path }) => seeds.map(() => path)).toSorted());
+    expect(work.encoded).toBe(clips.length * seeds.length);
+    const taken = scores[0]!.members.map(({ plan }) => plan.frames[0]!.index);
+    expect(new Set(taken).size).toBeGreaterThan(2);
+  },
+);

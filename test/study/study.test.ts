@@ -156,17 +156,21 @@ describe('a study', { tags: ['long'] }, () => {
 });
 
 describe('a run of a study', () => {
-  test('that fails leaves the others, and its error is in the table until it has a result', async () => {
-    const arms = '{ integer: {}, diverging: { optimizer: { learningRate: 1e30 } } }';
-    const failing = await writeStudy(shop, 'failing', arms, 'seeds: 1');
-    const { table, failed, plan } = await runThrough(failing, shop.at('failing'));
-    expect([...failed.keys()]).toEqual(['diverging/seed-0']);
-    expect(table.arms[0]!.metrics).not.toBeNull();
-    expect(table.arms[1]).toMatchObject({ metrics: null, unscored: null });
-    expect(table.arms[1]!.failed['diverging/seed-0']!.message).toMatch(/finite/);
-    expect(table.contrasts[0]!.primary.difference).toEqual({ defined: false, reason: 'diverging: no scores' });
-    expect(await readFailures(plan, shop.at('failing-results'))).toEqual(failed);
-  });
+  test(
+    'that fails leaves the others, and its error is in the table until it has a result',
+    { tags: ['long'] },
+    async () => {
+      const arms = '{ integer: {}, diverging: { optimizer: { learningRate: 1e30 } } }';
+      const failing = await writeStudy(shop, 'failing', arms, 'seeds: 1');
+      const { table, failed, plan } = await runThrough(failing, shop.at('failing'));
+      expect([...failed.keys()]).toEqual(['diverging/seed-0']);
+      expect(table.arms[0]!.metrics).not.toBeNull();
+      expect(table.arms[1]).toMatchObject({ metrics: null, unscored: null });
+      expect(table.arms[1]!.failed['diverging/seed-0']!.message).toMatch(/finite/);
+      expect(table.contrasts[0]!.primary.difference).toEqual({ defined: false, reason: 'diverging: no scores' });
+      expect(await readFailures(plan, shop.at('failing-results'))).toEqual(failed);
+    },
+  );
 
   test('a run of another table is not gone on with, and keeps its folder', async () => {
     const file = await writeStudy(shop, 'changed', '{ integer: {} }', 'seeds: 1');
