@@ -92,7 +92,7 @@ export const generatedKinds = {
     ['gaussian-blur', 'motion-blur', 'defocus', 'gaussian-noise', 'chroma-noise', 'impulse-noise'],
     SHORT,
   ),
-  temporal: ofMotion('a fault in time each, which a single frame does not show', ['flicker', 'shake']),
+  temporal: ofMotion('a fault in time each', ['flicker', 'shake']),
   spatial: ofPictures('a fault of every frame each', ['gaussian-blur', 'gaussian-noise', 'jpeg'], LONG),
   text: {
     about: 'a text that names brightness or colour, and a picture that fits it or does not',

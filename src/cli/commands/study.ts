@@ -166,6 +166,7 @@ function showPlan(
   const arms = study.arms.map(({ name, sets, isTrained, trainedAs, scoring }) => ({
     name,
     sets: [...sets, ...(isTrained ? [] : ['epochs=0'])],
+    isTrained,
     scoring: [...scoring.sets, ...(scoring.report === null ? [] : [`report=${scoring.report}`])],
     trainedAs,
     learningRate: study.learningRates === null ? undefined : (trials.chosen.get(name) ?? null),
@@ -195,10 +196,10 @@ function showPlan(
   printLines(terminal, [
     ...formatTable(
       ['arm', 'changes', 'each run', 'own memory'],
-      arms.map(({ name, sets, scoring, trainedAs, seconds, ownBytes }) => [
+      arms.map(({ name, sets, isTrained, scoring, trainedAs, seconds, ownBytes }) => [
         name,
         [...sets, ...scoring.map((set) => `scoring.${set}`)].join(' ') || 'none',
-        trainedAs !== name ? `that of ${trainedAs}` : seconds === null ? 'nothing to train' : formatSeconds(seconds),
+        trainedAs !== name ? `that of ${trainedAs}` : timeOf(isTrained, seconds),
         ownBytes === null ? '' : `${(ownBytes / 1e9).toFixed(1)} GB`,
       ]),
     ),
@@ -208,6 +209,12 @@ function showPlan(
     ...(ofTrials.numRuns > 0 ? [workLine(trials.todo, 'trials of learning rates first', ofTrials)] : []),
     ofRuns.numRuns > 0 ? workLine(todo, 'runs to do', ofRuns) : 'nothing is left to do',
   ]);
+}
+
+/** How long a run takes that is still to be done. */
+function timeOf(isTrained: boolean, seconds: number | null): string {
+  if (!isTrained) return 'nothing to train';
+  return seconds === null ? 'done' : formatSeconds(seconds);
 }
 
 /** A bar over runs, with what goes on behind it; notes and errors on lines of their own. */
