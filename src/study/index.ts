@@ -23,6 +23,8 @@ export type { StudyTable, StudyTableArm } from './grid/table.ts';
 export { tabulate } from './grid/table.ts';
 export type { Trial, Trials } from './grid/trials.ts';
 export { planTrials } from './grid/trials.ts';
+export { fitWeights } from './ensemble-fit.ts';
+export { rankAmong } from './ensemble-ranks.ts';
 export type { StoredMember } from './ensemble-file.ts';
 export { isEnsemble } from './ensemble-file.ts';
 export { paperWeights, parseWeights } from './ensemble-weights.ts';
