@@ -37,6 +37,17 @@ export interface Arms {
 export async function readArms(given: readonly string[], flags: ScoreTableFlags): Promise<Arms> {
   const named = given.map(armOf);
   requireArms(named);
+  return readNamedArms('compare', named, flags);
+}
+
+/**
+ * Reads arms that have names.
+ * @param who - what errors begin with
+ * @param named - each with its files, none of them twice
+ * @param flags - where the opinion scores are
+ * @throws UserError `bad-input` for a clip twice in a file, two opinions of a clip, and files without a common clip
+ */
+export async function readNamedArms(who: string, named: readonly NamedFiles[], flags: ScoreTableFlags): Promise<Arms> {
   const notes: string[] = [];
   const tables = new Map<string, Map<string, ScoredRow>>();
   for (const file of named.flatMap(({ files }) => files)) {
@@ -52,7 +63,7 @@ export async function readArms(given: readonly string[], flags: ScoreTableFlags)
   const common = [...first.values()].filter(({ id }) => rest.every(([, rows]) => rows.has(id)));
   const all = new Set([...tables.values()].flatMap((rows) => [...rows.keys()]));
   if (common.length === 0) {
-    throw new UserError('bad-input', `compare: expected clips that all files have, got none of ${all.size}`, {
+    throw new UserError('bad-input', `${who}: expected clips that all files have, got none of ${all.size}`, {
       hint: `${firstFile} has ${show([...first.keys()][0])}, ${rest[0]![0]} has ${show([...rest[0]![1].keys()][0])}.`,
     });
   }
@@ -75,8 +86,11 @@ export async function readArms(given: readonly string[], flags: ScoreTableFlags)
   };
 }
 
-interface NamedFiles {
+/** An arm, and the files of its scores. */
+export interface NamedFiles {
+  /** Its name. */
   name: string;
+  /** Its files, one a seed. */
   files: string[];
 }
 

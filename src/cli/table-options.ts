@@ -59,6 +59,7 @@ const readers = [
   'score',
   'evaluate',
   'compare',
+  'ensemble',
   'estimate',
   'data check',
   'data votes',

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { UserError, packageVersion } from '../core/index.ts';
 import { acquireLock, lockBeside, makeFolder, readJson, writeFileAtomic } from '../files/index.ts';
 import { isHubName, listProblems, placeSchema, shortList } from '../model/index.ts';
+import { MOST_REFERENCE } from './ensemble-reference.ts';
 
 /** Name of the file in the ensemble's folder. */
 const ENSEMBLE_FILE = 'ensemble.json';
@@ -17,16 +18,19 @@ export interface StoredMember {
   weight: number;
   /** Hash of the adapter's tensors or of the model when the ensemble was made. */
   sha256: string;
+  /** Scores, rising, which its scores are ranked among; left out where scores are averaged. All members have them, or none. */
+  reference?: number[] | undefined;
 }
 
 interface EnsembleFile {
-  format: 1;
+  /** 2 where members have a reference, so that versions that do not know of it do not average scores; 1 elsewhere. */
+  format: 1 | 2;
   members: StoredMember[];
   writtenBy: string;
 }
 
 const schema: z.ZodType<EnsembleFile> = z.strictObject({
-  format: z.literal(1),
+  format: z.union([z.literal(1), z.literal(2)]),
   members: shortList(1000).pipe(
     z
       .array(
@@ -34,9 +38,13 @@ const schema: z.ZodType<EnsembleFile> = z.strictObject({
           path: placeSchema,
           weight: z.number().positive().max(1),
           sha256: z.string().regex(/^[0-9a-f]{64}$/),
+          reference: z.array(z.number()).min(2).max(MOST_REFERENCE).optional(),
         }),
       )
-      .min(1),
+      .min(1)
+      .refine((members) => new Set(members.map(({ reference }) => reference === undefined)).size === 1, {
+        message: 'expected a reference of each member, or of none',
+      }),
   ),
   writtenBy: z.string().max(200),
 });
@@ -61,8 +69,8 @@ export async function readEnsembleFile(folder: string): Promise<StoredMember[]> 
   const json = await readJson(path, 'bad-checkpoint');
   if (json === undefined) throw new UserError('bad-checkpoint', `${path}: expected an ensemble, got no such file`);
   const format = typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined;
-  if (typeof format === 'number' && format > 1) {
-    throw new UserError('not-supported', `${path}: expected format 1, got ${format}`, {
+  if (typeof format === 'number' && format > 2) {
+    throw new UserError('not-supported', `${path}: expected format 1 or 2, got ${format}`, {
       hint: 'A later version of iovqa wrote it: update iovqa.',
     });
   }
@@ -103,8 +111,13 @@ export async function writeEnsembleFile(folder: string, members: readonly Stored
     ...member,
     path: isHubName(member.path) ? member.path : place(member.path),
   }));
-  const file: EnsembleFile = { format: 1, members: stored, writtenBy: packageVersion };
-  await writeFileAtomic(join(folder, ENSEMBLE_FILE), `${JSON.stringify(file, null, 2)}\n`);
+  const format = members.some(({ reference }) => reference !== undefined) ? 2 : 1;
+  const file: EnsembleFile = { format, members: stored, writtenBy: packageVersion };
+  // The numbers of a reference on one line.
+  const text = JSON.stringify(file, null, 2).replaceAll(/\[\s+(?=[-\d])[^\]]*\]/g, (list) =>
+    list.replaceAll(/\s+/g, ''),
+  );
+  await writeFileAtomic(join(folder, ENSEMBLE_FILE), `${text}\n`);
 
   /** Relative, so that ensemble and members can be moved together. */
   function place(path: string): string {

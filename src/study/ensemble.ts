@@ -1,12 +1,14 @@
-// Several models that score as one: the weighted mean of what each says of a clip.
+// Several models that score as one: the weighted mean of what each says of a clip, or of where it ranks it.
 import { UserError, createDisposer, oneLine } from '../core/index.ts';
 import type { MosScale } from '../dataset/index.ts';
 import { scaleName } from '../dataset/index.ts';
-import type { Clip } from '../inputs/index.ts';
-import type { ClipPrediction, Predictor, ScorerOptions, ScoresMeta, ScoreStream } from '../score/index.ts';
+import type { Predictor, ScorerOptions, ScoresMeta, ScoreStream } from '../score/index.ts';
 import { createSharedParts, describeScores, notesOn, openPredictor, predictClips } from '../score/index.ts';
+import type { EnsembleScore } from './ensemble-combine.ts';
+import { combine, rankingOf } from './ensemble-combine.ts';
 import type { StoredMember } from './ensemble-file.ts';
 import { readEnsembleFile, requireNoEnsemble, writeEnsembleFile } from './ensemble-file.ts';
+import { hashOfReference, readReference } from './ensemble-reference.ts';
 import { normaliseWeights } from './ensemble-weights.ts';
 
 /** A model of an ensemble. */
@@ -15,35 +17,31 @@ export interface EnsembleMember {
   path: string;
   /** How much it counts beside the others; above 0. Default 1. */
   weight?: number;
+  /**
+   * A file of its scores, with its description beside it, as `score --out` writes it. They must be its own; where ranks are combined,
+   * its scores are ranked among these.
+   */
+  reference?: string;
 }
 
-/** The combined score of a clip. */
-export interface EnsembleScore {
-  /** The clip, as it was given. */
-  clip: Clip;
-  /** Its row in the list, from 1. */
-  row: number;
-  /** Weighted mean of the members' scores, on their scale. */
-  score: number;
-  /** Weighted mean of the members' greedy integers, rounded: what the paper reads out. 10 to 50. */
-  integer: number;
+/** What an ensemble averages. */
+export type EnsembleCombination = 'scores' | 'ranks';
+
+/** How an ensemble is opened or made. */
+export interface EnsembleOptions extends ScorerOptions {
   /**
-   * Standard deviation of the mixture of the members' distributions: their own spread and how far they are apart. Null with a member
-   * whose answers are generated.
+   * What is averaged: the members' scores, or their ranks among the scores of each one's reference, so that members with other spreads
+   * count alike. A clip's score does not depend on other clips of the list in either case. Of a folder, its file says. Default `scores`.
    */
-  std: number | null;
-  /** Weighted mean of the members' probability of legal answers, 0 to 1; null with a member whose answers are generated. */
-  legalMass: number | null;
-  /** Whether no member had to look at the clip. */
-  cached: boolean;
-  /** What each member says, in their order. */
-  members: ClipPrediction[];
+  combine?: EnsembleCombination;
 }
 
 /** Several models that score as one. Dispose of it to free its memory and processes. */
 export interface Ensemble {
   /** The members, with weights that add up to 1. */
-  readonly members: readonly Required<EnsembleMember>[];
+  readonly members: readonly { path: string; weight: number }[];
+  /** What is averaged. */
+  readonly combine: EnsembleCombination;
   /** The scale that scores are given on: that of all members. */
   readonly scale: MosScale;
   /** What the members' cards say they were trained on and how far to trust them, each text once; null where none says so. */
@@ -72,14 +70,15 @@ export interface Ensemble {
  * the same base model, and adapters of one shape share a session.
  * @param source - the folder that {@link createEnsemble} made, or members
  * @param options - machine, base model, question of members without a card
- * @throws UserError `bad-checkpoint` for members that do not open, that changed since, or that score on different scales
+ * @throws UserError `bad-checkpoint` for members that do not open, that changed since, or that score on different scales; `bad-input`
+ *   for a reference that is not the member's, or is missing
  */
 export async function loadEnsemble(
   source: string | readonly EnsembleMember[],
-  options: ScorerOptions = {},
+  options: EnsembleOptions = {},
 ): Promise<Ensemble> {
   const stored = typeof source === 'string' ? await readEnsembleFile(source) : null;
-  const asked: readonly EnsembleMember[] = stored ?? (source as readonly EnsembleMember[]);
+  const asked: readonly Pick<EnsembleMember, 'path' | 'weight'>[] = stored ?? (source as readonly EnsembleMember[]);
   if (asked.length === 0) throw new UserError('bad-input', 'ensemble: expected at least one member, got none');
   const weights = normaliseWeights(asked.map(({ weight = 1 }) => weight));
   const disposer = createDisposer();
@@ -90,8 +89,13 @@ export async function loadEnsemble(
     for (const { path } of asked) members.push(await openPredictor(path, options, parts));
     if (stored !== null) await requireUnchanged(source as string, stored, members);
     const scale = commonScale(members);
+    const references =
+      stored?.map(({ reference }) => reference) ??
+      (await referencesOf(source as readonly EnsembleMember[], members, options));
+    const ranking = rankingOf(references, scale);
     return {
       members: asked.map(({ path }, i) => ({ path, weight: weights[i]! })),
+      combine: ranking === null ? 'scores' : 'ranks',
       scale,
       about: aboutAll(members),
       notes: [...new Set(members.flatMap(notesOn))],
@@ -102,7 +106,7 @@ export async function loadEnsemble(
         for await (const result of predictClips(members, clips, { ...options, inGroups, signal })) {
           yield 'error' in result
             ? result
-            : { clip: result.clip, row: result.row, ...combine(result.predictions, weights) };
+            : { clip: result.clip, row: result.row, ...combine(result.predictions, weights, ranking) };
         }
       },
       describe: async () => {
@@ -111,6 +115,7 @@ export async function loadEnsemble(
             path: asked[i]!.path,
             weight: weights[i]!,
             ...(await member.describe()),
+            ...(references[i] === undefined ? {} : { reference: hashOfReference(references[i]) }),
           })),
         );
         return describeScores({ models, isEnsemble: true, scale, basis: aboutAll(members) }, options);
@@ -130,14 +135,14 @@ export async function loadEnsemble(
  * @param members - at least one; their weights are divided by their sum
  * @param options - base model, question of members without a card
  * @returns the members as written
- * @throws UserError `bad-input` for weights that are not above 0, a member named twice, and a folder that holds an ensemble or that
- *   another process writes one to;
+ * @throws UserError `bad-input` for weights that are not above 0, a member named twice, a reference that is not the member's or is
+ *   missing, and a folder that holds an ensemble or that another process writes one to;
  *   `bad-checkpoint` for members that do not open, or that score on different scales
  */
 export async function createEnsemble(
   folder: string,
   members: readonly EnsembleMember[],
-  options: ScorerOptions = {},
+  options: EnsembleOptions = {},
 ): Promise<StoredMember[]> {
   await requireNoEnsemble(folder);
   const disposer = createDisposer();
@@ -160,6 +165,8 @@ export async function createEnsemble(
       stored.push({ path, weight: weights[i]!, sha256 });
     }
     commonScale(opened);
+    const references = await referencesOf(members, opened, options);
+    for (const [i, reference] of references.entries()) if (reference !== undefined) stored[i]!.reference = reference;
     await writeEnsembleFile(folder, stored);
     return stored;
   } finally {
@@ -167,29 +174,21 @@ export async function createEnsemble(
   }
 }
 
-/**
- * Combines what members say of a clip.
- * @param predictions - one a member, on one scale
- * @param weights - one a member; together 1
- */
-export function combine(
-  predictions: readonly ClipPrediction[],
-  weights: readonly number[],
-): Omit<EnsembleScore, 'clip' | 'row'> {
-  const mean = (valueOf: (prediction: ClipPrediction) => number): number =>
-    predictions.reduce((sum, prediction, i) => sum + weights[i]! * valueOf(prediction), 0);
-  const score = mean((prediction) => prediction.score);
-  const known = predictions.every(({ std, legalMass }) => std !== null && legalMass !== null);
-  // About the mean, and not as a difference of squares, which loses digits.
-  const variance = (prediction: ClipPrediction): number => prediction.std! ** 2 + (prediction.score - score) ** 2;
-  return {
-    score,
-    integer: Math.round(mean((prediction) => prediction.integer)),
-    std: known ? Math.sqrt(mean(variance)) : null,
-    legalMass: known ? mean((prediction) => prediction.legalMass!) : null,
-    cached: predictions.every(({ cached }) => cached),
-    members: [...predictions],
-  };
+/** Reads what scores are ranked among; references that are given for other ends are only looked at. */
+async function referencesOf(
+  asked: readonly EnsembleMember[],
+  members: readonly Predictor[],
+  { combine: what = 'scores' }: EnsembleOptions,
+): Promise<(number[] | undefined)[]> {
+  const found: (number[] | undefined)[] = [];
+  for (const [i, { path, reference }] of asked.entries()) {
+    if (reference === undefined && what === 'ranks') {
+      throw new UserError('bad-input', `ranks: expected a reference of each member, got none of ${oneLine(path)}`);
+    }
+    const scores = reference === undefined ? undefined : await readReference(reference, members[i]!);
+    found.push(what === 'ranks' ? scores : undefined);
+  }
+  return found;
 }
 
 function aboutAll(members: readonly Predictor[]): string | null {

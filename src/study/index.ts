@@ -28,5 +28,6 @@ export { rankAmong } from './ensemble-ranks.ts';
 export type { StoredMember } from './ensemble-file.ts';
 export { isEnsemble } from './ensemble-file.ts';
 export { paperWeights, parseWeights } from './ensemble-weights.ts';
-export type { Ensemble, EnsembleMember, EnsembleScore } from './ensemble.ts';
+export type { EnsembleScore } from './ensemble-combine.ts';
+export type { Ensemble, EnsembleCombination, EnsembleMember, EnsembleOptions } from './ensemble.ts';
 export { createEnsemble, loadEnsemble } from './ensemble.ts';

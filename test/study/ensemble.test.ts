@@ -11,7 +11,7 @@ import type { ClipPrediction, ClipScore, FailedClip } from '../../src/score/inde
 import { loadScorer } from '../../src/score/index.ts';
 import type { EnsembleMember, EnsembleScore } from '../../src/study/index.ts';
 import { createEnsemble, isEnsemble, loadEnsemble, paperWeights, parseWeights } from '../../src/study/index.ts';
-import { combine } from '../../src/study/ensemble.ts';
+import { combine, rankingOf } from '../../src/study/ensemble-combine.ts';
 import { normaliseWeights } from '../../src/study/ensemble-weights.ts';
 import { saveAdapter } from '../score/save-adapter.ts';
 import { writePicture } from '../train/run-fixtures.ts';
@@ -115,6 +115,14 @@ describe('an ensemble', () => {
     expect((results[1] as FailedClip).error.message).toContain('none.mp4');
   });
 
+  test('of ranks needs a reference of each member', async () => {
+    const members = [{ path: at('a') }, { path: at('b') }];
+    await expect(loadEnsemble(members, { combine: 'ranks' })).rejects.toMatchObject({
+      code: 'bad-input',
+      message: `ranks: expected a reference of each member, got none of ${at('a')}`,
+    });
+  });
+
   test('refuses members on different scales', async () => {
     await expect(loadEnsemble([{ path: at('a') }, { path: at('five') }])).rejects.toThrow('with one scale, got 0-100');
   });
@@ -176,7 +184,7 @@ describe('ensemble.json', () => {
 
   test.each<[string, unknown, string]>([
     ['no JSON', '{', 'expected JSON'],
-    ['a later format', { format: 2, members: [] }, 'expected format 1, got 2'],
+    ['a later format', { format: 3, members: [] }, 'expected format 1 or 2, got 3'],
     ['no members', { format: 1, members: [], writtenBy: '1' }, 'members'],
     [
       'a weight below 0',
@@ -187,6 +195,18 @@ describe('ensemble.json', () => {
       'an unknown key',
       { format: 1, members: [{ path: 'a', weight: 1, sha256: '0'.repeat(64) }], more: 1, writtenBy: '1' },
       'more',
+    ],
+    [
+      'a reference of one member alone',
+      {
+        format: 2,
+        members: [
+          { path: 'a', weight: 0.5, sha256: '0'.repeat(64), reference: [1, 2] },
+          { path: 'b', weight: 0.5, sha256: '0'.repeat(64) },
+        ],
+        writtenBy: '1',
+      },
+      'a reference of each member, or of none',
     ],
   ])('with %s is refused', async (_, content, message) => {
     const place = await mkdtemp(at('bad-'));
@@ -210,6 +230,19 @@ describe('combine', () => {
     expect(score).toBe(25);
     expect(std!).toBeCloseTo(Math.sqrt((9 + 16) / 2 + 25), 12);
     expect(integer).toBe(25); // 24.5, rounded
+  });
+
+  test('averages ranks where it is told to, on the scale of the scores', () => {
+    const ranking = rankingOf(
+      [
+        [10, 20, 30, 40],
+        [1, 2],
+      ],
+      settings.scale,
+    );
+    const found = combine([prediction(20, { std: 3 }), prediction(50, { std: 4 })], [0.8, 0.2], ranking);
+    expect(found).toMatchObject({ score: expect.closeTo(100 * (0.8 * 0.375 + 0.2), 12), std: null, legalMass: 1 });
+    expect(rankingOf([undefined, undefined], settings.scale)).toBeNull();
   });
 
   test('knows no spread where a member generates its answers', () => {

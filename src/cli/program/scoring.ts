@@ -56,9 +56,20 @@ export function addScoring(root: Command, terminal: Terminal): void {
     .argument('<members...>', 'runs, adapters or models; at least two')
     .option(
       '--weights <list>',
-      'equal, paper (five members), or numbers such as 2,1,1, in the order of the members',
+      'equal, paper (five members), fitted, or numbers such as 2,1,1, in the order of the members',
       'equal',
     )
+    .addOption(
+      new Option('--combine <what>', 'what is averaged: scores, or ranks among those of --reference')
+        .choices(['scores', 'ranks'])
+        .default('scores'),
+    )
+    .option('--reference <file>', 'scores file of a member; once for each, in their order', collect)
+    .option(
+      '--manifest <file>',
+      'table of opinion scores that weights are fitted to; default: the files of --reference',
+    )
+    .option('--split <name>', 'fit only to rows of this split')
     .option('--model <model>', 'base model; default: the one that each adapter names')
     .option('--max-text-tokens <n>', 'maximum text tokens of a template (default: 4096)', integer)
     .addOption(json())

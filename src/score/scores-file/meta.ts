@@ -55,6 +55,8 @@ export interface ScoresModel {
   frames: Record<string, string | number | boolean | null>;
   /** The engine that computes, with its version; left out for the engine of the project. */
   engine?: string | undefined;
+  /** SHA-256 of the scores that its scores are ranked among, in an ensemble that averages ranks; left out elsewhere. */
+  reference?: string | undefined;
 }
 
 /** What of the way in which graphs are run moves the last bits of a score. */
@@ -126,6 +128,7 @@ const schema: z.ZodType<ScoresMeta> = z.strictObject({
         maxTextTokens: z.number(),
         frames: z.record(z.string(), plain),
         engine: z.string().optional(),
+        reference: hash.optional(),
       }),
     )
     .min(1)

@@ -33,7 +33,7 @@ export interface StoredScore {
   legalMass: number | null;
   /**
    * The distribution; of an ensemble the mixture of its members'. Files keep four decimals of a probability, which are divided by their
-   * sum here: its mean and deviation are `score` and `std` but for that. Null where a model has none.
+   * sum here: its mean and deviation are `score` and `std` but for that. Null where a model has none, and where ranks are averaged.
    */
   distribution: ScoreDistribution | null;
   /** What each model of the description says: one, or the members of an ensemble. None when the clip could not be scored. */
@@ -80,13 +80,15 @@ export function distributionReader(described: ScoresMeta): DistributionReader {
     meta.models.map(({ weight }) => weight),
   );
   const alone = answers.map((values) => mixtureOf([values], [1]));
+  // A mean of ranks is not the mean of the mixture.
+  const isRanks = meta.models.some(({ reference }) => reference !== undefined);
   const isDistribution = (one: unknown, i: number): one is number[] =>
     Array.isArray(one) && one.length === answers[i]?.length && one.every(isShare) && one.some((p) => p > 0);
   return (field, bad) => {
     const each = perModel(field, meta, isDistribution, (whose) =>
       bad(`as many numbers from 0 to 1 as there are answers${whose}`),
     );
-    return { all: mix(each), ofModels: each.map((probabilities, i) => alone[i]!([probabilities])) };
+    return { all: isRanks ? null : mix(each), ofModels: each.map((probabilities, i) => alone[i]!([probabilities])) };
   };
 }
 
