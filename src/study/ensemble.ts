@@ -39,7 +39,7 @@ export interface EnsembleOptions extends ScorerOptions {
 /** Several models that score as one. Dispose of it to free its memory and processes. */
 export interface Ensemble {
   /** The members, with weights that add up to 1. */
-  readonly members: readonly { path: string; weight: number }[];
+  readonly members: readonly Required<Pick<EnsembleMember, 'path' | 'weight'>>[];
   /** What is averaged. */
   readonly combine: EnsembleCombination;
   /** The scale that scores are given on: that of all members. */
