@@ -19,3 +19,17 @@ export function answerTargets(
   const { nodeRows, columns, answers, ...rows } = buildScoringExample(prompt, trie, positions);
   return { rows, wanted: { kind: 'answers', tree: { nodeRows, columns, answers }, target } };
 }
+
+/**
+ * A label of cross-entropy that is all on the answer nearest to the opinion score. With `log-mass` beside it, cross-entropy is then
+ * − log p(answer) over the full vocabulary: − log q(answer) − log Σ p.
+ * @param clip - its opinion score
+ * @param context - of the run, with a finite set of answers
+ * @returns [A] 1 at that answer, else 0
+ */
+export function nearestAnswer({ mos5 }: RatedPrompt, { processor: { codec } }: ObjectiveContext): Float32Array {
+  const answer = codec.encode(mos5);
+  const label = Float32Array.from(codec.legalAnswers()!, ({ text }) => (text === answer ? 1 : 0));
+  invariant(label.includes(1), `${answer} is none of the legal answers`);
+  return label;
+}

@@ -30,6 +30,8 @@ export type ObjectiveForm =
       over: 'answers';
       /** At least one. */
       terms: readonly AnswerTerm[];
+      /** Factors of terms; 1 where it is left out. */
+      weights?: Readonly<Partial<Record<AnswerTerm, number>>>;
       /** As above. */
       groupSize: number;
     };
@@ -62,8 +64,10 @@ export interface Objective {
   about: string;
   /** Which tokens of an answer it is about: what the mask shows as trained. */
   targets: TargetRule;
-  /** What an engine computes. */
+  /** What an engine computes, with a weight of 1 for each term. */
   form: ObjectiveForm;
+  /** The term that `auxiliaryWeight` of a recipe multiplies; left out where the loss has none. */
+  auxiliary?: AnswerTerm;
   /**
    * The rows of a clip and what is wanted of them.
    * @param clip - its prompt and opinion score

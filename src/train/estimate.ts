@@ -18,7 +18,7 @@ import {
 import type { ModelShape } from '../model/index.ts';
 import { openModelShape } from '../model/index.ts';
 import type { ObjectiveContext } from '../objectives/index.ts';
-import { objectives } from '../objectives/index.ts';
+import { formOf, objectives } from '../objectives/index.ts';
 import type { EncodedPrompt } from '../prompt/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { inheritAdapterSettings } from './inherit-adapter.ts';
@@ -104,7 +104,10 @@ export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOpt
   const costs = await forecastRun({
     model,
     lora: recipe.method === 'full' ? null : recipe.lora,
-    training: { form: objectives[recipe.loss].form, gradientCheckpointing: recipe.train.gradientCheckpointing },
+    training: {
+      form: formOf(objectives[recipe.loss], recipe.auxiliaryWeight),
+      gradientCheckpointing: recipe.train.gradientCheckpointing,
+    },
     answers: trie === null ? null : { numNodes: trie.nodes.length, numColumns: trie.columns.length },
     samples: samples.clips,
     batchSize: recipe.batchSize,

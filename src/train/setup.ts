@@ -28,7 +28,7 @@ import {
   writeCheckpoint,
 } from '../model/index.ts';
 import type { Objective, ObjectiveContext } from '../objectives/index.ts';
-import { objectives } from '../objectives/index.ts';
+import { formOf, objectives } from '../objectives/index.ts';
 import type { ClipPredictor } from '../score/index.ts';
 import { createClipPredictor, goldenScores, makeCard, sizeOfPrompt } from '../score/index.ts';
 import { openFrameReader } from '../video/index.ts';
@@ -135,7 +135,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
     lora,
     parameters: lora === null ? null : (base?.tensors ?? freshAdapter(checkpoint, lora, seedsOf(recipe).init)),
     training: {
-      form: objective.form,
+      form: formOf(objective, recipe.auxiliaryWeight),
       optimizer: recipe.optimizer,
       clipNorm: recipe.optimizer.clipNorm,
       microBatch: recipe.microBatch,

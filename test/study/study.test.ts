@@ -8,7 +8,9 @@ import { compare } from '../../src/metrics/index.ts';
 import type { ScorerOptions } from '../../src/score/index.ts';
 import { loadScorer, readScores } from '../../src/score/index.ts';
 import type { StudyTable } from '../../src/study/index.ts';
+import { identifier } from '../../src/study/grid/identity.ts';
 import { readResult } from '../../src/study/grid/result.ts';
+import { sourcesOfRun } from '../../src/study/grid/study-file.ts';
 import {
   planStudy,
   planTrials,
@@ -18,7 +20,8 @@ import {
   runStudy,
   tabulate,
 } from '../../src/study/index.ts';
-import { scorerSettings } from '../../src/train/index.ts';
+import type { Recipe } from '../../src/train/index.ts';
+import { resolveRecipe, scorerSettings } from '../../src/train/index.ts';
 import type { Workshop } from '../train/run-fixtures.ts';
 import { openWorkshop } from '../train/run-fixtures.ts';
 import type { StudyRunThrough } from './study-fixtures.ts';
@@ -383,6 +386,20 @@ describe('the file of a study', () => {
     await writeFile(join(there, 'split.csv'), table.replace(',0.4,', ',0.3,'));
     const changed = await identities(join(there, 'study.yaml'));
     expect(changed.filter((one) => here.includes(one))).toEqual([]);
+  });
+
+  test('a key that nobody set is no part of it: results of a version that did not have it stay', async () => {
+    const study = await readStudy(path);
+    const [arm] = study.arms;
+    const { recipe, provenance } = resolveRecipe(sourcesOfRun(study, arm!, 0, shop.at('x'), undefined));
+    const identify = identifier(study);
+    const now = await identify({ recipe, provenance }, arm!, null);
+    const { auxiliaryWeight, ...before } = recipe;
+    expect([auxiliaryWeight, provenance.get('auxiliaryWeight')]).toEqual([1, 'default']);
+    const known = new Map([...provenance].filter(([key]) => key !== 'auxiliaryWeight'));
+    expect(await identify({ recipe: before as Recipe, provenance: known }, arm!, null)).toEqual(now);
+    const set = new Map(provenance).set('auxiliaryWeight', '--set');
+    expect((await identify({ recipe, provenance: set }, arm!, null)).identity).not.toBe(now.identity);
   });
 
   test('seeds vary the run and not the split', async () => {

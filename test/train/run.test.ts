@@ -244,7 +244,7 @@ describe('every objective', () => {
   const kinds = ['integer', 'decimal', 'level', 'raw'] as const;
   const losses = [
     ...(['integer-only', 'response', 'softmax-regression', 'soft-label', 'expected-score'] as const),
-    ...(['sentence', 'sequence'] as const),
+    ...(['sentence', 'sequence', 'regression-aware'] as const),
   ];
   const pairs = losses.flatMap((loss, i) =>
     kinds

@@ -1,9 +1,24 @@
 // The forms of objectives as graphs over the logits of the wanted rows. Each is a weighted sum over the rows or clips of a micro-batch,
 // so that micro-batches add up: whoever feeds the weights divides them by the size of the whole batch.
 import type { Value } from '../../graph/index.ts';
-import { add, dimProduct, gather, input, logSoftmax, mul, neg, reshape, softmax, sub, sum } from '../../graph/index.ts';
+import {
+  add,
+  dimProduct,
+  gather,
+  input,
+  logSoftmax,
+  mul,
+  neg,
+  reshape,
+  scalar,
+  softmax,
+  sub,
+  sum,
+} from '../../graph/index.ts';
 import type { AnswerTerm, ObjectiveForm } from '../../objectives/index.ts';
 import { answerLogProbs } from './answer-graph.ts';
+
+type AnswerForm = Extract<ObjectiveForm, { over: 'answers' }>;
 
 const total = (x: Value): Value =>
   sum(
@@ -29,10 +44,10 @@ function crossEntropy(logits_RV: Value): Value {
  * A weighted sum over clips of terms over the legal answers, as `AnswerTerm` defines them. Inputs: `clipWeights` float32 [B]; with
  * `squared-error`, `answerValues` float32 [A] and `scoreTargets` float32 [B]; with `cross-entropy`, `labelTargets` float32 [B, A].
  * @param logProbs_BA - float32 [B, A]: logarithms of p
- * @param terms - at least one
+ * @param form - its terms and their weights
  * @returns float32 []
  */
-function answerLoss(logProbs_BA: Value, terms: readonly AnswerTerm[]): Value {
+function answerLoss(logProbs_BA: Value, { terms, weights = {} }: AnswerForm): Value {
   const probabilities = terms.includes('cross-entropy') && terms.length === 1 ? null : softmax(logProbs_BA);
   const ofTerm = (term: AnswerTerm): Value => {
     switch (term) {
@@ -48,7 +63,11 @@ function answerLoss(logProbs_BA: Value, terms: readonly AnswerTerm[]): Value {
         return neg(sum(mul(logSoftmax(logProbs_BA), input('labelTargets', 'float32', ['B', 'A'])), [-1], false));
     }
   };
-  const perClip = terms.map(ofTerm).reduce((sum, term) => add(sum, term));
+  const weighted = (term: AnswerTerm): Value => {
+    const { [term]: weight = 1 } = weights;
+    return weight === 1 ? ofTerm(term) : mul(scalar(weight), ofTerm(term));
+  };
+  const perClip = terms.map(weighted).reduce((sum, term) => add(sum, term));
   return total(mul(perClip, input('clipWeights', 'float32', ['B'])));
 }
 
@@ -60,7 +79,5 @@ function answerLoss(logProbs_BA: Value, terms: readonly AnswerTerm[]): Value {
  * @returns float32 []
  */
 export function lossGraph(form: ObjectiveForm, logits_RV: Value, numColumns: number): Value {
-  return form.over === 'tokens'
-    ? crossEntropy(logits_RV)
-    : answerLoss(answerLogProbs(logits_RV, numColumns), form.terms);
+  return form.over === 'tokens' ? crossEntropy(logits_RV) : answerLoss(answerLogProbs(logits_RV, numColumns), form);
 }

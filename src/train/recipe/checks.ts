@@ -152,6 +152,7 @@ export function unusedKeys(recipe: Recipe): Map<string, string> {
     unused.set('seeds.split', 'where neither validation holds a share of the rows out nor a fold is left out');
   }
   if (loss !== 'soft-label') unused.set('softLabelStd', `with loss ${loss}`);
+  if (objectives[loss].auxiliary === undefined) unused.set('auxiliaryWeight', `with loss ${loss}`);
   if (frames.count === 1) unused.set('frames.as', 'with one frame');
   if (frames.count === 1 || frames.as === 'images') {
     unused.set('frames.positions', frames.count === 1 ? 'with one frame' : 'with frames as images');

@@ -275,6 +275,16 @@ const schema = z
       .describe(
         'Standard deviation of the distribution of `loss: soft-label` on the scale 1–5, for clips without `std` in the table.',
       ),
+    auxiliaryWeight: z
+      .number()
+      .min(0)
+      .default(1)
+      .describe(
+        `Weight of the second term of the losses that have one (${losses
+          .filter((name) => objectives[name].auxiliary !== undefined)
+          .map((name) => `\`${name}\``)
+          .join(', ')}).`,
+      ),
     method: z.enum(['lora', 'full']).default('lora').describe('Train a LoRA adapter, or every weight of the model.'),
     lora: lora.prefault({}).describe('The adapter, with `method: lora`.'),
     optimizer: optimizer.prefault({}).describe('AdamW and gradient clipping.'),

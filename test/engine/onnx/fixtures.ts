@@ -117,10 +117,22 @@ export function preparedOf(
   return { rows, wanted: { kind: 'tokens', targets }, ...rest };
 }
 
+/** The label of a clip: around its score, or all on the nearest answer. */
+function labelOf(mos: number, loss: Loss): Float32Array {
+  const legal = codec.legalAnswers()!;
+  if (objectives[loss].auxiliary !== undefined) {
+    return Float32Array.from(legal, ({ text }) => Number(text === codec.encode(mos)));
+  }
+  return normalLabel(
+    legal.map(({ value }) => value),
+    mos,
+    LABEL_STD,
+  );
+}
+
 /** Some of {@link clips} as engines take them. */
 export function examples(which: readonly number[], options: BatchOptions): PreparedExample[] {
   const { loss, frozen, trim = true, epoch = 0 } = options;
-  const values = codec.legalAnswers()!.map(({ value }) => value);
   return which.map((clip): PreparedExample => {
     const { mos, visions } = clips[clip]!;
     const common = { vision: seen(visions, clip, frozen), dropoutKey: dropoutKeyOf(clip, epoch) };
@@ -129,7 +141,7 @@ export function examples(which: readonly number[], options: BatchOptions): Prepa
       return preparedOf(trim ? trimToTargets(example) : example, common);
     }
     const { nodeRows, columns, answers, ...rows } = buildScoringExample(promptOf(clips[clip]!), trie, positions);
-    const target = { score: mos, label: normalLabel(values, mos, LABEL_STD) };
+    const target = { score: mos, label: labelOf(mos, loss) };
     return { rows, wanted: { kind: 'answers', tree: { nodeRows, columns, answers }, target }, ...common };
   });
 }

@@ -10,6 +10,7 @@ import type { AnswerCodec, PromptTemplate } from '../../../src/prompt/index.ts';
 import type { VisionInput } from '../../../src/prompt/encode-prompt.ts';
 import { builtInTemplate, createAnswerCodec, encodePrompt, parseTemplate } from '../../../src/prompt/index.ts';
 import { compileStep } from '../../../src/engine/onnx/step.ts';
+import { formOf, objectives } from '../../../src/objectives/index.ts';
 import { evaluate } from '../../graph/evaluate.ts';
 import { setups } from '../../prompt/fixtures.ts';
 import { LABEL_STD, batches, clips, dropoutKeyOf, feedsOf, preparedOf, promptOf, seen } from './fixtures.ts';
@@ -207,8 +208,16 @@ describe('losses over the legal answers equal those of a pass for each answer', 
     return { legal, p: masses.map((mass) => mass / legal) };
   });
 
-  test.each(['softmax-regression', 'soft-label', 'expected-score'] as const)('%s', async (loss) => {
-    await using step = await compileStep(stepOptions(loss, stored, undropped));
+  test.each([
+    ['softmax-regression', 1],
+    ['soft-label', 1],
+    ['expected-score', 1],
+    ['regression-aware', 1],
+    ['regression-aware', 0.3],
+    ['regression-aware', 0],
+  ] as const)('%s, its second term weighing %d', async (loss, weight) => {
+    const form = formOf(objectives[loss], weight);
+    await using step = await compileStep({ ...stepOptions(loss, stored, undropped), form });
     const [feeds] = batches(all, { loss, frozen: true, dropout: false });
     const { loss: got } = await step.run(initialParameters(step.parameters), feeds!);
     const perClip = all.map((clip) => {
@@ -217,6 +226,14 @@ describe('losses over the legal answers equal those of a pass for each answer', 
       const squared = (p.reduce((sum, x, i) => sum + x * values[i]!, 0) - mos) ** 2;
       if (loss === 'softmax-regression') return squared;
       if (loss === 'expected-score') return squared - Math.log(legal);
+      if (loss === 'regression-aware') {
+        // The probability of that answer over the full vocabulary.
+        const nearest = values.reduce(
+          (best, value, i) => (Math.abs(value - mos) < Math.abs(values[best]! - mos) ? i : best),
+          0,
+        );
+        return -Math.log(legal * p[nearest]!) + weight * squared;
+      }
       // A normal distribution around the score, cut to the answers.
       const densities = values.map((value) => Math.exp(-(((value - mos) / LABEL_STD) ** 2) / 2));
       const whole = densities.reduce((a, b) => a + b, 0);

@@ -1,0 +1,54 @@
+// What objectives make of a clip's score: the label and the facts that an engine is fed.
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { AnswerTarget } from '../../src/inputs/index.ts';
+import { answerTrie, loadPromptProcessor, positionsOf, promptAbout, smallestPicture } from '../../src/inputs/index.ts';
+import { createRandomCheckpoint, openCheckpoint } from '../../src/model/index.ts';
+import type { Loss, ObjectiveContext } from '../../src/objectives/index.ts';
+import { formOf, objectives } from '../../src/objectives/index.ts';
+
+const folder = join(mkdtempSync(join(tmpdir(), 'iovqa-objectives-')), 'model');
+await createRandomCheckpoint(folder, { preset: 'tiny' });
+const checkpoint = await openCheckpoint(folder);
+
+/** What a loss trains towards, with answers of a kind. */
+async function targetOf(
+  loss: Loss,
+  clip: { mos5: number; std5?: number },
+  answer: { kind: 'integer' | 'level'; sentence?: boolean } = { kind: 'integer' },
+): Promise<AnswerTarget & { values: number[] }> {
+  const processor = await loadPromptProcessor(checkpoint, {
+    prompt: { template: 'four-dimensions', source: null },
+    answer: { step: null, ...answer },
+  });
+  const trie = answerTrie(checkpoint, processor);
+  const context: ObjectiveContext = { processor, positions: positionsOf(checkpoint), trie, softLabelStd: 0.3 };
+  const prompt = promptAbout(smallestPicture(checkpoint), checkpoint, processor, 'a');
+  const { wanted } = objectives[loss].prepare({ prompt, ...clip }, context);
+  if (wanted.kind !== 'answers' || wanted.target === null) throw new Error('not a loss over answers');
+  return { ...wanted.target, values: wanted.tree.answers.map(({ value }) => value) };
+}
+
+test.each([
+  [3.4, { kind: 'integer' }, 3.4],
+  [3.449, { kind: 'integer' }, 3.4],
+  [1, { kind: 'integer' }, 1],
+  [5, { kind: 'integer', sentence: true }, 5],
+  [3.9, { kind: 'level' }, 4],
+] as const)('regression-aware labels %d with the nearest of %o', async (mos5, answer, nearest) => {
+  const { label, values, score } = await targetOf('regression-aware', { mos5 }, answer);
+  expect(score).toBe(mos5);
+  expect([...label!].reduce((a, b) => a + b)).toBe(1);
+  expect(values[label!.indexOf(1)]).toBeCloseTo(nearest, 9);
+});
+
+test('the weight of the second term is in the form where there is one, and nowhere else', () => {
+  expect(formOf(objectives['regression-aware'], 0.5)).toMatchObject({ weights: { 'squared-error': 0.5 } });
+  // With a weight of 1 nothing is multiplied: the form is the objective's own.
+  expect(formOf(objectives['regression-aware'], 1)).toBe(objectives['regression-aware'].form);
+  for (const loss of ['integer-only', 'expected-score', 'soft-label'] as const) {
+    expect(formOf(objectives[loss], 0.5)).toBe(objectives[loss].form);
+  }
+});
