@@ -14,7 +14,7 @@ interface Facts {
   pictures: Omit<PreparedPicture, 'frames'>[];
   wanted:
     | { kind: 'tokens'; targets: readonly Target[] }
-    | { kind: 'answers'; answers: readonly TrieAnswer[]; score: number | null }
+    | { kind: 'answers'; answers: readonly TrieAnswer[]; score: number | null; std?: number }
     | { kind: 'text' };
 }
 
@@ -44,13 +44,14 @@ export async function writePreparedExample(path: string, example: PreparedExampl
     tensors.set('nodeRows', flat(wanted.tree.nodeRows)).set('columns', flat(wanted.tree.columns));
     if (wanted.target?.label) tensors.set('label', flat(wanted.target.label));
   }
+  const { score = null, std } = (wanted.kind === 'answers' ? wanted.target : null) ?? {};
   const facts: Facts = {
     promptLength,
     dropoutKey,
     pictures: vision.kind === 'features' ? [] : vision.pictures.map(({ frames: _frames, ...rest }) => rest),
     wanted:
       wanted.kind === 'answers'
-        ? { kind: 'answers', answers: wanted.tree.answers, score: wanted.target?.score ?? null }
+        ? { kind: 'answers', answers: wanted.tree.answers, score, ...(std === undefined ? {} : { std }) }
         : wanted,
   };
   await writeTypedSafetensors(path, tensors, { format: FORMAT, example: JSON.stringify(facts) });
@@ -103,14 +104,15 @@ async function readVision(header: SafetensorsHeader, { pictures }: Facts): Promi
 
 async function readWanted(header: SafetensorsHeader, { wanted }: Facts): Promise<Wanted> {
   if (wanted.kind !== 'answers') return wanted;
-  const { answers, score } = wanted;
+  const { answers, score, std } = wanted;
   const label = header.tensors.has('label') ? await readOf(header, 'label', Float32Array) : null;
   const tree = {
     nodeRows: await readOf(header, 'nodeRows', Int32Array),
     columns: await readOf(header, 'columns', Int32Array),
     answers,
   };
-  return { kind: 'answers', tree, target: score === null ? null : { score, label } };
+  if (score === null) return { kind: 'answers', tree, target: null };
+  return { kind: 'answers', tree, target: { score, ...(std === undefined ? {} : { std }), label } };
 }
 
 async function readOf<T extends TypedTensor['data']>(

@@ -45,6 +45,8 @@ export interface AnswerTree {
 export interface AnswerTarget {
   /** The opinion score, 1–5. */
   score: number;
+  /** Standard deviation of the votes behind it, on 1–5; left out where it is not known, or the objective does not need it. */
+  std?: number;
   /** [A] a distribution over the answers, which adds up to 1; null where the objective needs none. */
   label: Float32Array | null;
 }

@@ -33,6 +33,7 @@ export type { FoldEvaluation, FoldInput, FoldPart, IntervalledStat, WithinFolds 
 export { evaluateFolds } from './folds.ts';
 export { krcc } from './kendall.ts';
 export type { Statistic } from './leave-out.ts';
+export { normalCdf } from './normal.ts';
 export type { Numbers } from './order.ts';
 export type { Stat } from './statistics.ts';
 export { challenge, challengeScore, mae, plcc, rmse, rmseOfMean, srcc } from './statistics.ts';

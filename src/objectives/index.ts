@@ -3,6 +3,7 @@
  * @module objectives
  */
 import { expectedScore } from './expected-score.ts';
+import { fidelity } from './fidelity.ts';
 import { integerOnly } from './integer-only.ts';
 import { regressionAware } from './regression-aware.ts';
 import { response } from './response.ts';
@@ -12,6 +13,7 @@ import { softLabel } from './soft-label.ts';
 import { softmaxRegression } from './softmax-regression.ts';
 import type { Objective, ObjectiveForm } from './types.ts';
 
+export { probabilityBetter } from './fidelity.ts';
 export type { AnswerTerm, Objective, ObjectiveContext, ObjectiveForm } from './types.ts';
 
 /** Names of losses, as recipes have them. */
@@ -23,7 +25,8 @@ export type Loss =
   | 'softmax-regression'
   | 'soft-label'
   | 'expected-score'
-  | 'regression-aware';
+  | 'regression-aware'
+  | 'fidelity';
 
 /** Losses by name. */
 export const objectives: Readonly<Record<Loss, Objective>> = {
@@ -35,6 +38,7 @@ export const objectives: Readonly<Record<Loss, Objective>> = {
   'soft-label': softLabel,
   'expected-score': expectedScore,
   'regression-aware': regressionAware,
+  fidelity,
 };
 
 /** The names of {@link objectives}. */

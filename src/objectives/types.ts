@@ -8,8 +8,13 @@ import type { AnswerTrie, EncodedPrompt } from '../prompt/index.ts';
  * - `squared-error`: (Σ q(a) · value(a) − score)², on 1–5;
  * - `log-mass`: − log Σ p(a): without it, nothing would keep the model from saying something else;
  * - `cross-entropy`: − Σ label(a) · log q(a).
+ *
+ * One term is about pairs of clips, each two of a group of `groupSize` neighbours:
+ * - `fidelity`: 1 − √(p·p̂) − √((1 − p)(1 − p̂)), its mean over all pairs of the update. p is the probability that raters find the first
+ *   clip better ({@link probabilityBetter}); p̂ = Φ((E − E′) / √(V + V′ + 0.01)) with mean E and variance V of value(a) under q, on 1–5,
+ *   kept within 1e-6 and 1 − 1e-6.
  */
-export type AnswerTerm = 'squared-error' | 'log-mass' | 'cross-entropy';
+export type AnswerTerm = 'squared-error' | 'log-mass' | 'cross-entropy' | 'fidelity';
 
 /** What an engine computes for an objective. */
 export type ObjectiveForm =
@@ -26,7 +31,7 @@ export type ObjectiveForm =
       groupSize: number;
     }
   | {
-      /** The mean over the clips of an update of the sum of the terms. */
+      /** The mean over the clips of an update of the sum of the terms; of those about pairs, over its pairs. */
       over: 'answers';
       /** At least one. */
       terms: readonly AnswerTerm[];

@@ -67,6 +67,10 @@ const kinds: Record<string, { rows: PreparedExample['rows']; wanted: Wanted }> =
     wanted: { kind: 'answers', tree, target: { score: 11 / 3, label: null } },
   },
   'answers with a label': { rows: scoringRows, wanted: { kind: 'answers', tree, target: { score: 3.4, label } } },
+  'answers with a score and its deviation': {
+    rows: scoringRows,
+    wanted: { kind: 'answers', tree, target: { score: 3.4, std: 0.7, label } },
+  },
   text: { rows: promptRows(prompt, positions), wanted: { kind: 'text' } },
 };
 

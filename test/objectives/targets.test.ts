@@ -7,7 +7,7 @@ import type { AnswerTarget } from '../../src/inputs/index.ts';
 import { answerTrie, loadPromptProcessor, positionsOf, promptAbout, smallestPicture } from '../../src/inputs/index.ts';
 import { createRandomCheckpoint, openCheckpoint } from '../../src/model/index.ts';
 import type { Loss, ObjectiveContext } from '../../src/objectives/index.ts';
-import { formOf, objectives } from '../../src/objectives/index.ts';
+import { formOf, objectives, probabilityBetter } from '../../src/objectives/index.ts';
 
 const folder = join(mkdtempSync(join(tmpdir(), 'iovqa-objectives-')), 'model');
 await createRandomCheckpoint(folder, { preset: 'tiny' });
@@ -43,6 +43,30 @@ test.each([
   expect([...label!].reduce((a, b) => a + b)).toBe(1);
   expect(values[label!.indexOf(1)]).toBeCloseTo(nearest, 9);
 });
+
+test('fidelity is told how far votes deviate, where the table says so', async () => {
+  expect(await targetOf('fidelity', { mos5: 2.2, std5: 0.6 })).toMatchObject({ score: 2.2, std: 0.6 });
+  expect(await targetOf('fidelity', { mos5: 2.2 })).not.toHaveProperty('std');
+});
+
+test.each([
+  [3.5, 0.3, 3, 0.4, 0.8413447460685429], // a difference of one deviation
+  [3, 0.4, 3.5, 0.3, 1 - 0.8413447460685429],
+  [3.5, undefined, 3, undefined, 1],
+  [3, undefined, 3.5, 0.4, 0],
+  [3, undefined, 3, undefined, 0.5],
+  [3.5, 0, 3, 0, 1],
+])(
+  'raters find %d (±%s) better than %d (±%s) with the probability that Thurstone gives',
+  (score, std, than, other, p) => {
+    const target = (score: number, std?: number): AnswerTarget => ({
+      score,
+      label: null,
+      ...(std === undefined ? {} : { std }),
+    });
+    expect(probabilityBetter(target(score, std), target(than, other))).toBeCloseTo(p, 14);
+  },
+);
 
 test('the weight of the second term is in the form where there is one, and nowhere else', () => {
   expect(formOf(objectives['regression-aware'], 0.5)).toMatchObject({ weights: { 'squared-error': 0.5 } });

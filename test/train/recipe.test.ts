@@ -151,7 +151,7 @@ describe('mistakes', () => {
     );
     expect(error.message.split('\n  ').map((line) => line.replace(/, got.*/, ''))).toEqual([
       'recipe.yaml: 9 problems',
-      'recipe.yaml:1: loss: expected one of integer-only, response, sentence, sequence, softmax-regression, soft-label, expected-score, regression-aware',
+      'recipe.yaml:1: loss: expected one of integer-only, response, sentence, sequence, softmax-regression, soft-label, expected-score, regression-aware, fidelity',
       'recipe.yaml:2: microBatch: expected a divisor of batchSize (8)',
       'recipe.yaml:3: lora: expected keys with values',
       'recipe.yaml:4: seed: expected an integer ≥ 0 and ≤ 4294967295',
@@ -233,6 +233,7 @@ describe('cross-checks', () => {
     ['adapter: expected null with method full', 'method=full', 'adapter=a'],
     ['lora.rank: expected no value with method full, got 8', 'method=full', 'lora.rank=8'],
     ['softLabelStd: expected no value with loss integer-only', 'softLabelStd=0.2'],
+    ['microBatch: expected a multiple of 4, whose clips fidelity compares with each other, got 1', 'loss=fidelity'],
     ['auxiliaryWeight: expected no value with loss expected-score', 'auxiliaryWeight=2', 'loss=expected-score'],
     ['frames.as: expected no value with one frame', 'frames.as=images'],
     [
@@ -259,6 +260,7 @@ describe('cross-checks', () => {
       ['data.validation=null'],
       ['loss=soft-label', 'softLabelStd=0.2'],
       ['loss=regression-aware', 'auxiliaryWeight=0'],
+      ['loss=fidelity', 'microBatch=4', 'auxiliaryWeight=2'],
       ['recipe=paper', 'frames.count=1'],
       ['data.train={split: train}', 'data.validation={split: val}'],
       ['data.scale=dmos-0-100', 'data.preset=lsvq'],

@@ -244,7 +244,7 @@ describe('every objective', () => {
   const kinds = ['integer', 'decimal', 'level', 'raw'] as const;
   const losses = [
     ...(['integer-only', 'response', 'softmax-regression', 'soft-label', 'expected-score'] as const),
-    ...(['sentence', 'sequence', 'regression-aware'] as const),
+    ...(['sentence', 'sequence', 'regression-aware', 'fidelity'] as const),
   ];
   const pairs = losses.flatMap((loss, i) =>
     kinds
@@ -262,6 +262,7 @@ describe('every objective', () => {
       const events = await runAll(
         shop.recipe(name, {
           loss,
+          microBatch: objectives[loss].form.groupSize,
           answer: { kind },
           epochs: 1,
           data: { manifest: shop.at('clips.csv'), validation: null },

@@ -4,6 +4,7 @@ import type { TensorData } from '../../graph/index.ts';
 import type { AnswerTree, PreparedExample, PreparedVision } from '../../inputs/index.ts';
 import type { Feeds, TextItem } from '../../model/index.ts';
 import type { ObjectiveForm } from '../../objectives/index.ts';
+import { countPairs, pairFeeds } from './fidelity.ts';
 import type { EngineModel } from './model.ts';
 import { visionFeeds } from './model.ts';
 
@@ -27,6 +28,8 @@ export interface CollateOptions {
   form: ObjectiveForm;
   /** {@link weightOf} summed over all examples of the update, not of the micro-batch alone. */
   batchWeight: number;
+  /** Pairs of the update, of which a form may have a term; default: those of the examples. */
+  numPairs?: number;
   /** The model. */
   model: EngineModel;
   /** Whether the graph drops. */
@@ -43,7 +46,7 @@ export function weightOf({ wanted }: Pick<PreparedExample, 'wanted'>): number {
 
 /**
  * Feeds of a step.
- * @param examples - the micro-batch
+ * @param examples - the micro-batch: whole groups of the form, but the last of an epoch, which comes last
  * @param options - form of the loss, weight of the whole update
  */
 export function collate(examples: readonly StepExample[], options: CollateOptions): Feeds {
@@ -80,8 +83,8 @@ function tokenFeeds(examples: readonly StepExample[], { batchWeight, model, drop
 
 function answerFeeds(
   examples: readonly StepExample[],
-  { batchWeight, model, dropout }: CollateOptions,
-  { terms }: Extract<ObjectiveForm, { over: 'answers' }>,
+  { batchWeight, numPairs, model, dropout }: CollateOptions,
+  { terms, groupSize }: Extract<ObjectiveForm, { over: 'answers' }>,
 ): Feeds {
   const wantedOf = ({ wanted }: StepExample) => {
     invariant(wanted.kind === 'answers' && wanted.target !== null, 'an example without a target cannot be trained on');
@@ -99,8 +102,10 @@ function answerFeeds(
     paths: pathsFeed(tree),
     clipWeights: { data: new Float32Array(B).fill(1 / batchWeight), shape: [B] },
   };
-  if (terms.includes('squared-error')) {
+  if (terms.includes('squared-error') || terms.includes('fidelity')) {
     feeds['answerValues'] = { data: Float32Array.from(tree.answers, ({ value }) => value), shape: [A] };
+  }
+  if (terms.includes('squared-error')) {
     feeds['scoreTargets'] = {
       data: Float32Array.from(examples, (example) => wantedOf(example).target.score),
       shape: [B],
@@ -110,6 +115,10 @@ function answerFeeds(
     const labels = new Float32Array(B * A);
     examples.forEach((example, b) => labels.set(wantedOf(example).target.label!, b * A));
     feeds['labelTargets'] = { data: labels, shape: [B, A] };
+  }
+  if (terms.includes('fidelity')) {
+    const targets = examples.map((example) => wantedOf(example).target);
+    Object.assign(feeds, pairFeeds(targets, groupSize, numPairs ?? countPairs(B, groupSize)));
   }
   return feeds;
 }

@@ -17,6 +17,7 @@ import {
 } from '../../graph/index.ts';
 import type { AnswerTerm, ObjectiveForm } from '../../objectives/index.ts';
 import { answerLogProbs } from './answer-graph.ts';
+import { fidelityLoss } from './fidelity.ts';
 
 type AnswerForm = Extract<ObjectiveForm, { over: 'answers' }>;
 
@@ -42,17 +43,19 @@ function crossEntropy(logits_RV: Value): Value {
 
 /**
  * A weighted sum over clips of terms over the legal answers, as `AnswerTerm` defines them. Inputs: `clipWeights` float32 [B]; with
- * `squared-error`, `answerValues` float32 [A] and `scoreTargets` float32 [B]; with `cross-entropy`, `labelTargets` float32 [B, A].
+ * `squared-error`, `answerValues` float32 [A] and `scoreTargets` float32 [B]; with `cross-entropy`, `labelTargets` float32 [B, A]; with
+ * `fidelity`, `answerValues` and what {@link fidelityLoss} takes.
  * @param logProbs_BA - float32 [B, A]: logarithms of p
  * @param form - its terms and their weights
  * @returns float32 []
  */
 function answerLoss(logProbs_BA: Value, { terms, weights = {} }: AnswerForm): Value {
   const probabilities = terms.includes('cross-entropy') && terms.length === 1 ? null : softmax(logProbs_BA);
-  const ofTerm = (term: AnswerTerm): Value => {
+  const values = (): Value => input('answerValues', 'float32', ['A']);
+  const ofClips = (term: Exclude<AnswerTerm, 'fidelity'>): Value => {
     switch (term) {
       case 'squared-error': {
-        const expected = sum(mul(probabilities!, input('answerValues', 'float32', ['A'])), [-1], false);
+        const expected = sum(mul(probabilities!, values()), [-1], false);
         const error = sub(expected, input('scoreTargets', 'float32', ['B']));
         return mul(error, error);
       }
@@ -63,12 +66,17 @@ function answerLoss(logProbs_BA: Value, { terms, weights = {} }: AnswerForm): Va
         return neg(sum(mul(logSoftmax(logProbs_BA), input('labelTargets', 'float32', ['B', 'A'])), [-1], false));
     }
   };
-  const weighted = (term: AnswerTerm): Value => {
+  const weighted = (term: AnswerTerm, x: Value): Value => {
     const { [term]: weight = 1 } = weights;
-    return weight === 1 ? ofTerm(term) : mul(scalar(weight), ofTerm(term));
+    return weight === 1 ? x : mul(scalar(weight), x);
   };
-  const perClip = terms.map(weighted).reduce((sum, term) => add(sum, term));
-  return total(mul(perClip, input('clipWeights', 'float32', ['B'])));
+  const perClip = terms
+    .filter((term) => term !== 'fidelity')
+    .map((term) => weighted(term, ofClips(term)))
+    .reduce<Value | null>((sum, term) => (sum === null ? term : add(sum, term)), null);
+  const parts = perClip === null ? [] : [total(mul(perClip, input('clipWeights', 'float32', ['B'])))];
+  if (terms.includes('fidelity')) parts.push(weighted('fidelity', fidelityLoss(probabilities!, values())));
+  return parts.reduce((sum, part) => add(sum, part));
 }
 
 /**

@@ -89,7 +89,10 @@ export function stepMemory(options: StepMemoryOptions): StepMemory {
   };
   return {
     isRoomFor: (sizes) => bytes(sizes) <= maxMemory,
-    require: ({ tokens, targets = 0 }) =>
-      requireMemory(bytes([{ rows: tokens + numNodes + 4, targets }]), maxMemory, tokens, 'training on'),
+    require: ({ tokens, targets = 0 }) => {
+      // Its group goes through the model with it; how large the others are, nobody knows yet.
+      const group = Array.from({ length: training.form.groupSize }, () => ({ rows: tokens + numNodes + 4, targets }));
+      requireMemory(bytes(group), maxMemory, tokens, 'training on');
+    },
   };
 }

@@ -7,6 +7,7 @@ import { adamWUpdate, gradientNorm } from './adamw.ts';
 import { splitToFit } from './batches.ts';
 import type { StepExample } from './collate.ts';
 import { collate, weightOf } from './collate.ts';
+import { countPairs } from './fidelity.ts';
 import type { FrozenPrefix } from './frozen-prefix.ts';
 import type { EngineModel } from './model.ts';
 import type { TrainStep } from './step.ts';
@@ -49,11 +50,12 @@ export async function makeUpdate(
 ): Promise<UpdateResult> {
   const { training, model, dropout, step, makeRoom } = options;
   const batchWeight = examples.reduce((total, example) => total + weightOf(example), 0);
+  const numPairs = countPairs(examples.length, training.form.groupSize);
   const batches = await microBatches(options, examples);
   let loss = 0;
   let gradients: ReadonlyMap<string, Float32Array> | undefined;
   for (const batch of batches) {
-    const feeds = collate(batch, { form: training.form, batchWeight, model, dropout });
+    const feeds = collate(batch, { form: training.form, batchWeight, numPairs, model, dropout });
     await makeRoom();
     const result = await step.run(parameters, feeds);
     loss += result.loss;
@@ -88,6 +90,8 @@ async function microBatches(
   const longest = (group: readonly StepExample[]): number => Math.max(...group.map(rowsOf));
   // A run of the step fills all its examples up to the longest.
   const groups = chunks(made, form.groupSize).sort((a, b) => longest(b) - longest(a));
+  // Whoever collates counts groups off: one that is smaller comes last.
+  groups.sort((a, b) => Number(a.length < form.groupSize) - Number(b.length < form.groupSize));
   return chunks(groups, Math.max(1, Math.floor(microBatch / form.groupSize)))
     .flatMap((some) => splitToFit(some, (part) => isRoomFor(part.flat().map(stepSizeOf))))
     .map((some) => some.flat());

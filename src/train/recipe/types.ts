@@ -125,7 +125,7 @@ export interface Recipe {
     /** Whether the answer stands in a sentence, `The overall quality of the video is 34.` (`image` if the frames are given as images); null: with `loss: sentence` alone. Default null. */
     sentence: boolean | null;
   };
-  /** What is minimised: cross-entropy at the answer alone (`integer-only`); cross-entropy at the answer and at the end token (`response`); cross-entropy at a sentence around the answer and at the end token (`sentence`); cross-entropy at every text token of the conversation (`sequence`); the squared error of the expected score (`softmax-regression`); cross-entropy against a distribution around the score (`soft-label`); the squared error of the expected score with the probability that is not on a valid answer (`expected-score`); cross-entropy at the answer with `auxiliaryWeight` times the squared error of the expected score (`regression-aware`). Default `integer-only`. */
+  /** What is minimised: cross-entropy at the answer alone (`integer-only`); cross-entropy at the answer and at the end token (`response`); cross-entropy at a sentence around the answer and at the end token (`sentence`); cross-entropy at every text token of the conversation (`sequence`); the squared error of the expected score (`softmax-regression`); cross-entropy against a distribution around the score (`soft-label`); the squared error of the expected score with the probability that is not on a valid answer (`expected-score`); cross-entropy at the answer with `auxiliaryWeight` times the squared error of the expected score (`regression-aware`); cross-entropy at the answer with `auxiliaryWeight` times the fidelity loss on which of two clips is better (`fidelity`). Default `integer-only`. */
   loss:
     | 'integer-only'
     | 'response'
@@ -134,10 +134,11 @@ export interface Recipe {
     | 'softmax-regression'
     | 'soft-label'
     | 'expected-score'
-    | 'regression-aware';
+    | 'regression-aware'
+    | 'fidelity';
   /** Standard deviation of the distribution of `loss: soft-label` on the scale 1–5, for clips without `std` in the table. Default `0.3`. */
   softLabelStd: number;
-  /** Weight of the second term of the losses that have one (`regression-aware`). Default `1`. */
+  /** Weight of the second term of the losses that have one (`regression-aware`, `fidelity`). Default `1`. */
   auxiliaryWeight: number;
   /** Train a LoRA adapter, or every weight of the model. Default `lora`. */
   method: 'lora' | 'full';

@@ -21,15 +21,17 @@ interface Clip {
   words: number;
   visions: VisionInput[];
   mos: number;
+  /** Standard deviation of the votes behind it. */
+  votes: number;
 }
 const image = (h: number, w: number): VisionInput => ({ kind: 'image', grid: { t: 1, h, w } });
 const video: VisionInput = { kind: 'video', grid: { t: 2, h: 2, w: 4 }, secondsPerGrid: 0.5 };
 /** Prompts and pictures of different length; answers of one token (even tenths) and two. */
 export const clips: readonly Clip[] = [
-  { words: 3, visions: [image(6, 4)], mos: 3.4 },
-  { words: 5, visions: [video], mos: 2.7 },
-  { words: 0, visions: [image(2, 2), image(4, 2)], mos: 5 },
-  { words: 11, visions: [image(4, 6)], mos: 1.3 },
+  { words: 3, visions: [image(6, 4)], mos: 3.4, votes: 0.4 },
+  { words: 5, visions: [video], mos: 2.7, votes: 0.9 },
+  { words: 0, visions: [image(2, 2), image(4, 2)], mos: 5, votes: 0.6 },
+  { words: 11, visions: [image(4, 6)], mos: 1.3, votes: 1.2 },
 ];
 
 const fine = createAnswerCodec();
@@ -134,14 +136,14 @@ function labelOf(mos: number, loss: Loss): Float32Array {
 export function examples(which: readonly number[], options: BatchOptions): PreparedExample[] {
   const { loss, frozen, trim = true, epoch = 0 } = options;
   return which.map((clip): PreparedExample => {
-    const { mos, visions } = clips[clip]!;
+    const { mos, votes, visions } = clips[clip]!;
     const common = { vision: seen(visions, clip, frozen), dropoutKey: dropoutKeyOf(clip, epoch) };
     if (objectives[loss].form.over === 'tokens') {
       const example = exampleOf(clips[clip]!, loss);
       return preparedOf(trim ? trimToTargets(example) : example, common);
     }
     const { nodeRows, columns, answers, ...rows } = buildScoringExample(promptOf(clips[clip]!), trie, positions);
-    const target = { score: mos, label: labelOf(mos, loss) };
+    const target = { score: mos, std: votes, label: labelOf(mos, loss) };
     return { rows, wanted: { kind: 'answers', tree: { nodeRows, columns, answers }, target }, ...common };
   });
 }

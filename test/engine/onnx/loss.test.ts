@@ -11,7 +11,7 @@ import type { VisionInput } from '../../../src/prompt/encode-prompt.ts';
 import { builtInTemplate, createAnswerCodec, encodePrompt, parseTemplate } from '../../../src/prompt/index.ts';
 import { compileStep } from '../../../src/engine/onnx/step.ts';
 import { formOf, objectives } from '../../../src/objectives/index.ts';
-import { evaluate } from '../../graph/evaluate.ts';
+import { erf, evaluate } from '../../graph/evaluate.ts';
 import { setups } from '../../prompt/fixtures.ts';
 import { LABEL_STD, batches, clips, dropoutKeyOf, feedsOf, preparedOf, promptOf, seen } from './fixtures.ts';
 import { feeds64 } from './float64.ts';
@@ -208,6 +208,26 @@ describe('losses over the legal answers equal those of a pass for each answer', 
     return { legal, p: masses.map((mass) => mass / legal) };
   });
 
+  /** 1 − √(p·p̂) − √((1 − p)(1 − p̂)) of each two clips. */
+  const fidelities = (): number[] => {
+    const cdf = (x: number): number => (1 + erf(x / Math.SQRT2)) / 2;
+    const moments = distributions.map(({ p }) => {
+      const expected = p.reduce((sum, x, i) => sum + x * values[i]!, 0);
+      return { expected, variance: p.reduce((sum, x, i) => sum + x * values[i]! ** 2, 0) - expected ** 2 };
+    });
+    return all.flatMap((j) =>
+      all.slice(0, j).map((i) => {
+        const [[a, b], [x, y]] = [
+          [clips[i]!, clips[j]!],
+          [moments[i]!, moments[j]!],
+        ];
+        const said = cdf((a.mos - b.mos) / Math.sqrt(a.votes ** 2 + b.votes ** 2));
+        const guessed = cdf((x.expected - y.expected) / Math.sqrt(x.variance + y.variance + 0.01));
+        return 1 - Math.sqrt(said * guessed) - Math.sqrt((1 - said) * (1 - guessed));
+      }),
+    );
+  };
+
   test.each([
     ['softmax-regression', 1],
     ['soft-label', 1],
@@ -215,6 +235,8 @@ describe('losses over the legal answers equal those of a pass for each answer', 
     ['regression-aware', 1],
     ['regression-aware', 0.3],
     ['regression-aware', 0],
+    ['fidelity', 1],
+    ['fidelity', 2.5],
   ] as const)('%s, its second term weighing %d', async (loss, weight) => {
     const form = formOf(objectives[loss], weight);
     await using step = await compileStep({ ...stepOptions(loss, stored, undropped), form });
@@ -226,19 +248,19 @@ describe('losses over the legal answers equal those of a pass for each answer', 
       const squared = (p.reduce((sum, x, i) => sum + x * values[i]!, 0) - mos) ** 2;
       if (loss === 'softmax-regression') return squared;
       if (loss === 'expected-score') return squared - Math.log(legal);
-      if (loss === 'regression-aware') {
-        // The probability of that answer over the full vocabulary.
-        const nearest = values.reduce(
-          (best, value, i) => (Math.abs(value - mos) < Math.abs(values[best]! - mos) ? i : best),
-          0,
-        );
-        return -Math.log(legal * p[nearest]!) + weight * squared;
+      if (loss === 'regression-aware' || loss === 'fidelity') {
+        // The probability of the nearest answer over the full vocabulary.
+        const distances = values.map((value) => Math.abs(value - mos));
+        const nearest = distances.indexOf(Math.min(...distances));
+        const alone = -Math.log(legal * p[nearest]!);
+        return loss === 'fidelity' ? alone : alone + weight * squared;
       }
       // A normal distribution around the score, cut to the answers.
       const densities = values.map((value) => Math.exp(-(((value - mos) / LABEL_STD) ** 2) / 2));
       const whole = densities.reduce((a, b) => a + b, 0);
       return -p.reduce((sum, x, i) => sum + (densities[i]! / whole) * Math.log(x), 0);
     });
-    expect(Math.abs(got / mean(perClip) - 1)).toBeLessThan(2e-6);
+    const pairs = loss === 'fidelity' ? weight * mean(fidelities()) : 0;
+    expect(Math.abs(got / (mean(perClip) + pairs) - 1)).toBeLessThan(2e-6);
   });
 });
