@@ -1,7 +1,7 @@
 // Everything a run works with, opened from its recipe: rows, model, engine, clips, and how checkpoints are written.
 import type { Disposer } from '../core/index.ts';
 import { UserError, createDisposer, invariant, packageVersion, parseSize } from '../core/index.ts';
-import { findPreset } from '../dataset/index.ts';
+import { findPreset, groupedBy } from '../dataset/index.ts';
 import type { AttachedModel, OpenEngine } from '../engine/index.ts';
 import { openEngine as openDefaultEngine } from '../engine/index.ts';
 import type { ClipPreparer, PreparedClip, ScorerSettings } from '../inputs/index.ts';
@@ -40,6 +40,7 @@ import { readRunData } from './data.ts';
 import type { Learner } from './loop.ts';
 import type { ExampleSource } from './examples.ts';
 import { createExampleSource } from './examples.ts';
+import { requireGroups } from './order.ts';
 import type { Recipe } from './recipe/index.ts';
 import { seedsOf } from './seeds.ts';
 import { readOptimizer, writeOptimizer } from './state.ts';
@@ -99,6 +100,10 @@ export async function openTraining(recipe: Recipe, openEngine: OpenEngine = open
 
 async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Disposer): Promise<TrainingSetup> {
   const data = await readRunData(recipe);
+  requireGroups(
+    recipe.train.order,
+    groupedBy(data.train, recipe.data.groupBy ?? 'group').map(({ group }) => group),
+  );
   const checkpoint = await openCheckpoint(recipe.model);
   const base = recipe.adapter === null ? null : await readAdapter(startAdapter(recipe.adapter), checkpoint);
   const settings = scorerSettings(recipe, data);

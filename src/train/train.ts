@@ -1,6 +1,7 @@
 // The training run: an async generator of events, from a recipe to checkpoints.
 import { join } from 'node:path';
 import { UserError, show } from '../core/index.ts';
+import { groupedBy } from '../dataset/index.ts';
 import type { OpenEngine } from '../engine/index.ts';
 import type { JsonLinesWriter } from '../files/index.ts';
 import { openJsonLines, readJsonLines, truncateJsonLines } from '../files/index.ts';
@@ -244,9 +245,10 @@ function batches(
     const epoch = Math.floor(step / stepsPerEpoch);
     if (epoch !== ordered?.epoch) {
       const tokens = data.train.map(({ id }) => lengths.get(id)!);
+      const groups = groupedBy(data.train, recipe.data.groupBy ?? 'group').map(({ group }) => group);
       ordered = {
         epoch,
-        samples: epochOrder(tokens, { order: train.order, batchSize, seed: seedsOf(recipe).order, epoch }),
+        samples: epochOrder(tokens, { order: train.order, batchSize, seed: seedsOf(recipe).order, epoch, groups }),
       };
     }
     const first = (step % stepsPerEpoch) * batchSize;

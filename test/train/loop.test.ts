@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OpenEngine } from '../../src/engine/index.ts';
 import type { RecipeInput, TrainEvent, TrainOptions } from '../../src/train/index.ts';
 import { train } from '../../src/train/index.ts';
 import type { Calls } from './fake-engine.ts';
@@ -59,6 +60,48 @@ describe('the training loop', () => {
     expect(steps.at(-1)!.loss).toBeLessThan(0.2 * steps[0]!.loss);
     expect(only(events, 'evaluation').at(-1)).toMatchObject({ srcc: 1 });
     expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'finished' });
+  });
+
+  test.each(['group', 'prompt'] as const)('gives an update neighbours of one %s', async (groupBy) => {
+    // Twelve pictures of three groups, each of which has one score.
+    const rows = Array.from({ length: 12 }, (_, i) => `grey-${i}.png,${1 + (i % 3)},${['a', 'b', 'c'][i % 3]}`);
+    await writeFile(shop.at(`${groupBy}.csv`), [`image,mos,${groupBy}`, ...rows].map((row) => `${row}\n`).join(''));
+    const updates: number[][] = [];
+    const openEngine: OpenEngine = async (...how) => {
+      const engine = await fakeEngine(none())(...how);
+      return {
+        ...engine,
+        attach: async (options) => {
+          const model = await engine.attach(options);
+          return {
+            ...model,
+            get step() {
+              return model.step;
+            },
+            update: (examples, rate) => {
+              const scores = examples.map(({ wanted }) => (wanted.kind === 'answers' ? wanted.target!.score : NaN));
+              updates.push(scores);
+              return model.update(examples, rate);
+            },
+          };
+        },
+      };
+    };
+    const changes: RecipeInput = {
+      loss: 'fidelity',
+      data: { manifest: shop.at(`${groupBy}.csv`), validation: null, groupBy },
+      train: { order: 'by-group' },
+      batchSize: 4,
+      microBatch: 4,
+      epochs: 3,
+    };
+    for await (const _event of train(recipeOf(`neighbours-${groupBy}`, changes), { openEngine }));
+    expect(updates).toHaveLength(9);
+    expect(updates.map((scores) => new Set(scores).size)).toEqual(updates.map(() => 1));
+    expect(new Set(updates.map(([score]) => score)).size).toBe(3);
+    // The table of the other tests has neither.
+    const without = { ...changes, data: { manifest: shop.at('grey.csv'), validation: null } };
+    await expect(run(`no-${groupBy}`, none(), without)).rejects.toThrow('train.order by-group: expected a group of 4');
   });
 
   test('stops early, and has nothing to do when it is resumed', async () => {

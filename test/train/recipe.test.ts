@@ -234,6 +234,11 @@ describe('cross-checks', () => {
     ['lora.rank: expected no value with method full, got 8', 'method=full', 'lora.rank=8'],
     ['softLabelStd: expected no value with loss integer-only', 'softLabelStd=0.2'],
     ['microBatch: expected a multiple of 4, whose clips fidelity compares with each other, got 1', 'loss=fidelity'],
+    [
+      'batchSize: expected a multiple of 4, the neighbours of train.order by-group, got 6',
+      'batchSize=6',
+      'train.order=by-group',
+    ],
     ['auxiliaryWeight: expected no value with loss expected-score', 'auxiliaryWeight=2', 'loss=expected-score'],
     ['frames.as: expected no value with one frame', 'frames.as=images'],
     [
@@ -330,6 +335,8 @@ function valuesOf(key: string, schema: JsonSchema): fc.Arbitrary<unknown> {
 /** What each key needs beside it to have an effect. */
 function companions(key: string, value: unknown): string[] {
   switch (key) {
+    case 'loss':
+      return value === 'fidelity' ? ['microBatch=4'] : [];
     case 'microBatch':
       return [`batchSize=${String(value)}`];
     case 'frames.count':
@@ -395,7 +402,9 @@ const anyRecipe: fc.Arbitrary<Recipe> = fc
       } catch (error) {
         const named = [...(error as UserError).message.matchAll(/--set ([\w.]+): expected/g)].map((match) => match[1]!);
         const section = named[0]?.split('.')[0] ?? '';
-        const bad = named.find((key) => key in values) ?? Object.keys(values).find((key) => key.startsWith(section));
+        const others = Object.keys(values).filter((key) => key.startsWith(section));
+        // A default may be what does not go together with a loss.
+        const [bad] = [...named.filter((key) => key in values), ...others, ...('loss' in values ? ['loss'] : [])];
         if (!(error instanceof UserError) || bad === undefined) throw error;
         delete values[bad];
       }

@@ -4,6 +4,7 @@ import { parseDelimiter, parseScale } from '../../dataset/index.ts';
 import { showValue } from '../../files/index.ts';
 import { builtInTemplate } from '../../prompt/index.ts';
 import { objectives } from '../../objectives/index.ts';
+import { NEIGHBOURS } from '../order.ts';
 import type { Recipe } from './types.ts';
 
 /** A contradiction. */
@@ -23,8 +24,21 @@ export interface Clash {
  * @param recipe - values that are right one by one
  */
 export function findClashes(recipe: Recipe): Clash[] {
-  const { adapter, answer, batchSize, data, evaluation, frames, lora, loss, method, microBatch, prompt, runtime } =
-    recipe;
+  const {
+    adapter,
+    answer,
+    batchSize,
+    data,
+    evaluation,
+    frames,
+    lora,
+    loss,
+    method,
+    microBatch,
+    prompt,
+    runtime,
+    train,
+  } = recipe;
   const clashes: Clash[] = [];
   const clash = (wrong: boolean, keys: Clash['keys'], expected: string, value: unknown, hint?: string): void => {
     if (wrong) clashes.push({ keys, expected, got: showValue(value), ...(hint === undefined ? {} : { hint }) });
@@ -42,6 +56,12 @@ export function findClashes(recipe: Recipe): Clash[] {
     ['microBatch', 'loss'],
     `a multiple of ${groupSize}, whose clips ${loss} compares with each other`,
     microBatch,
+  );
+  clash(
+    train.order === 'by-group' && batchSize % NEIGHBOURS !== 0,
+    ['batchSize', 'train.order'],
+    `a multiple of ${NEIGHBOURS}, the neighbours of train.order by-group`,
+    batchSize,
   );
   const single = frames.pick === 'middle' || frames.pick === 'first';
   clash(

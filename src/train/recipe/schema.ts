@@ -313,7 +313,7 @@ const schema = z
           .enum(orders)
           .default('shuffled')
           .describe(
-            'Order of the clips in an epoch: shuffled, or in shuffled batches of clips of similar length, which need less padding with a large `microBatch`.',
+            'Order of the clips in an epoch: shuffled; in shuffled batches of clips of similar length, which need less padding with a large `microBatch`; or in shuffled fours of one group (`data.groupBy`), which `loss: fidelity` compares.',
           ),
         gradientCheckpointing: z
           .boolean()

@@ -189,8 +189,8 @@ export interface Recipe {
   microBatch: number;
   /** How updates are made. */
   train: {
-    /** Order of the clips in an epoch: shuffled, or in shuffled batches of clips of similar length, which need less padding with a large `microBatch`. Default `shuffled`. */
-    order: 'shuffled' | 'by-length';
+    /** Order of the clips in an epoch: shuffled; in shuffled batches of clips of similar length, which need less padding with a large `microBatch`; or in shuffled fours of one group (`data.groupBy`), which `loss: fidelity` compares. Default `shuffled`. */
+    order: 'shuffled' | 'by-length' | 'by-group';
     /** Keep only the values between layers, and compute the others again in the backward pass. Needs a third more time and less memory. Default `false`. */
     gradientCheckpointing: boolean;
   };
