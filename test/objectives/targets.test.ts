@@ -44,6 +44,15 @@ test.each([
   expect(values[label!.indexOf(1)]).toBeCloseTo(nearest, 9);
 });
 
+test('a soft label is as wide as the votes, or as fixed where the table does not say', async () => {
+  const widthOf = async (clip: { mos5: number; std5?: number }): Promise<number> => {
+    const { label, values } = await targetOf('soft-label', clip);
+    return Math.sqrt([...label!].reduce((sum, p, i) => sum + p * (values[i]! - clip.mos5) ** 2, 0));
+  };
+  expect(await widthOf({ mos5: 3, std5: 0.5 })).toBeCloseTo(0.5, 3);
+  expect(await widthOf({ mos5: 3 })).toBeCloseTo(0.3, 3);
+});
+
 test('fidelity is told how far votes deviate, where the table says so', async () => {
   expect(await targetOf('fidelity', { mos5: 2.2, std5: 0.6 })).toMatchObject({ score: 2.2, std: 0.6 });
   expect(await targetOf('fidelity', { mos5: 2.2 })).not.toHaveProperty('std');

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { readStudy } from '../../src/study/index.ts';
 import { sourcesOfRun, sourcesOfScoring } from '../../src/study/grid/study-file.ts';
+import type { Recipe } from '../../src/train/index.ts';
 import { resolveRecipe } from '../../src/train/index.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -27,6 +28,25 @@ test.each(studies)('%s is a study', async (name) => {
       expect([template].filter((path) => isAbsolute(path) && !existsSync(path))).toEqual([]);
     }
   }
+});
+
+test('labels of a fixed width do not take that of the votes, and pairs differ in nothing but the order', async () => {
+  const study = await readStudy(join(root, 'studies', 'beyond-known-truth.yaml'));
+  const recipeOf = (name: string): Recipe =>
+    resolveRecipe(
+      sourcesOfRun(
+        study,
+        study.arms.find((arm) => arm.name === name)!,
+        0,
+        'out',
+        undefined,
+      ),
+    ).recipe;
+  const widthOf = (name: string): unknown => recipeOf(name).data.columns.std;
+  expect(['width-0.50', 'width-0.72', 'width-votes'].map(widthOf)).toEqual([undefined, undefined, 'deviation']);
+  const [across, within] = [recipeOf('pairs-across'), recipeOf('pairs-within')];
+  expect({ ...within, out: across.out, train: across.train }).toEqual(across);
+  expect([across.train.order, within.train.order]).toEqual(['shuffled', 'by-group']);
 });
 
 test.skipIf(!existsSync(data))(
