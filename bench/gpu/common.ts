@@ -1,7 +1,8 @@
 // What the GPU benches share: a random model, clips as feeds of a step, and how a step is made on a provider.
 import { existsSync } from 'node:fs';
 import { hashKey, randomStream } from '../../src/core/index.ts';
-import { collate, weightOf } from '../../src/engine/onnx/index.ts';
+import { collate } from '../../src/engine/onnx/index.ts';
+import { weightOf } from '../../src/engine/weight.ts';
 import type { TensorData } from '../../src/graph/index.ts';
 import type { PreparedPicture, PreparedVision } from '../../src/inputs/index.ts';
 import type { Checkpoint, LoraOptions } from '../../src/model/index.ts';

@@ -1,5 +1,6 @@
 // The recipe of a command: a file, flags, or both.
 import { UserError, oneLine } from '../core/index.ts';
+import type { EngineName } from '../engine/index.ts';
 import type { DecoderName } from '../video/index.ts';
 import { readText } from '../files/index.ts';
 import type { RecipeSources, ResolvedRecipe } from '../train/index.ts';
@@ -11,7 +12,7 @@ import { isSavedRecipe, readRunRecipe, resolveRecipe } from '../train/index.ts';
 export const MAX_RECIPE = 1_000_000;
 
 /** Flags that set keys of a recipe. */
-export interface RecipeFlags extends TableFlags {
+export interface RecipeFlags extends TableFlags, EngineFlags {
   /** `KEY=VALUE` each. */
   set?: string[];
   /** Same as `--set data.manifest=`. */
@@ -22,6 +23,20 @@ export interface RecipeFlags extends TableFlags {
   out?: string;
   /** Same as `--set frames.decoder=`. */
   decoder?: DecoderName;
+}
+
+/** Flags of the engine: the same as `--set runtime.NAME=`. */
+export interface EngineFlags {
+  /** Who computes. */
+  engine?: EngineName;
+  /** Python of the torch engine. */
+  python?: string;
+  /** Its devices. */
+  devices?: 'auto' | number;
+  /** How these hold the model. */
+  shard?: 'auto' | 'none' | 'full';
+  /** Type of frozen weights and products. */
+  precision?: 'auto' | 'float32' | 'bfloat16';
 }
 
 /**
@@ -71,6 +86,11 @@ function setsOf(flags: RecipeFlags): string[] {
     model: flags.model,
     out: flags.out,
     'frames.decoder': flags.decoder,
+    'runtime.engine': flags.engine,
+    'runtime.python': flags.python,
+    'runtime.devices': flags.devices,
+    'runtime.shard': flags.shard,
+    'runtime.precision': flags.precision,
   };
   const given = Object.entries(named).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${JSON.stringify(value)}`],

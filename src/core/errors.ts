@@ -7,10 +7,11 @@
  * - `bad-checkpoint`: a model folder or adapter is wrong, or does not fit;
  * - `unreadable-media`: a clip or picture cannot be decoded;
  * - `not-supported`: a legal request that this version or machine cannot serve;
- * - `non-finite`: a model gave an infinite or undefined number.
+ * - `non-finite`: a model gave an infinite or undefined number;
+ * - `worker-failed`: a process of the PyTorch engine ended or could not go on.
  */
 export type UserErrorCode =
-  'bad-input' | 'bad-recipe' | 'bad-checkpoint' | 'unreadable-media' | 'not-supported' | 'non-finite';
+  'bad-input' | 'bad-recipe' | 'bad-checkpoint' | 'unreadable-media' | 'not-supported' | 'non-finite' | 'worker-failed';
 
 /** Where and how to mend the mistake that a {@link UserError} reports. */
 export interface UserErrorDetails {

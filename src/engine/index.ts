@@ -18,6 +18,7 @@ export type {
   AttachedModel,
   AttachOptions,
   Engine,
+  EngineName,
   EngineOptions,
   ExampleSize,
   GenerateLimits,
@@ -26,13 +27,16 @@ export type {
   RuntimeOptions,
   StatePart,
   StateTensor,
+  TorchOptions,
   TrainingOptions,
   UpdateResult,
 } from './types.ts';
 
-/** Opens a base model with the engine of the project, which ONNX Runtime runs. */
+/** Opens a base model with the engine that `options.runtime.engine` names; by default that of the project, on ONNX Runtime. */
 export const openEngine: OpenEngine = async (checkpoint, options) =>
-  (await import('./onnx/index.ts')).openOnnxEngine(checkpoint, options);
+  options?.runtime?.engine === 'torch'
+    ? (await import('./torch/index.ts')).openTorchEngine(checkpoint, options)
+    : (await import('./onnx/index.ts')).openOnnxEngine(checkpoint, options);
 
 /**
  * Forecasts what a run costs with that engine. Measures the machine for a second or two.

@@ -7,8 +7,25 @@ import type { ObjectiveForm } from '../objectives/index.ts';
 import type { AnswerDistribution } from './distribution.ts';
 import type { MemoryLimits } from './memory-limit.ts';
 
+/** Who computes: the engine of the project on ONNX Runtime, or PyTorch in worker processes. */
+export type EngineName = 'onnx' | 'torch';
+
+/** Settings of the PyTorch engine. */
+export interface TorchOptions {
+  /** Path or command of the Python; default: `IOVQA_PYTHON`, an active virtual environment's, else `python3`. */
+  python?: string | undefined;
+  /** How many devices, a process each; default `auto`, all GPUs that there are, or one process on the CPU. */
+  devices?: 'auto' | number;
+  /** `none`: each process holds the whole model. `full`: each holds its share of every decoder layer. Default `auto`: what fits. */
+  shard?: 'auto' | 'none' | 'full';
+  /** Element type of frozen weights and of products; default `auto`: bfloat16 on GPUs that have it, else float32. */
+  precision?: 'auto' | 'float32' | 'bfloat16';
+}
+
 /** Runtime settings. An engine ignores those that it does not support. */
-export interface RuntimeOptions {
+export interface RuntimeOptions extends TorchOptions {
+  /** Which engine; default `onnx`. */
+  engine?: EngineName;
   /** Execution provider of ONNX Runtime; default `cpu`. Another one falls back to nothing: where it is missing, that is an error. */
   provider?: Provider;
   /** Threads of one op; default 0, one for each physical core. The same number gives the same bits. */

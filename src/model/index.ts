@@ -9,7 +9,7 @@ export type { FeatureCache, FrozenPart } from './cache/feature-cache.ts';
 export { createFeatureCache } from './cache/feature-cache.ts';
 export { identifyFile, isSameFile } from './cache/file-identity.ts';
 export { cacheFolder } from './cache/folder.ts';
-export { machine, prefixPart, versionOf, visionPart } from './cache/frozen-part.ts';
+export { machine, prefixPart, versionOf, visionPart, visionPartOf } from './cache/frozen-part.ts';
 export type { CacheInfo, CacheStore, ClearedCache } from './cache/store.ts';
 export { cacheInfo, cacheKey, clearCache, openCacheStore, setCacheLimit } from './cache/store.ts';
 export type { Card } from './card.ts';

@@ -4,6 +4,7 @@ import type { OpenEngine } from '../engine/index.ts';
 import type { ListRow, Scorer, ScorerOptions } from '../score/index.ts';
 import { loadScorer, openScoresFile } from '../score/index.ts';
 import type { RatedRow, Recipe } from '../train/index.ts';
+import { engineRuntime } from '../train/index.ts';
 
 /** How rows are scored. */
 export interface ScoreRowsOptions extends Pick<ScorerOptions, 'settings' | 'override'> {
@@ -37,7 +38,7 @@ export async function openRunScorer(
     workers: runtime.workers,
     ...(runtime.cache ? {} : { cache: false }),
     ...(runtime.maxMemory === null ? {} : { maxMemory: parseSize(runtime.maxMemory, 'runtime.maxMemory') }),
-    runtime: { provider: runtime.provider, threads: runtime.threads },
+    runtime: { ...engineRuntime(runtime), prepack: false },
     ...(settings === undefined ? {} : { settings }),
     ...(override === undefined ? {} : { override }),
     ...(openEngine === undefined ? {} : { openEngine }),

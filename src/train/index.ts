@@ -13,7 +13,7 @@ export { estimateRun } from './estimate.ts';
 export type { TrainEvent, ValidationScores } from './events.ts';
 export type { Learner } from './loop.ts';
 export { resumeLoop, runLoop } from './loop.ts';
-export { formatRecipe, isSavedRecipe, recipeKeyNames, resolveRecipe } from './recipe/index.ts';
+export { engineRuntime, formatRecipe, isSavedRecipe, recipeKeyNames, resolveRecipe } from './recipe/index.ts';
 export type { RecipeFile, RecipeSources, ResolvedRecipe, Recipe, RecipeInput } from './recipe/index.ts';
 export { changedKeys, readRunRecipe } from './run-folder.ts';
 export { learningRateFactor } from './schedule.ts';

@@ -42,6 +42,7 @@ import type { ExampleSource } from './examples.ts';
 import { createExampleSource } from './examples.ts';
 import { requireGroups } from './order.ts';
 import type { Recipe } from './recipe/index.ts';
+import { engineRuntime } from './recipe/index.ts';
 import { seedsOf } from './seeds.ts';
 import { readOptimizer, writeOptimizer } from './state.ts';
 
@@ -118,13 +119,13 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
     softLabelStd: recipe.softLabelStd,
   };
 
-  const { provider, threads, prepack, workers, cache, maxMemory } = recipe.runtime;
+  const { workers, cache, maxMemory } = recipe.runtime;
   const reader = disposer.own(openFrameReader({ workers }));
   const notes = [...data.dataset.notes, ...data.notes];
   const kept = cache ? openCacheStore({ onNote: (note) => notes.push(note) }) : null;
   const engine = disposer.own(
     await openEngine(checkpoint, {
-      runtime: { provider, threads, prepack },
+      runtime: engineRuntime(recipe.runtime),
       store: kept,
       ...(maxMemory === null ? {} : { maxMemory: parseSize(maxMemory) }),
     }),

@@ -1,7 +1,7 @@
 // `iovqa score`: a score for each clip, in order, as they come; only what is being worked on is held.
 import { UserError, nearest, parseSize, show } from '../../core/index.ts';
 import { scaleName } from '../../dataset/index.ts';
-import type { Provider, RuntimeOptions } from '../../engine/index.ts';
+import type { EngineName, Provider, RuntimeOptions } from '../../engine/index.ts';
 import { providers } from '../../engine/index.ts';
 import { NoteCounter } from '../../media/index.ts';
 import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
@@ -10,6 +10,7 @@ import { loadScorer, openScoresFile, scoreList, shapeOfMeta } from '../../score/
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
 import type { DecoderName } from '../../video/index.ts';
 import type { InputFlags } from '../inputs.ts';
+import type { EngineFlags } from '../recipe-options.ts';
 import { findClips } from '../inputs.ts';
 import { causeOfError, repeatedNotes } from '../repeated.ts';
 import { startProgress } from '../progress.ts';
@@ -17,7 +18,7 @@ import { printScores } from '../score-output.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Flags of `score`. */
-export interface ScoreFlags extends InputFlags {
+export interface ScoreFlags extends InputFlags, EngineFlags {
   /** Run folder, adapter or model folder; default: the adapter that ships. */
   with?: string;
   /** The base model. */
@@ -148,7 +149,13 @@ function requireOut({ out, resume, retryFailed }: ScoreFlags): void {
   }
 }
 
-function runtimeOptions({ threads, provider }: ScoreFlags): RuntimeOptions {
+function runtimeOptions({ threads, provider, engine, python, devices, shard, precision }: ScoreFlags): RuntimeOptions {
+  const ofTorch = { python, devices, shard, precision };
+  if (engine === 'torch') {
+    refuse(engine, { provider });
+    return { engine, ...(threads === undefined ? {} : { threads }), ...given(ofTorch) };
+  }
+  refuse('onnx', ofTorch);
   if (provider !== undefined && !providers.includes(provider as Provider)) {
     const near = nearest(provider, providers);
     const hint = near === undefined ? {} : { hint: `did you mean ${near}?` };
@@ -163,3 +170,14 @@ function runtimeOptions({ threads, provider }: ScoreFlags): RuntimeOptions {
     ...(provider === undefined ? {} : { provider: provider as Provider }),
   };
 }
+
+/** Refuses flags that an engine does not have. */
+function refuse(engine: EngineName, flags: Readonly<Record<string, unknown>>): void {
+  const other = engine === 'onnx' ? 'torch' : 'onnx';
+  for (const name of Object.keys(given(flags))) {
+    throw new UserError('bad-input', `--${name}: expected --engine ${other} beside it, got ${engine}`);
+  }
+}
+
+const given = <T extends object>(flags: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) as ReturnType<typeof given<T>>;

@@ -1,4 +1,5 @@
 // Options that several commands have, and how values are read.
+import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 
 /** Reads a whole number. */
@@ -33,6 +34,44 @@ export const model = [
   '--model <model>',
   'same as --set model=MODEL: a folder, or ORG/NAME of a model that was pulled',
 ] as const;
+
+/**
+ * Adds the engine and what it runs on to a command.
+ * @param command - one that trains or scores
+ */
+export const withEngine = (command: Command): Command =>
+  engineOptions().reduce((made, option) => made.addOption(option), command);
+
+const engineOptions = (): Option[] => [
+  new Option('--engine <name>', 'who computes: ONNX Runtime (onnx), or PyTorch in worker processes (torch)').choices([
+    'onnx',
+    'torch',
+  ]),
+  new Option(
+    '--python <path>',
+    'Python of the torch engine; default: IOVQA_PYTHON, else an active virtual environment',
+  ),
+  new Option('--devices <n>', 'devices of the torch engine, a process each; default: all GPUs, or one CPU').argParser(
+    devices,
+  ),
+  new Option('--shard <how>', 'how these hold the model: each the whole (none), or a share each (full)').choices([
+    'auto',
+    'none',
+    'full',
+  ]),
+  new Option('--precision <type>', 'type of frozen weights and products; default: bfloat16 on GPUs').choices([
+    'auto',
+    'float32',
+    'bfloat16',
+  ]),
+];
+
+/** Reads a number of devices. */
+const devices = (text: string): number | 'auto' => {
+  if (text === 'auto') return text;
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('expected a whole number of at least 1, or auto.');
+  return Number(text);
+};
 
 /** `--decoder`. */
 export const decoder = (): Option =>

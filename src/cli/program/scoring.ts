@@ -6,7 +6,7 @@ import type { EnsembleFlags } from '../commands/ensemble.ts';
 import type { EvaluateFlags } from '../commands/evaluate.ts';
 import type { ScoreFlags } from '../commands/score.ts';
 import type { Terminal } from '../terminal.ts';
-import { collect, decoder, integer, json, sandbox } from './options.ts';
+import { collect, decoder, integer, json, sandbox, withEngine } from './options.ts';
 
 /**
  * Adds them.
@@ -14,40 +14,41 @@ import { collect, decoder, integer, json, sandbox } from './options.ts';
  * @param terminal - the screen of the command
  */
 export function addScoring(root: Command, terminal: Terminal): void {
-  root
-    .command('score')
-    .description('Score clips, folders of clips or a table of clips with a run, an adapter, a model or an ensemble.')
-    .argument('<inputs...>', 'clips, folders, or one table (.csv, .jsonl)')
-    .option(
-      '--with <path>',
-      'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled; default: the adapter that ships',
-    )
-    .option('--model <model>', 'base model; default: the one that the adapter names')
-    .option('--split <name>', 'use only rows of this split')
-    .option('--prompt <text>', 'text that the clips were generated from')
-    .option(
-      '--max-text-tokens <n>',
-      'maximum text tokens of a clip; a clip with more is an error (default: 4096)',
-      integer,
-    )
-    .option(
-      '--max-memory <size>',
-      "maximum memory of one model run, such as 8GB; a clip that needs more is an error (default: 4/5 of the machine's)",
-    )
-    .option('--out <file>', 'write the scores to a file (.jsonl or .csv) instead of stdout')
-    .option('--resume', 'continue the file of --out after its last row')
-    .option('--retry-failed', 'score the failed rows of --out again, then continue the file')
-    .option('--threads <n>', 'threads per operation', integer)
-    .option('--workers <n>', 'processes that decode clips', integer)
-    .option('--provider <name>', 'ONNX Runtime provider; default: cpu')
-    .option('--no-cache', 'do not use the cache')
-    .option('--csv', 'print CSV')
-    .addOption(decoder())
-    .addOption(sandbox())
-    .addOption(json())
-    .action(async (inputs: string[], flags: ScoreFlags) =>
-      (await import('../commands/score.ts')).score(terminal, inputs, flags),
-    );
+  withEngine(
+    root
+      .command('score')
+      .description('Score clips, folders of clips or a table of clips with a run, an adapter, a model or an ensemble.')
+      .argument('<inputs...>', 'clips, folders, or one table (.csv, .jsonl)')
+      .option(
+        '--with <path>',
+        'run, adapter, model or ensemble: a folder, or ORG/NAME of one that was pulled; default: the adapter that ships',
+      )
+      .option('--model <model>', 'base model; default: the one that the adapter names')
+      .option('--split <name>', 'use only rows of this split')
+      .option('--prompt <text>', 'text that the clips were generated from')
+      .option(
+        '--max-text-tokens <n>',
+        'maximum text tokens of a clip; a clip with more is an error (default: 4096)',
+        integer,
+      )
+      .option(
+        '--max-memory <size>',
+        "maximum memory of one model run, such as 8GB; a clip that needs more is an error (default: 4/5 of the machine's)",
+      )
+      .option('--out <file>', 'write the scores to a file (.jsonl or .csv) instead of stdout')
+      .option('--resume', 'continue the file of --out after its last row')
+      .option('--retry-failed', 'score the failed rows of --out again, then continue the file')
+      .option('--threads <n>', 'threads per operation', integer)
+      .option('--workers <n>', 'processes that decode clips', integer)
+      .option('--provider <name>', 'ONNX Runtime provider; default: cpu')
+      .option('--no-cache', 'do not use the cache')
+      .option('--csv', 'print CSV')
+      .addOption(decoder())
+      .addOption(sandbox())
+      .addOption(json()),
+  ).action(async (inputs: string[], flags: ScoreFlags) =>
+    (await import('../commands/score.ts')).score(terminal, inputs, flags),
+  );
 
   root
     .command('ensemble')

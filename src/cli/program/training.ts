@@ -7,7 +7,7 @@ import type { QuickstartFlags } from '../commands/quickstart.ts';
 import type { StudyRunFlags, StudyStatusFlags } from '../commands/study.ts';
 import type { TrainFlags } from '../commands/train.ts';
 import type { Terminal } from '../terminal.ts';
-import { collect, decoder, folds, integer, json, manifest, model, sandbox, set } from './options.ts';
+import { collect, decoder, folds, integer, json, manifest, model, sandbox, set, withEngine } from './options.ts';
 
 const runs = ['--out <folder>', 'folder of the runs; default: runs/ and the name of the study'] as const;
 const results = [
@@ -38,39 +38,41 @@ export function addTraining(root: Command, terminal: Terminal): void {
       await quickstartCommand(terminal, flags);
     });
 
-  root
-    .command('train')
-    .description('Train by a recipe: a YAML file, flags, or both.')
-    .argument('[recipe]', 'recipe file')
-    .addOption(set())
-    .option(...manifest)
-    .option(...model)
-    .option('--out <folder>', 'same as --set out=FOLDER')
-    .option('--resume', 'resume the run in the out folder; the recipe may be left out')
-    .option('--dry-run', 'check recipe, data and model, print the recipe, and stop')
-    .addOption(decoder())
-    .addOption(sandbox())
-    .addOption(json())
-    .action(async (path: string | undefined, flags: TrainFlags) =>
-      (await import('../commands/train.ts')).train(terminal, path, flags),
-    );
+  withEngine(
+    root
+      .command('train')
+      .description('Train by a recipe: a YAML file, flags, or both.')
+      .argument('[recipe]', 'recipe file')
+      .addOption(set())
+      .option(...manifest)
+      .option(...model)
+      .option('--out <folder>', 'same as --set out=FOLDER')
+      .option('--resume', 'resume the run in the out folder; the recipe may be left out')
+      .option('--dry-run', 'check recipe, data and model, print the recipe, and stop')
+      .addOption(decoder())
+      .addOption(sandbox())
+      .addOption(json()),
+  ).action(async (path: string | undefined, flags: TrainFlags) =>
+    (await import('../commands/train.ts')).train(terminal, path, flags),
+  );
 
-  root
-    .command('cross-validate')
-    .description('Train a run for each fold of the table, and evaluate the scores of clips that no run had seen.')
-    .argument('[recipe]', 'recipe file')
-    .option('--folds <n>', 'number of folds, or groups: each group is a fold (default: 5)', folds)
-    .addOption(set())
-    .option(...manifest)
-    .option(...model)
-    .option('--out <folder>', 'same as --set out=FOLDER')
-    .option('--resume', 'resume what the out folder holds; the recipe may be left out')
-    .addOption(decoder())
-    .addOption(sandbox())
-    .addOption(json())
-    .action(async (path: string | undefined, flags: CrossValidateFlags) =>
-      (await import('../commands/cross-validate.ts')).crossValidateCommand(terminal, path, flags),
-    );
+  withEngine(
+    root
+      .command('cross-validate')
+      .description('Train a run for each fold of the table, and evaluate the scores of clips that no run had seen.')
+      .argument('[recipe]', 'recipe file')
+      .option('--folds <n>', 'number of folds, or groups: each group is a fold (default: 5)', folds)
+      .addOption(set())
+      .option(...manifest)
+      .option(...model)
+      .option('--out <folder>', 'same as --set out=FOLDER')
+      .option('--resume', 'resume what the out folder holds; the recipe may be left out')
+      .addOption(decoder())
+      .addOption(sandbox())
+      .addOption(json()),
+  ).action(async (path: string | undefined, flags: CrossValidateFlags) =>
+    (await import('../commands/cross-validate.ts')).crossValidateCommand(terminal, path, flags),
+  );
 
   const study = root.command('study').description('Run a grid of recipes and seeds, and compare the arms.');
   study

@@ -26,7 +26,7 @@ export interface StepExample extends Omit<PreparedExample, 'vision'> {
 export interface CollateOptions {
   /** Which form of loss. */
   form: ObjectiveForm;
-  /** {@link weightOf} summed over all examples of the update, not of the micro-batch alone. */
+  /** `weightOf` summed over all examples of the update, not of the micro-batch alone. */
   batchWeight: number;
   /** Pairs of the update, of which a form may have a term; default: those of the examples. */
   numPairs?: number;
@@ -34,14 +34,6 @@ export interface CollateOptions {
   model: EngineModel;
   /** Whether the graph drops. */
   dropout: boolean;
-}
-
-/**
- * The weight of an example in its loss: the loss of an update is divided by the sum of these.
- * @returns over tokens the sum of its targets' weights, over answers 1
- */
-export function weightOf({ wanted }: Pick<PreparedExample, 'wanted'>): number {
-  return wanted.kind === 'tokens' ? wanted.targets.reduce((total, target) => total + target.weight, 0) : 1;
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 export type { AdamWState } from './adamw.ts';
 export { adamWUpdate, gradientNorm, initAdamW } from './adamw.ts';
-export { collate, weightOf } from './collate.ts';
+export { collate } from './collate.ts';
 export { openOnnxEngine } from './engine.ts';
 export { forecastRun } from './forecast.ts';
 export { pickFeeds } from './model.ts';

@@ -8,7 +8,7 @@ import { DEFAULT_BATCH } from '../default-batch.ts';
 import type { AnswerDistribution } from '../distribution.ts';
 import type { PredictOptions } from '../types.ts';
 import type { AnswerScorer, SharedPrefix } from './answer-graph.ts';
-import { batchByLength, splitToFit } from './batches.ts';
+import { batchByLength, splitToFit } from '../batches.ts';
 import type { Lazy } from './lazy.ts';
 import type { PredictMemory } from './predict-memory.ts';
 import { sizeOf } from './predict-memory.ts';

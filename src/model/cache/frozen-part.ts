@@ -31,8 +31,10 @@ export interface FrozenPartOptions {
   has: (name: string) => boolean;
   /** Its sizes and whatever else its graph is made from, as JSON. */
   sizes: unknown;
-  /** How it is run. */
-  run: RunOptions | undefined;
+  /** How it is run on ONNX Runtime. */
+  run?: RunOptions | undefined;
+  /** Another engine that runs it: everything of it that can change bits; default: none. */
+  engine?: string | undefined;
   /** Remembers the hash of weights whose files have not changed; null: they are hashed anew. */
   store: CacheStore | null;
 }
@@ -43,9 +45,30 @@ export interface FrozenPartOptions {
  * @param store - remembers the hash of its weights
  */
 export function visionPart(checkpoint: Checkpoint, run: RunOptions | undefined, store: CacheStore | null): FrozenPart {
-  const has = (name: string): boolean => checkpoint.family.weights.placeOf(name).part === 'vision';
+  const has = isOfTower(checkpoint);
   return frozenPart({ what: 'vision', checkpoint, has, sizes: checkpoint.vision, run: towerRun(run), store });
 }
+
+/**
+ * The frozen tower of a model on another engine than that of the project.
+ * @param engine - name, versions, element type, device, threads: everything that can change bits
+ * @param store - remembers the hash of its weights
+ */
+export function visionPartOf(checkpoint: Checkpoint, engine: string, store: CacheStore | null): FrozenPart {
+  return frozenPart({
+    what: 'vision',
+    checkpoint,
+    has: isOfTower(checkpoint),
+    sizes: checkpoint.vision,
+    engine,
+    store,
+  });
+}
+
+const isOfTower =
+  ({ family }: Checkpoint) =>
+  (name: string): boolean =>
+    family.weights.placeOf(name).part === 'vision';
 
 /**
  * The frozen decoder layers below an adapter, with the embedding.
@@ -72,7 +95,7 @@ export function prefixPart(
  * @param options - which part, how it is run
  */
 export function frozenPart(options: FrozenPartOptions): FrozenPart {
-  const { what, checkpoint, has, sizes, run = {}, store } = options;
+  const { what, checkpoint, has, sizes, run = {}, engine, store } = options;
   const names = checkpoint.names.filter(has).sort();
   const files = [...new Set(names.map((name) => checkpoint.stored(name).source.file))];
   let seen: FileIdentity[] | undefined;
@@ -81,6 +104,9 @@ export function frozenPart(options: FrozenPartOptions): FrozenPart {
     const before = await identify();
     const hash = await rememberHash(store, before, names, checkpoint, identify);
     seen = before;
+    if (engine !== undefined) {
+      return cacheKey('part', [what, hash, sizes, engine, { version: FEATURES_VERSION }, await machine()]);
+    }
     const { provider = 'cpu', threads = 0, prepack = true } = run;
     const code = { version: FEATURES_VERSION, onnxruntime: versionOf('onnxruntime-node') };
     return cacheKey('part', [what, hash, sizes, { provider, threads, prepack }, code, await machine()]);

@@ -56,6 +56,8 @@ export function identifier(study: Study): Identify {
       freeAnswers: study.freeAnswers,
       threads: runtime.threads,
       provider: runtime.provider,
+      // Left out for the engine of the project, as in results of before.
+      ...(runtime.engine === 'onnx' ? {} : { engine: runtime.engine, precision: runtime.precision }),
       maxMemory: runtime.maxMemory,
       table,
       model: await once(`model ${model}`, async () => (await openCheckpoint(model)).hash()),

@@ -155,7 +155,7 @@ export function findClashes(recipe: Recipe): Clash[] {
  * @returns what leaves a key without effect, by key or section
  */
 export function unusedKeys(recipe: Recipe): Map<string, string> {
-  const { adapter, data, frames, loss, method } = recipe;
+  const { adapter, data, frames, loss, method, runtime } = recipe;
   const unused = new Map<string, string>();
   if (method === 'full') unused.set('lora', 'with method full');
   // `small` and `auto` may come to start from an adapter.
@@ -178,6 +178,10 @@ export function unusedKeys(recipe: Recipe): Map<string, string> {
     unused.set('frames.positions', frames.count === 1 ? 'with one frame' : 'with frames as images');
   }
   if (data.validation === null) unused.set('evaluation', 'without validation rows');
+  const ofEngine = { onnx: ['provider', 'prepack', 'maxMemory'], torch: ['python', 'devices', 'shard', 'precision'] };
+  for (const key of ofEngine[runtime.engine === 'onnx' ? 'torch' : 'onnx']) {
+    unused.set(`runtime.${key}`, `with runtime.engine ${runtime.engine}`);
+  }
   return unused;
 }
 

@@ -7,5 +7,6 @@ export type { PresetName } from './presets.ts';
 export { SMALL_MODEL, recipePresets, smallLearningRates } from './presets.ts';
 export type { RecipeFile, RecipeSources, ResolvedRecipe } from './resolve.ts';
 export { isPresetOrigin, resolveRecipe } from './resolve.ts';
+export { engineRuntime } from './runtime.ts';
 export { recipeNames, recipeSchema } from './schema.ts';
 export type { Recipe, RecipeInput } from './types.ts';

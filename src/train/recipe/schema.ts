@@ -364,6 +364,32 @@ const schema = z
       .describe('Saved states, from which a run is resumed.'),
     runtime: z
       .strictObject({
+        engine: z
+          .enum(['onnx', 'torch'])
+          .default('onnx')
+          .describe('Who computes: ONNX Runtime in this process, or PyTorch in worker processes (docs/gpu.md).'),
+        python: text
+          .nullable()
+          .default(null)
+          .describe(
+            'Python of the torch engine; null: `IOVQA_PYTHON`, else that of an active virtual environment, else `python3`.',
+          ),
+        devices: z
+          .union([z.literal('auto'), count])
+          .default('auto')
+          .describe('Devices of the torch engine, a process each; `auto`: all GPUs, or one process on the CPU.'),
+        shard: z
+          .enum(['auto', 'none', 'full'])
+          .default('auto')
+          .describe(
+            'How the devices of the torch engine hold the model: each the whole of it (`none`), or each its share of every decoder layer (`full`); `auto`: as it fits.',
+          ),
+        precision: z
+          .enum(['auto', 'float32', 'bfloat16'])
+          .default('auto')
+          .describe(
+            'Type of frozen weights and of products on the torch engine; `auto`: bfloat16 on GPUs that have it, else float32. Adapter, optimizer and loss are float32.',
+          ),
         provider: z.enum(providers).default('cpu').describe('Provider of ONNX Runtime that runs the graph.'),
         threads: z.int().min(0).default(0).describe('Threads per operation; 0: one per physical core.'),
         prepack: z

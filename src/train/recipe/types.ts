@@ -227,6 +227,16 @@ export interface Recipe {
   };
   /** How the machine is used. */
   runtime: {
+    /** Who computes: ONNX Runtime in this process, or PyTorch in worker processes (docs/gpu.md). Default `onnx`. */
+    engine: 'onnx' | 'torch';
+    /** Python of the torch engine; null: `IOVQA_PYTHON`, else that of an active virtual environment, else `python3`. Default null. */
+    python: string | null;
+    /** Devices of the torch engine, a process each; `auto`: all GPUs, or one process on the CPU. Default `auto`. */
+    devices: 'auto' | number;
+    /** How the devices of the torch engine hold the model: each the whole of it (`none`), or each its share of every decoder layer (`full`); `auto`: as it fits. Default `auto`. */
+    shard: 'auto' | 'none' | 'full';
+    /** Type of frozen weights and of products on the torch engine; `auto`: bfloat16 on GPUs that have it, else float32. Adapter, optimizer and loss are float32. Default `auto`. */
+    precision: 'auto' | 'float32' | 'bfloat16';
     /** Provider of ONNX Runtime that runs the graph. Default `cpu`. */
     provider: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
     /** Threads per operation; 0: one per physical core. Default `0`. */

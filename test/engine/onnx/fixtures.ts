@@ -1,7 +1,8 @@
 // Clips of different sizes, prompts and answers, as prepared examples and as the feeds of a training step.
 import { hashKey, randomStream } from '../../../src/core/index.ts';
 import type { StepExample } from '../../../src/engine/onnx/collate.ts';
-import { collate, weightOf } from '../../../src/engine/onnx/collate.ts';
+import { collate } from '../../../src/engine/onnx/collate.ts';
+import { weightOf } from '../../../src/engine/weight.ts';
 import type { TensorData } from '../../../src/graph/index.ts';
 import type { PreparedExample, PreparedPicture, PreparedVision } from '../../../src/inputs/index.ts';
 import type { Example } from '../../../src/inputs/token-rows.ts';

@@ -1,7 +1,7 @@
 // Batches of clips of like length: nothing left out, within limits, little padding; and batches that are cut in halves.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { batchByLength, splitToFit } from '../../../src/engine/onnx/batches.ts';
+import { batchByLength, splitToFit } from '../../src/engine/batches.ts';
 
 describe('batchByLength', () => {
   test('holds every clip once, within its limits and with little padding', () => {

@@ -1,0 +1,58 @@
+"""The forms of losses: src/objectives/types.ts and src/engine/onnx/losses.ts, in float32."""
+
+import torch
+from torch.nn.functional import log_softmax
+
+
+def token_targets(examples: list[dict], length: int, device) -> tuple[torch.Tensor, ...]:
+    """Rows of the B·T whose logits are trained, their tokens, their weights."""
+    flat = [
+        (b * length + row, token, weight * example["share"])
+        for b, example in enumerate(examples)
+        for row, token, weight in example["targets"]
+    ]
+    rows, tokens, weights = zip(*flat, strict=True)
+    return torch.tensor(rows, device=device), torch.tensor(tokens, device=device), torch.tensor(weights, device=device)
+
+
+def token_loss(logits: torch.Tensor, tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """− Σ weight · log softmax(logits)[token]; logits [R, V]."""
+    picked = log_softmax(logits.float(), -1).gather(1, tokens[:, None]).squeeze(1)
+    return -(picked * weights).sum()
+
+
+def edges_of(logits: torch.Tensor, columns: torch.Tensor, count: int) -> torch.Tensor:
+    """Log-probabilities of the tree's edges, [B, Q, K], of logits [B·Q, V]."""
+    return log_softmax(logits.float(), -1)[:, columns].view(count, -1, columns.numel())
+
+
+class Tree:
+    """The tree of legal answers: tokens on edges, scores of answers, and which edges an answer takes."""
+
+    def __init__(self, tree: dict, device):
+        self.source = tree
+        self.columns = torch.tensor(tree["columns"], device=device)
+        self.values = torch.tensor(tree["values"], dtype=torch.float32, device=device)
+        self.nodes = tree["nodes"]
+        paths = torch.zeros((len(tree["paths"]), self.nodes, len(tree["columns"])))
+        for a, path in enumerate(tree["paths"]):
+            for node, column in path:
+                paths[a, node, column] = 1
+        self.paths = paths.flatten(1).to(device)
+
+
+def answer_loss(edges: torch.Tensor, tree: Tree, terms: list[str], wanted: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Weighted sum over clips of terms over the legal answers. wanted: shares [B], scores [B], labels [B, A]."""
+    logs = edges.flatten(1) @ tree.paths.T
+    normal = log_softmax(logs, -1)
+    total = torch.zeros(logs.shape[0], device=logs.device)
+    for term in terms:
+        if term == "squared-error":
+            total = total + ((normal.exp() * tree.values).sum(-1) - wanted["scores"]) ** 2
+        elif term == "log-mass":
+            total = total - torch.logsumexp(logs, -1)
+        elif term == "cross-entropy":
+            total = total - (normal * wanted["labels"]).sum(-1)
+        else:
+            raise ValueError(f"no such term of a loss: {term}")
+    return (total * wanted["shares"]).sum()

@@ -1,0 +1,121 @@
+"""The worker of the PyTorch engine: takes orders from Node.js over a link, computes, and answers. It decides nothing.
+
+Started as `python -I worker.py`, or by `launch.py` in several processes. IOVQA_LINK is HOST:PORT, IOVQA_TOKEN proves who it is.
+"""
+
+import os
+import signal
+import sys
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from link import Closed, Link  # noqa: E402
+from world import World, die_with_parent  # noqa: E402
+
+
+class Worker:
+    """Base models and what is attached to them, by number."""
+
+    def __init__(self, link: Link, world: World):
+        self.link = link
+        self.world = world
+        self.bases = {}
+        self.attached = {}
+
+    def handle(self, header: dict, tensors: list):
+        """Does what a message asks for, and answers."""
+        answer, parts = getattr(self, f"on_{header['op']}")(header, tensors) or ({}, [])
+        self.link.send({"op": "done", "id": header["id"], **answer}, parts)
+
+    def on_open(self, header, tensors):
+        from base import Base
+
+        self.bases[header["model"]] = Base(self.world, header)
+
+    def on_encode(self, header, tensors):
+        import torch
+        from batch import message_of
+
+        base = self.bases[header["model"]]
+        with torch.no_grad(), base.autocast():
+            return {}, [message_of(base.encode(header["pictures"], tensors))]
+
+    def on_attach(self, header, tensors):
+        from attached import Attached
+
+        key = f"m{header['attached']}"
+        self.attached[header["attached"]] = Attached(self.bases[header["model"]], key, header)
+
+    def on_accumulate(self, header, tensors):
+        self.attached[header["attached"]].accumulate(header, tensors)
+
+    def on_apply(self, header, tensors):
+        return self.attached[header["attached"]].apply(header["learningRate"]), []
+
+    def on_predict(self, header, tensors):
+        from batch import message_of
+
+        return {}, [message_of(self.attached[header["attached"]].predict(header, tensors))]
+
+    def on_generate(self, header, tensors):
+        return {"tokens": self.attached[header["attached"]].generate(header, tensors)}, []
+
+    def on_read(self, header, tensors):
+        """Some elements of a tensor of the state: large ones go in pieces. One process answers for all."""
+        from batch import message_of
+
+        part = self.attached[header["attached"]].read(header["name"], header["start"], header["end"])
+        return {}, [message_of(part)] if self.world.rank == 0 else []
+
+    def on_load(self, header, tensors):
+        self.attached[header["attached"]].load(header, tensors)
+
+    def on_load_step(self, header, tensors):
+        self.attached[header["attached"]].load_step(header["step"])
+
+    def on_detach(self, header, tensors):
+        self.attached.pop(header["attached"]).close()
+
+    def on_close(self, header, tensors):
+        del self.bases[header["model"]]
+
+
+def describe(error: BaseException) -> dict:
+    import torch
+
+    kind = "memory" if isinstance(error, torch.OutOfMemoryError) else "bug"
+    lines = traceback.format_exception(error)
+    return {"kind": kind, "message": f"{type(error).__name__}: {error}", "stack": "".join(lines)[-8000:]}
+
+
+def main():
+    die_with_parent()
+    # A terminal's Ctrl-C is Node's business, which leaves a checkpoint first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = Link(os.environ["IOVQA_LINK"], os.environ.pop("IOVQA_TOKEN"), int(os.environ.get("RANK", "0")))
+    link.beat()
+    try:
+        import peft
+        import torch
+        import transformers
+
+        torch.set_num_threads(int(os.environ["IOVQA_THREADS"]))
+        transformers.logging.set_verbosity_error()
+        world = World(os.environ["IOVQA_DEVICE"])
+        versions = {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__}
+        link.send({"op": "ready", "versions": versions, "size": world.size, "device": str(world.device)})
+        worker = Worker(link, world)
+        while True:
+            header, tensors = link.receive()
+            try:
+                worker.handle(header, tensors)
+            except Exception as error:
+                link.send({"op": "failed", "id": header["id"], **describe(error)})
+    except (Closed, BrokenPipeError):
+        # Whatever still runs in other threads: there is nobody left to compute for.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

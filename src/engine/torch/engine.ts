@@ -1,0 +1,115 @@
+// A base model in worker processes of PyTorch.
+import { availableParallelism } from 'node:os';
+import { UserError } from '../../core/index.ts';
+import type { Checkpoint } from '../../model/index.ts';
+import { blameWeights, visionPartOf } from '../../model/index.ts';
+import type { AttachedModel, Engine, EngineOptions, RuntimeOptions } from '../types.ts';
+import { attachModel } from './attached-model.ts';
+import { encodePictures } from './examples.ts';
+import type { LinkTensor } from './frames.ts';
+import type { PythonFacts } from './python.ts';
+import { askPython, findPython, requirePackages } from './python.ts';
+import { shareWorld } from './shared-worlds.ts';
+
+let models = 0;
+let attachedModels = 0;
+
+/**
+ * Opens a base model. Engines with the same settings share their processes.
+ * @param checkpoint - the model; its files are read by the workers
+ * @param options - Python, devices, precision, cache
+ * @throws UserError `not-supported` where Python, a package or a device is missing; `worker-failed` when the workers do not start
+ */
+export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOptions = {}): Promise<Engine> {
+  const { runtime = {}, store = null } = options;
+  if (process.platform === 'win32') {
+    throw new UserError('not-supported', 'runtime.engine: expected onnx on Windows, got torch', {
+      hint: 'Use the Windows Subsystem for Linux (WSL).',
+    });
+  }
+  const facts = await askPython(findPython(runtime.python));
+  requirePackages(facts);
+  const { ranks, device, threads, precision, isSharded } = settle(runtime, facts);
+  const { world, leave } = await shareWorld({ python: facts.python, ranks, device, threads });
+  const model = models++;
+  const names = checkpoint.names.map((name) => [name, weightPlace(checkpoint, name)] as const);
+  try {
+    await world.askAll({
+      op: 'open',
+      model,
+      family: checkpoint.family.modelType,
+      folder: checkpoint.folder,
+      precision,
+      shard: isSharded ? 'full' : 'none',
+      weights: Object.fromEntries(names),
+    });
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+  const { torch, transformers } = facts.versions;
+  const name = `torch ${torch} ${precision}`;
+  const attached = new Set<AttachedModel>();
+  let next = 0;
+  return {
+    name,
+    checkpoint,
+    tower: visionPartOf(checkpoint, `${name} transformers ${transformers} ${device} ${threads}`, store),
+    warmUp: () => {},
+    encode: async (pictures) => {
+      const sent: LinkTensor[] = [];
+      const header = { op: 'encode', model, pictures: encodePictures(pictures, (tensor) => sent.push(tensor) - 1) };
+      const { tensors } = await world.ask(next++ % ranks, header, sent);
+      const features = tensors[0]!.data as Float32Array;
+      const bad = features.find((value) => !Number.isFinite(value));
+      if (bad === undefined) return features;
+      throw await blameWeights(checkpoint, new UserError('non-finite', `expected finite vision features, got ${bad}`));
+    },
+    attach: async (what) => {
+      const ids = { model, attached: attachedModels++ };
+      const features = precision === 'bfloat16' ? 'bf16' : 'f32';
+      const made = await attachModel({ world, checkpoint, ids, isSharded, features }, what);
+      attached.add(made);
+      return made;
+    },
+    unload: () => Promise.resolve(),
+    [Symbol.asyncDispose]: async () => {
+      for (const made of attached) await made[Symbol.asyncDispose]();
+      await world.askAll({ op: 'close', model }).catch(() => {}); // where the workers have ended, so has it
+      await leave();
+    },
+  };
+}
+
+/** What the settings mean on this machine. */
+interface Settled {
+  ranks: number;
+  device: 'cuda' | 'mps' | 'cpu';
+  threads: number;
+  precision: 'float32' | 'bfloat16';
+  isSharded: boolean;
+}
+
+function settle(runtime: RuntimeOptions, facts: PythonFacts): Settled {
+  const { devices = 'auto', precision = 'auto', shard = 'auto', threads = 0 } = runtime;
+  const device = facts.device ?? 'cpu';
+  const ranks = devices === 'auto' ? facts.devices : devices;
+  if (device !== 'cpu' && ranks > facts.devices) {
+    throw new UserError('not-supported', `runtime.devices: expected at most ${facts.devices}, got ${ranks}`, {
+      hint: `PyTorch finds: ${facts.names.join(', ')}.`,
+    });
+  }
+  const cores = Math.max(1, Math.floor(availableParallelism() / ranks));
+  return {
+    ranks,
+    device,
+    threads: threads === 0 ? cores : threads,
+    precision: precision === 'auto' ? (facts.hasBfloat16 && device === 'cuda' ? 'bfloat16' : 'float32') : precision,
+    isSharded: shard === 'full' && ranks > 1,
+  };
+}
+
+function weightPlace(checkpoint: Checkpoint, name: string): Record<string, unknown> {
+  const { dtype, shape, source } = checkpoint.stored(name);
+  return { dtype, shape, file: source.file, offset: source.offset };
+}

@@ -1,0 +1,5 @@
+/**
+ * The engine on PyTorch: worker processes that compute and decide nothing.
+ * @module engine/torch
+ */
+export { openTorchEngine } from './engine.ts';
