@@ -186,6 +186,8 @@ class Attached:
         if self.lora is not None:
             adapters.detach(self.base.text, self.key)
             self.base.active = ""
+        elif self.training is not None:
+            self.base.open()  # whoever comes next gets the model as it is on disk
 
     def _learn_tree(self, header: dict):
         """All examples of a model have the same tree."""

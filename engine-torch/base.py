@@ -18,10 +18,12 @@ class Base:
         self.family = family_of(header["family"])
         self.is_sharded = header["shard"] == "full"
         self.computes_in_bfloat16 = header["precision"] == "bfloat16"
-        self._open(torch.bfloat16 if self.computes_in_bfloat16 else torch.float32)
+        self.open()
 
-    def _open(self, dtype: torch.dtype):
-        self.dtype = dtype
+    def open(self, dtype: torch.dtype | None = None):
+        """Reads the model as it is on disk."""
+        self.dtype = dtype or (torch.bfloat16 if self.computes_in_bfloat16 else torch.float32)
+        dtype = self.dtype
         self.text, self.tower = self.family.build(self.folder, dtype)
         self.active: str | None = None
         self.tower_is_filled = False
@@ -36,7 +38,7 @@ class Base:
     def train_all(self) -> dict[str, torch.nn.Parameter]:
         """Opens every weight for training, in float32; gives the parameters by canonical name."""
         if self.dtype != torch.float32:
-            self._open(torch.float32)
+            self.open(torch.float32)
         self.open_tower()
         parameters = {}
         for name in self.weights:

@@ -106,7 +106,7 @@ const forms: { [Op in OpName]: Form<Op> | null } = {
     if ((transA || transB) && !e.isWebgpu) {
       e.node('FusedMatMul', inputs, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 }, output, 'com.microsoft');
     } else {
-      // Gemm could do it for matrices, but with b turned it takes three times as long (docs/gpu.md).
+      // Gemm could do it for matrices, but with b turned it takes three times as long (docs/webgpu.md).
       const turned = inputs.map((name, i) => {
         if (![transA, transB][i]) return name;
         const axes = n.inputs[i]!.shape.map((_, axis) => axis);

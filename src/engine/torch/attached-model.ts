@@ -46,6 +46,7 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
       ? new Map(training === null ? [] : checkpoint.names.map((name) => [name, checkpoint.stored(name).shape] as const))
       : adapterShapes(checkpoint.family.lora, lora, checkpoint.text.numLayers, (name) => checkpoint.stored(name).shape);
   let step = 0;
+  let isOpen = true;
   const about = { attached: ids.attached };
   await world.askAll({ op: 'attach', ...ids, lora, training, shapes: Object.fromEntries(shapes) });
   const load = async (name: string, values: Float32Array): Promise<void> => {
@@ -149,6 +150,8 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
       await world.askAll({ op: 'load_step', ...about, step });
     },
     [Symbol.asyncDispose]: async () => {
+      if (!isOpen) return;
+      isOpen = false;
       await world.askAll({ op: 'detach', ...about }).catch(() => {}); // where the workers have ended, so has it
     },
   };

@@ -1,6 +1,6 @@
 // A base model in worker processes of PyTorch.
 import { availableParallelism } from 'node:os';
-import { UserError } from '../../core/index.ts';
+import { UserError, invariant } from '../../core/index.ts';
 import type { Checkpoint } from '../../model/index.ts';
 import { blameWeights, visionPartOf } from '../../model/index.ts';
 import type { AttachedModel, Engine, EngineOptions, RuntimeOptions } from '../types.ts';
@@ -51,6 +51,7 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
   const name = `torch ${torch} ${precision}`;
   const attached = new Set<AttachedModel>();
   let next = 0;
+  let trainsAll = false;
   return {
     name,
     checkpoint,
@@ -66,11 +67,21 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
       throw await blameWeights(checkpoint, new UserError('non-finite', `expected finite vision features, got ${bad}`));
     },
     attach: async (what) => {
+      invariant(!trainsAll, 'a model all of whose weights train has no room for another one');
+      const isWhole = what.training !== null && what.lora === null;
+      trainsAll = isWhole;
       const ids = { model, attached: attachedModels++ };
       const features = precision === 'bfloat16' ? 'bf16' : 'f32';
       const made = await attachModel({ world, checkpoint, ids, isSharded, features }, what);
       attached.add(made);
-      return made;
+      const free = made[Symbol.asyncDispose];
+      return Object.defineProperty(made, Symbol.asyncDispose, {
+        value: async () => {
+          attached.delete(made);
+          if (isWhole) trainsAll = false;
+          await free();
+        },
+      });
     },
     unload: () => Promise.resolve(),
     [Symbol.asyncDispose]: async () => {

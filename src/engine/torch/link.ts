@@ -83,8 +83,11 @@ export async function openLinkServer(size: number, events: LinkEvents): Promise<
       socket.uncork();
       if (flushed) return;
       await new Promise<void>((resolve) => {
-        socket.once('drain', resolve);
-        socket.once('close', () => resolve());
+        const done = (): void => {
+          socket.off('drain', done).off('close', done);
+          resolve();
+        };
+        socket.on('drain', done).on('close', done);
       });
     },
     close: () => {
