@@ -27,7 +27,6 @@ export type {
   RuntimeOptions,
   StatePart,
   StateTensor,
-  TorchOptions,
   TrainingOptions,
   UpdateResult,
 } from './types.ts';

@@ -93,6 +93,9 @@ export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOpt
   const { recipe } = await inheritAdapterSettings(
     await detectGrouping(await chooseRecipe(await inheritTableOptions(resolved))),
   );
+  if (recipe.runtime.engine === 'torch') {
+    throw new UserError('not-supported', 'runtime.engine: expected onnx to forecast, got torch');
+  }
   const data = await readForecastData(recipe);
   const model = await openModelShape(recipe.model);
   const samples = await readSamples(recipe, model, data);

@@ -356,6 +356,11 @@ function companions(key: string, value: unknown): string[] {
       return ['loss=regression-aware'];
     case 'seeds.frames':
       return ['frames.pick=random'];
+    case 'runtime.python':
+    case 'runtime.devices':
+    case 'runtime.shard':
+    case 'runtime.precision':
+      return ['runtime.engine=torch'];
     default:
       return [];
   }

@@ -149,10 +149,11 @@ function requireOut({ out, resume, retryFailed }: ScoreFlags): void {
   }
 }
 
-function runtimeOptions({ threads, provider, engine, python, devices, shard, precision }: ScoreFlags): RuntimeOptions {
+function runtimeOptions(flags: ScoreFlags): RuntimeOptions {
+  const { threads, provider, maxMemory, engine, python, devices, shard, precision } = flags;
   const ofTorch = { python, devices, shard, precision };
   if (engine === 'torch') {
-    refuse(engine, { provider });
+    refuse(engine, { provider, 'max-memory': maxMemory });
     return { engine, ...(threads === undefined ? {} : { threads }), ...given(ofTorch) };
   }
   refuse('onnx', ofTorch);
