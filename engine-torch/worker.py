@@ -89,11 +89,20 @@ def describe(error: BaseException) -> dict:
     return {"kind": kind, "message": f"{type(error).__name__}: {error}", "stack": "".join(lines)[-8000:]}
 
 
+def print_to_file(rank: int):
+    """What libraries print goes to a file: standard output and error of all ranks in one would be a muddle."""
+    log = os.open(os.path.join(os.environ["IOVQA_LOGS"], f"worker-{rank}.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+
+
 def main():
     die_with_parent()
+    rank = int(os.environ.get("RANK", "0"))
+    print_to_file(rank)
     # A terminal's Ctrl-C is Node's business, which leaves a checkpoint first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    link = Link(os.environ["IOVQA_LINK"], os.environ.pop("IOVQA_TOKEN"), int(os.environ.get("RANK", "0")))
+    link = Link(os.environ["IOVQA_LINK"], os.environ.pop("IOVQA_TOKEN"), rank)
     link.beat()
     try:
         import peft

@@ -12,8 +12,8 @@ def die_with_parent():
         return
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent or parent == 1 and "IOVQA_PARENT" in os.environ:
-        os._exit(1)
+    if os.getppid() != parent:
+        os._exit(1)  # it ended before it was asked for
 
 
 class World:

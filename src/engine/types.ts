@@ -43,6 +43,8 @@ export interface EngineOptions extends MemoryLimits {
   runtime?: RuntimeOptions;
   /** Where outputs of frozen parts may be kept; default null, nowhere. */
   store?: CacheStore | null;
+  /** Folder for what worker processes printed, where one fails; default: none. */
+  logs?: string;
 }
 
 /** Settings of AdamW. */

@@ -127,6 +127,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
     await openEngine(checkpoint, {
       runtime: engineRuntime(recipe.runtime),
       store: kept,
+      logs: recipe.out,
       ...(maxMemory === null ? {} : { maxMemory: parseSize(maxMemory) }),
     }),
   );

@@ -46,6 +46,27 @@ export interface TrainOptions {
  * @throws UserError for mistakes in recipe, data, model or clips, and `non-finite` when the numbers run away
  */
 export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
+  const { restarts } = resolved.recipe.runtime;
+  for (let count = 1; ; count++) {
+    try {
+      yield* trainOnce(resolved, count === 1 ? options : { ...options, resume: true });
+      return;
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'worker-failed') throw error;
+      if (count > restarts) throw withResumeHint(error);
+      yield { type: 'note', text: `restart ${count} of ${restarts}, from the last checkpoint: ${error.message}` };
+    }
+  }
+}
+
+/** What is lost when a worker fails is what came after the last checkpoint. */
+function withResumeHint(error: UserError): UserError {
+  const hint =
+    '--resume goes on from the last checkpoint; worker-RANK.log in the run folder has what the workers printed.';
+  return new UserError(error.code, error.message, { hint: [error.hint, hint].filter(Boolean).join(' '), cause: error });
+}
+
+async function* trainOnce(resolved: ResolvedRecipe, options: TrainOptions): AsyncGenerator<TrainEvent, void> {
   const chosen = await chooseRecipe(await inheritTableOptions(resolved));
   const grouped = await detectGrouping(chosen, options.resume);
   const settled = await inheritAdapterSettings(await pinModel(await keepPixels(grouped, options.resume ?? false)));

@@ -360,6 +360,7 @@ function companions(key: string, value: unknown): string[] {
     case 'runtime.devices':
     case 'runtime.shard':
     case 'runtime.precision':
+    case 'runtime.restarts':
       return ['runtime.engine=torch'];
     default:
       return [];

@@ -30,7 +30,7 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
   const facts = await askPython(findPython(runtime.python));
   requirePackages(facts);
   const { ranks, device, threads, precision, isSharded } = settle(runtime, facts);
-  const { world, leave } = await shareWorld({ python: facts.python, ranks, device, threads });
+  const { world, leave } = await shareWorld({ python: facts.python, ranks, device, threads, logs: options.logs });
   const model = models++;
   const names = checkpoint.names.map((name) => [name, weightPlace(checkpoint, name)] as const);
   try {

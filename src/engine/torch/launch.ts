@@ -1,7 +1,6 @@
 // Starts worker processes: which command, which environment, where what they print goes.
-import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { open } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -45,22 +44,32 @@ const INHERITED = [
 /** The folder of the workers' code: beside `src` in a checkout, beside `dist` in the package. */
 const CODE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'engine-torch');
 
+/** Workers that were started. */
+export interface Launched {
+  /** Number of the process, which leads a group of its own; undefined where it could not be started. */
+  readonly pid: number | undefined;
+  /** Why it ended, in words. */
+  readonly ended: Promise<string>;
+}
+
 /**
  * Starts the processes, in a group of their own: a terminal's Ctrl-C does not reach them.
  * @param options - command, environment
  */
-export async function launchWorkers(options: LaunchOptions): Promise<ChildProcess> {
+export async function launchWorkers(options: LaunchOptions): Promise<Launched> {
   const { python, ranks, folder } = options;
-  const log = await open(join(folder, 'launcher.log'), 'a');
+  const args = ['-I', '-B', ...(ranks === 1 ? [join(CODE, 'worker.py')] : await torchrun(ranks, folder))];
+  const log = openSync(join(folder, 'launcher.log'), 'a');
   try {
-    return spawn(python, ['-I', '-B', ...(ranks === 1 ? [join(CODE, 'worker.py')] : await torchrun(ranks, folder))], {
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
-      env: environmentOf(options),
-      cwd: folder,
+    const stdio = ['ignore', log, log] as const;
+    const child = spawn(python, args, { detached: true, stdio: [...stdio], env: environmentOf(options), cwd: folder });
+    const ended = new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(`it could not be started (${error.message})`));
+      child.once('exit', (code, signal) => resolve(`the process ended with ${signal ?? `status ${code}`}`));
     });
+    return { pid: child.pid, ended };
   } finally {
-    await log.close();
+    closeSync(log);
   }
 }
 

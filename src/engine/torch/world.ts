@@ -1,17 +1,20 @@
 // The worker processes of an engine as one thing that is asked and answers, and that fails as one.
-import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, oneLine } from '../../core/index.ts';
+import { makeTemporaryFolder } from '../../files/index.ts';
 import type { LinkMessage, LinkTensor } from './frames.ts';
-import type { LaunchOptions } from './launch.ts';
+import type { Launched, LaunchOptions } from './launch.ts';
 import { launchWorkers } from './launch.ts';
 import { openLinkServer } from './link.ts';
 
 /** Beats of a rank's heart are 2 s apart; so many that stay out are a process that was stopped. */
 const MISSED_BEATS = 10;
 const BEAT_MS = 2000;
+/** A rank whose heart beats so often over one micro-batch, and over so many times the median one, is in an endless loop. */
+const [HANG_BEATS, HANG_FACTOR] = [300, 50];
+/** What takes about as long again and again. */
+const REPEATED = new Set(['accumulate', 'predict', 'encode']);
 
 /** The worker processes. */
 export interface World {
@@ -35,12 +38,19 @@ export interface World {
 
 /** How a world is started. */
 export interface WorldOptions extends Omit<LaunchOptions, 'link' | 'folder'> {
-  /** Folder for what the workers print; default: a temporary one, which goes with them. */
+  /** Folder that keeps what the workers printed when one fails; default: none. */
   logs?: string | undefined;
+  /** Beats of a micro-batch that hangs; default 300, which are 10 minutes. For tests. */
+  hangBeats?: number;
+  /** Beats that stay out where a process was stopped; default 10, which are 20 seconds. For tests. */
+  missedBeats?: number;
 }
 
 interface Question {
   rank: number;
+  op: string;
+  /** Beats of the rank since it began with this one. */
+  beats: number;
   resolve: (answer: LinkMessage) => void;
   reject: (error: unknown) => void;
 }
@@ -51,21 +61,22 @@ interface Question {
  * @throws UserError `worker-failed` when one ends before
  */
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { ranks } = options;
-  const temporary = options.logs === undefined ? await mkdtemp(join(tmpdir(), 'iovqa-torch-')) : null;
-  const folder = options.logs ?? temporary!;
+  const { ranks, hangBeats = HANG_BEATS, missedBeats = MISSED_BEATS } = options;
+  const folder = await makeTemporaryFolder('iovqa-torch');
+  const durations: number[] = [];
   const questions = new Map<number, Question>();
   const ready = new Map<number, LinkMessage['header']>();
   const missed = Array.from({ length: ranks }, () => 0);
   let nextId = 0;
   let failure: UserError | null = null;
   let isClosing = false;
-  let child: ChildProcess | null = null;
+  let child: Launched | null = null;
+  let hasEnded = false;
   let whenReady: { resolve: () => void; reject: (error: unknown) => void };
   const isReady = new Promise<void>((resolve, reject) => (whenReady = { resolve, reject }));
 
   const kill = (): void => {
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.pid === undefined || hasEnded) return;
     try {
       process.kill(-child.pid, 'SIGKILL');
     } catch {
@@ -84,13 +95,24 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const failOf = async (rank: number, why: string): Promise<void> => {
     if (failure !== null || isClosing) return;
     const said = await lastLines(folder, rank);
+    await keepLogs(folder, options.logs);
     fail(new UserError('worker-failed', `torch worker ${rank} of ${ranks}: ${why}${said === '' ? '' : `: ${said}`}`));
   };
 
+  /** A rank answers in order: what it was asked first is what it does. */
+  const watchProgress = (rank: number): void => {
+    const first = [...questions.values()].find((question) => question.rank === rank);
+    if (first === undefined) return;
+    first.beats++;
+    const limit = Math.max(hangBeats, HANG_FACTOR * median(durations));
+    if (!REPEATED.has(first.op) || first.beats <= limit) return;
+    void failOf(rank, `it hangs: it is alive, and has not ended one ${first.op} in ${(limit * BEAT_MS) / 1000} s`);
+  };
   const link = await openLinkServer(ranks, {
     onMessage: (rank, message) => {
       missed[rank] = 0;
       const { op, id } = message.header;
+      if (op === 'alive') watchProgress(rank);
       if (op === 'ready') {
         ready.set(rank, message.header);
         if (ready.size === ranks) whenReady.resolve();
@@ -98,6 +120,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       const question = questions.get(id as number);
       if (question === undefined) return;
       questions.delete(id as number);
+      if (REPEATED.has(question.op)) durations.push(question.beats);
       if (op === 'done') question.resolve(message);
       else if (op === 'failed') fail(failedError(rank, ranks, message.header));
       if (op === 'failed') question.reject(failure);
@@ -108,21 +131,20 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     child = await launchWorkers({ ...options, link, folder });
   } catch (error) {
     link.close();
+    await rm(folder, { recursive: true, force: true });
     throw error;
   }
-  child.once('error', (error) => fail(new UserError('worker-failed', `${options.python}: ${oneLine(error.message)}`)));
-  const hasEnded = new Promise<void>((resolve) => {
-    child.once('exit', (code, signal) => {
-      resolve();
-      void failOf(0, `the process ended with ${signal ?? `status ${code}`}`);
-    });
-    child.once('error', () => resolve());
+  const whenEnded = child.ended.then((why) => {
+    hasEnded = true;
+    void failOf(0, why);
   });
   // Beats that stay out are counted where messages are read: a process of ours that was busy itself counts none meanwhile.
   const watch = setInterval(() => {
-    for (const rank of ready.keys()) {
+    for (const rank of missed.keys()) {
       missed[rank]!++;
-      if (missed[rank]! > MISSED_BEATS) void failOf(rank, 'it was stopped: it has shown no sign of life for 20 s');
+      // Before it is ready, a worker loads libraries, during which Python's threads may stand still.
+      const limit = ready.has(rank) ? missedBeats : hangBeats;
+      if (missed[rank]! > limit) void failOf(rank, `it has shown no sign of life for ${(limit * BEAT_MS) / 1000} s`);
     }
   }, BEAT_MS);
   watch.unref();
@@ -132,9 +154,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     clearInterval(watch);
     link.close();
     const timer = setTimeout(kill, 10_000); // whoever waits in a collective does not see the end of the link
-    await hasEnded;
+    await whenEnded;
     clearTimeout(timer);
-    if (temporary !== null) await rm(temporary, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   };
   try {
     await isReady;
@@ -149,7 +171,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         return;
       }
       const id = nextId++;
-      questions.set(id, { rank, resolve, reject });
+      questions.set(id, { rank, op: String(header['op']), beats: 0, resolve, reject });
       link.send(rank, { ...header, id }, tensors).catch(reject);
     });
   return {
@@ -189,4 +211,16 @@ async function lastLines(folder: string, rank: number): Promise<string> {
     if (lines.length > 0) return oneLine(lines.slice(-3).join(' | '));
   }
   return '';
+}
+
+async function keepLogs(folder: string, logs: string | undefined): Promise<void> {
+  if (logs === undefined) return;
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.log'));
+  // What is kept is a help; the error is told without it, too.
+  await Promise.all(names.map((name) => copyFile(join(folder, name), join(logs, name)).catch(() => {})));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

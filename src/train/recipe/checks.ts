@@ -178,7 +178,10 @@ export function unusedKeys(recipe: Recipe): Map<string, string> {
     unused.set('frames.positions', frames.count === 1 ? 'with one frame' : 'with frames as images');
   }
   if (data.validation === null) unused.set('evaluation', 'without validation rows');
-  const ofEngine = { onnx: ['provider', 'prepack', 'maxMemory'], torch: ['python', 'devices', 'shard', 'precision'] };
+  const ofEngine = {
+    onnx: ['provider', 'prepack', 'maxMemory'],
+    torch: ['python', 'devices', 'shard', 'precision', 'restarts'],
+  };
   for (const key of ofEngine[runtime.engine === 'onnx' ? 'torch' : 'onnx']) {
     unused.set(`runtime.${key}`, `with runtime.engine ${runtime.engine}`);
   }

@@ -390,6 +390,13 @@ const schema = z
           .describe(
             'Type of frozen weights and of products on the torch engine; `auto`: bfloat16 on GPUs that have it, else float32. Adapter, optimizer and loss are float32.',
           ),
+        restarts: z
+          .int()
+          .min(0)
+          .default(0)
+          .describe(
+            'How often a run goes on by itself from its last checkpoint when a worker of the torch engine fails.',
+          ),
         provider: z.enum(providers).default('cpu').describe('Provider of ONNX Runtime that runs the graph.'),
         threads: z.int().min(0).default(0).describe('Threads per operation; 0: one per physical core.'),
         prepack: z

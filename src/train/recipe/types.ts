@@ -237,6 +237,8 @@ export interface Recipe {
     shard: 'auto' | 'none' | 'full';
     /** Type of frozen weights and of products on the torch engine; `auto`: bfloat16 on GPUs that have it, else float32. Adapter, optimizer and loss are float32. Default `auto`. */
     precision: 'auto' | 'float32' | 'bfloat16';
+    /** How often a run goes on by itself from its last checkpoint when a worker of the torch engine fails. Default `0`. */
+    restarts: number;
     /** Provider of ONNX Runtime that runs the graph. Default `cpu`. */
     provider: 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
     /** Threads per operation; 0: one per physical core. Default `0`. */
