@@ -81,6 +81,8 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
     const reason = wrong.has(key) ? undefined : reasonUnused(unused, key);
     // Null says that it is not there.
     if (reason === undefined || value === null) continue;
+    // A run that goes on with another engine has settings of the one that it was begun with.
+    if (file?.isSaved === true && key.startsWith('runtime.') && where.startsWith(`${file.path}:`)) continue;
     problems.push({ where, key, expected: `no value ${reason}`, got: showValue(value), hint: 'remove it' });
   }
   if (problems.length > 0) throw recipeError(file?.path ?? 'recipe', problems);

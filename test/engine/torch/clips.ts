@@ -96,12 +96,7 @@ export async function clipsOf(
     const grid = patchGrid(frames, patches);
     const picture: PreparedPicture = { kind, frames, grid, patches };
     const shape = kind === 'image' ? { kind, grid } : { kind, grid, secondsPerGrid: 0.5 };
-    const prompt = promptAbout(
-      { as: kind, shapes: [shape] } as Parameters<typeof promptAbout>[0],
-      checkpoint,
-      processor,
-      `a cat ${i}`,
-    );
+    const prompt = promptAbout({ as: kind, shapes: [shape] }, checkpoint, processor, `a cat ${i}`);
     const vision =
       lora === null
         ? { kind: 'pictures' as const, pictures: [picture] }
