@@ -47,7 +47,7 @@ class Attached:
         self._recompute(self.training["gradientCheckpointing"])
         try:
             with self.base.autocast():
-                loss = self._loss(examples, tensors, batch)
+                loss = self._loss(header, tensors, batch)
             loss.backward()
         finally:
             HashDropout.rows = None
@@ -55,7 +55,8 @@ class Attached:
         self.loss += loss.item()
         return loss.item()
 
-    def _loss(self, examples: list[dict], tensors: list, batch) -> torch.Tensor:
+    def _loss(self, header: dict, tensors: list, batch) -> torch.Tensor:
+        examples = header["examples"]
         device, length = self.world.device, batch.tokens.shape[1]
         form = self.training["form"]
         if form["over"] == "tokens":
@@ -67,7 +68,9 @@ class Attached:
         }
         if "label" in examples[0]:
             wanted["labels"] = torch.stack([tensor_of(tensors[e["label"]]) for e in examples]).to(device)
-        return answer_loss(self._edges(examples, tensors, batch), self.tree, form["terms"], wanted)
+        for name, index in header["pairs"].items():
+            wanted[name] = tensor_of(tensors[index]).to(device)
+        return answer_loss(self._edges(examples, tensors, batch), self.tree, form, wanted)
 
     def _edges(self, examples: list[dict], tensors: list, batch) -> torch.Tensor:
         """[B, Q, K]"""

@@ -41,18 +41,41 @@ class Tree:
         self.paths = paths.flatten(1).to(device)
 
 
-def answer_loss(edges: torch.Tensor, tree: Tree, terms: list[str], wanted: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Weighted sum over clips of terms over the legal answers. wanted: shares [B], scores [B], labels [B, A]."""
+def answer_loss(edges: torch.Tensor, tree: Tree, form: dict, wanted: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Weighted sum over clips of terms over the legal answers. wanted: shares [B], scores [B], labels [B, A]; of pairs [B, B] each."""
     logs = edges.flatten(1) @ tree.paths.T
     normal = log_softmax(logs, -1)
     total = torch.zeros(logs.shape[0], device=logs.device)
-    for term in terms:
-        if term == "squared-error":
-            total = total + ((normal.exp() * tree.values).sum(-1) - wanted["scores"]) ** 2
-        elif term == "log-mass":
-            total = total - torch.logsumexp(logs, -1)
-        elif term == "cross-entropy":
-            total = total - (normal * wanted["labels"]).sum(-1)
+    pairs = torch.zeros((), device=logs.device)
+    for name in form["terms"]:
+        weight = form.get("weights", {}).get(name, 1)
+        if name == "fidelity":
+            pairs = pairs + weight * fidelity(normal.exp(), tree.values, wanted)
         else:
-            raise ValueError(f"no such term of a loss: {term}")
-    return (total * wanted["shares"]).sum()
+            total = total + weight * term(name, logs, normal, tree, wanted)
+    return (total * wanted["shares"]).sum() + pairs
+
+
+def term(name: str, logs: torch.Tensor, normal: torch.Tensor, tree: Tree, wanted: dict[str, torch.Tensor]) -> torch.Tensor:
+    """A term of each clip, [B]."""
+    if name == "squared-error":
+        return ((normal.exp() * tree.values).sum(-1) - wanted["scores"]) ** 2
+    if name == "log-mass":
+        return -torch.logsumexp(logs, -1)
+    if name == "cross-entropy":
+        return -(normal * wanted["labels"]).sum(-1)
+    raise ValueError(f"no such term of a loss: {name}")
+
+
+# src/engine/onnx/fidelity.ts says why.
+LEAST_VARIANCE, MARGIN = 0.01, 1e-6
+
+
+def fidelity(q: torch.Tensor, values: torch.Tensor, wanted: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Sum over pairs of weight · (1 − √(p·p̂) − √((1 − p)(1 − p̂))); q [B, A]."""
+    mean = (q * values).sum(-1, keepdim=True)
+    variance = (q * (values - mean) ** 2).sum(-1, keepdim=True)
+    z = (mean - mean.T) / (variance + variance.T + LEAST_VARIANCE).sqrt()
+    half = torch.erf(z * 0.5**0.5) * (0.5 - MARGIN)
+    loss = 1 - (0.5 + half).sqrt() * wanted["pairRoots"] - (0.5 - half).sqrt() * wanted["pairCoRoots"]
+    return (loss * wanted["pairWeights"]).sum()

@@ -4,7 +4,7 @@ import type { TensorData } from '../../graph/index.ts';
 import type { AnswerTree, PreparedExample, PreparedVision } from '../../inputs/index.ts';
 import type { Feeds, TextItem } from '../../model/index.ts';
 import type { ObjectiveForm } from '../../objectives/index.ts';
-import { countPairs, pairFeeds } from './fidelity.ts';
+import { countPairs, pairTargets } from '../pairs.ts';
 import type { EngineModel } from './model.ts';
 import { visionFeeds } from './model.ts';
 
@@ -110,7 +110,8 @@ function answerFeeds(
   }
   if (terms.includes('fidelity')) {
     const targets = examples.map((example) => wantedOf(example).target);
-    Object.assign(feeds, pairFeeds(targets, groupSize, numPairs ?? countPairs(B, groupSize)));
+    const pairs = pairTargets(targets, groupSize, numPairs ?? countPairs(B, groupSize));
+    for (const [name, data] of Object.entries(pairs)) feeds[name] = { data: data as Float32Array, shape: [B, B] };
   }
   return feeds;
 }

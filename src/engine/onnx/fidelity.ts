@@ -1,8 +1,6 @@
-// The term `fidelity`: pairs of clips of a group, as a graph over all pairs of a micro-batch and as what it is fed.
-import type { TensorData, Value } from '../../graph/index.ts';
+// The term `fidelity`: pairs of clips of a group, as a graph over all pairs of a micro-batch.
+import type { Value } from '../../graph/index.ts';
 import { add, div, erf, input, mul, reshape, scalar, sqrt, sub, sum } from '../../graph/index.ts';
-import type { AnswerTarget } from '../../inputs/index.ts';
-import { probabilityBetter } from '../../objectives/index.ts';
 
 /**
  * Added to the variances of two predictions. A model that is sure of two answers would make their difference infinitely many deviations:
@@ -38,43 +36,4 @@ export function fidelityLoss(q_BA: Value, values_A: Value): Value {
   const worse_BB = root(sub(scalar(0.5), half_BB), 'pairCoRoots');
   const loss_BB = sub(sub(scalar(1), better_BB), worse_BB);
   return sum(mul(loss_BB, input('pairWeights', 'float32', ['B', 'B'])), [0, 1], false);
-}
-
-/**
- * Pairs of an update.
- * @param numExamples - its examples
- * @param groupSize - of a group; the last one may be smaller
- */
-export function countPairs(numExamples: number, groupSize: number): number {
-  const pairsOf = (n: number): number => (n * (n - 1)) / 2;
-  return Math.floor(numExamples / groupSize) * pairsOf(groupSize) + pairsOf(numExamples % groupSize);
-}
-
-/**
- * What {@link fidelityLoss} is fed.
- * @param targets - of the clips of a micro-batch, group after group
- * @param groupSize - of a group; the last one may be smaller
- * @param numPairs - of the whole update
- */
-export function pairFeeds(
-  targets: readonly AnswerTarget[],
-  groupSize: number,
-  numPairs: number,
-): Record<'pairWeights' | 'pairRoots' | 'pairCoRoots', TensorData> {
-  const B = targets.length;
-  const made = () => new Float32Array(B * B);
-  const [weights, roots, coRoots] = [made(), made(), made()];
-  for (let j = 0; j < B; j++) {
-    for (let i = j - (j % groupSize); i < j; i++) {
-      weights[i * B + j] = 1 / numPairs;
-      roots[i * B + j] = Math.sqrt(probabilityBetter(targets[i]!, targets[j]!));
-      coRoots[i * B + j] = Math.sqrt(probabilityBetter(targets[j]!, targets[i]!));
-    }
-  }
-  const shape = [B, B];
-  return {
-    pairWeights: { data: weights, shape },
-    pairRoots: { data: roots, shape },
-    pairCoRoots: { data: coRoots, shape },
-  };
 }

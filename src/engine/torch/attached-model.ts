@@ -7,9 +7,10 @@ import { batchByLength } from '../batches.ts';
 import { DEFAULT_BATCH } from '../default-batch.ts';
 import type { AnswerDistribution } from '../distribution.ts';
 import { answerDistribution } from '../distribution.ts';
+import { countPairs } from '../pairs.ts';
 import type { AttachOptions, AttachedModel, StateTensor } from '../types.ts';
 import type { FeatureType, SharedExample } from './examples.ts';
-import { encodeExamples, encodeTree } from './examples.ts';
+import { encodeExamples, encodePairs, encodeTree } from './examples.ts';
 import type { LinkMessage } from './frames.ts';
 import { scheduleUpdate } from './schedule.ts';
 import type { World } from './world.ts';
@@ -67,11 +68,12 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
     }
     return values;
   };
-  const send = (rank: number, op: string, some: readonly SharedExample[]): Promise<LinkMessage> => {
+  const send = (rank: number, op: string, some: readonly SharedExample[], numPairs = 0): Promise<LinkMessage> => {
     const { examples, tensors } = encodeExamples(some, features);
     const { wanted } = some[0]!.example;
     const tree = wanted.kind === 'answers' ? encodeTree(wanted.tree) : null;
-    return world.ask(rank, { op, ...about, examples, tree }, tensors);
+    const pairs = numPairs === 0 ? {} : encodePairs(some, training!.form.groupSize, numPairs, tensors);
+    return world.ask(rank, { op, ...about, examples, tree, pairs }, tensors);
   };
 
   return {
@@ -80,8 +82,11 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
     prepare: () => Promise.resolve(),
     update: async (examples, learningRate) => {
       invariant(training !== null, 'a model that was attached without an objective cannot be trained');
+      const { form } = training;
       const rounds = scheduleUpdate(examples, training, world.ranks);
-      await Promise.all(rounds.flatMap((round) => round.map((some, rank) => send(rank, 'accumulate', some))));
+      const hasPairs = form.over === 'answers' && form.terms.includes('fidelity');
+      const numPairs = hasPairs ? countPairs(examples.length, form.groupSize) : 0;
+      await Promise.all(rounds.flatMap((round) => round.map((some, rank) => send(rank, 'accumulate', some, numPairs))));
       const [{ header }] = (await world.askAll({ op: 'apply', ...about, learningRate })) as [LinkMessage];
       const [loss, gradientNorm] = [Number(header['loss']), Number(header['gradientNorm'])];
       if (header['finite'] !== true) {

@@ -1,6 +1,8 @@
 // Examples as a message to a worker: rows and features as tensors, what is wanted of them in the header.
+import { invariant } from '../../core/index.ts';
 import { narrow } from '../../files/index.ts';
 import type { AnswerTree, PreparedExample, PreparedPicture } from '../../inputs/index.ts';
+import { pairTargets } from '../pairs.ts';
 import type { LinkTensor } from './frames.ts';
 
 /** An example, and how much of it counts. */
@@ -90,6 +92,34 @@ export function encodePictures(
     frames.forEach((frame, i) => data.set(frame.data, i * width * height * 3));
     return { kind, ...patches, frames: put({ dtype: 'u8', shape: [frames.length, height, width, 3], data }) };
   });
+}
+
+/**
+ * What a loss on pairs is told of the clips of a micro-batch.
+ * @param some - whole groups, a smaller one last
+ * @param groupSize - of a group
+ * @param numPairs - of the update
+ * @param tensors - of the message; pairs are added
+ * @returns for the header: indices of tensors by name
+ */
+export function encodePairs(
+  some: readonly SharedExample[],
+  groupSize: number,
+  numPairs: number,
+  tensors: LinkTensor[],
+): Record<string, number> {
+  const targets = some.map(({ example: { wanted } }) => {
+    invariant(wanted.kind === 'answers' && wanted.target !== null, 'an example without a target cannot be trained on');
+    return wanted.target;
+  });
+  const made = pairTargets(targets, groupSize, numPairs);
+  const shape = [some.length, some.length];
+  return Object.fromEntries(
+    Object.entries(made).map(([name, data]) => [
+      name,
+      tensors.push({ dtype: 'f32', shape, data: data as Float32Array }) - 1,
+    ]),
+  );
 }
 
 /**

@@ -30,6 +30,8 @@ export function scheduleUpdate(
     own[rank]!.push(group);
     tokens[rank]! += group.reduce((total, { rows }) => total + rows.tokenIds.length, 0);
   }
+  // Pairs are counted off in groups: one that is smaller comes last.
+  for (const some of own) some.sort((a, b) => Number(a.length < form.groupSize) - Number(b.length < form.groupSize));
   const batches = own.map((some) =>
     chunks(some, Math.max(1, Math.floor(microBatch / form.groupSize))).map((part) => part.flat()),
   );

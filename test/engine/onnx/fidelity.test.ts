@@ -1,6 +1,7 @@
 // The term about pairs: numbers at the ends of what it is made of, and the same update in any number of pieces.
 import { describe, expect, test } from 'vitest';
-import { fidelityLoss, countPairs, pairFeeds } from '../../../src/engine/onnx/fidelity.ts';
+import { fidelityLoss } from '../../../src/engine/onnx/fidelity.ts';
+import { countPairs, pairTargets } from '../../../src/engine/pairs.ts';
 import { compileStep } from '../../../src/engine/onnx/step.ts';
 import type { TrainerOptions } from '../../../src/engine/onnx/trainer.ts';
 import { makeUpdate } from '../../../src/engine/onnx/trainer.ts';
@@ -19,10 +20,11 @@ async function lossOf(logits: readonly (readonly number[])[], targets: readonly 
   const x = input('logits', 'float32', ['B', 'A']);
   const loss = fidelityLoss(softmax(x), input('values', 'float32', ['A']));
   await using session = await compile({ loss, gradient: gradients(loss, [x])[0]! }, { threads: 1 });
+  const pairs = Object.entries(pairTargets(targets, 4, countPairs(B, 4))) as [string, Float32Array][];
   const out = await session.run({
     logits: { data: Float32Array.from(logits.flat()), shape: [B, A] },
     values: { data: values, shape: [A] },
-    ...pairFeeds(targets, 4, countPairs(B, 4)),
+    ...Object.fromEntries(pairs.map(([name, data]) => [name, { data, shape: [B, B] }])),
   });
   return { loss: out.loss.data[0]!, gradient: Array.from(out.gradient.data) };
 }
@@ -67,14 +69,12 @@ describe('numbers are finite', () => {
 test('pairs are those within a group, the last of which may be smaller', () => {
   expect([1, 2, 4, 5, 6, 8, 10].map((n) => countPairs(n, 4))).toEqual([0, 1, 6, 6, 7, 12, 13]);
   expect([2, 9].map((n) => countPairs(n, 1))).toEqual([0, 0]);
-  const { pairWeights } = pairFeeds(
+  const { pairWeights } = pairTargets(
     Array.from({ length: 6 }, () => rated(3)),
     4,
     7,
   );
-  const pairs = [...pairWeights.data].flatMap((weight, at) =>
-    Number(weight) > 0 ? [`${Math.floor(at / 6)}-${at % 6}`] : [],
-  );
+  const pairs = [...pairWeights].flatMap((weight, at) => (weight > 0 ? [`${Math.floor(at / 6)}-${at % 6}`] : []));
   expect(pairs).toEqual(['0-1', '0-2', '0-3', '1-2', '1-3', '2-3', '4-5']);
 });
 

@@ -13,7 +13,7 @@ import {
 import type { Checkpoint, LoraOptions } from '../../../src/model/index.ts';
 import { adapterShapes, initLora } from '../../../src/model/index.ts';
 import type { Loss } from '../../../src/objectives/index.ts';
-import { objectives } from '../../../src/objectives/index.ts';
+import { formOf, objectives } from '../../../src/objectives/index.ts';
 import type { RgbFrame } from '../../../src/video/index.ts';
 import { patchGrid } from '../../../src/video/index.ts';
 
@@ -22,6 +22,8 @@ export interface Case {
   loss: Loss;
   /** Null: all weights train. */
   lora: Partial<LoraOptions> | null;
+  /** Weight of the loss's second term; default 1. */
+  auxiliaryWeight?: number;
   answer?: 'integer' | 'decimal' | 'level' | 'raw';
   gradientCheckpointing?: boolean;
   microBatch?: number;
@@ -60,7 +62,7 @@ export function attachOptions(checkpoint: Checkpoint, { loss, lora, ...rest }: C
     parameters,
     training: trains
       ? {
-          form: objectives[loss].form,
+          form: formOf(objectives[loss], rest.auxiliaryWeight ?? 1),
           optimizer: { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 },
           clipNorm: 1,
           microBatch: rest.microBatch ?? 2,
@@ -101,7 +103,11 @@ export async function clipsOf(
       lora === null
         ? { kind: 'pictures' as const, pictures: [picture] }
         : { kind: 'features' as const, features: await engine.encode([picture]) };
-    train.push({ ...objectives[loss].prepare({ prompt, mos5 }, context), vision, dropoutKey: hashKey(5, i) });
+    train.push({
+      ...objectives[loss].prepare({ prompt, mos5, std5: 0.3 + 0.1 * i }, context),
+      vision,
+      dropoutKey: hashKey(5, i),
+    });
     if (trie === null) {
       score.push({ rows: promptRows(prompt, context.positions), vision, wanted: { kind: 'text' }, dropoutKey: 0 });
       continue;

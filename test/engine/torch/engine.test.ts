@@ -26,6 +26,8 @@ const cases: Record<string, Case> = {
   'softmax-regression, the last layer': { loss: 'softmax-regression', lora: { layers: 'last 1' } },
   'expected-score, decimals': { loss: 'expected-score', lora: {}, answer: 'decimal' },
   'soft-label, levels, checkpointing': { loss: 'soft-label', lora: {}, answer: 'level', gradientCheckpointing: true },
+  'regression-aware': { loss: 'regression-aware', lora: {}, auxiliaryWeight: 0.5 },
+  'fidelity, groups of four': { loss: 'fidelity', lora: {}, auxiliaryWeight: 2, microBatch: 4 },
   'response, raw': { loss: 'response', lora: {}, answer: 'raw' },
   'integer-only, all weights': { loss: 'integer-only', lora: null },
   'soft-label, all weights, checkpointing': { loss: 'soft-label', lora: null, gradientCheckpointing: true },
