@@ -33,7 +33,8 @@ export default async function compile(project: TestProject): Promise<(() => void
   }
   mkdirSync(folder, { recursive: true });
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
-  for (const name of ['models', 'pictures', 'engine-torch']) symlinkSync(join(root, name), join(folder, name), 'junction');
+  for (const name of ['models', 'pictures', 'engine-torch'])
+    symlinkSync(join(root, name), join(folder, name), 'junction');
   await transpile(folder);
   project.onTestsRerun(() => transpile(folder)); // in watch mode
   process.env[variable] = folder;

@@ -5,10 +5,15 @@ import { join } from 'node:path';
 import { UserError, invariant } from '../../core/index.ts';
 
 /** Lowest versions that the workers run with. */
-export const REQUIRED = { python: '3.10', torch: '2.10', transformers: '5.17', peft: '0.21' } as const;
+export const REQUIRED: Readonly<Record<'python' | 'torch' | 'transformers' | 'peft', string>> = {
+  python: '3.10',
+  torch: '2.10',
+  transformers: '5.17',
+  peft: '0.21',
+};
 
 /** The line that installs what is missing. */
-export const INSTALL = `pip install 'torch>=${REQUIRED.torch}' 'transformers>=${REQUIRED.transformers}' 'peft>=${REQUIRED.peft}'`;
+export const INSTALL: string = `pip install 'torch>=${REQUIRED.torch}' 'transformers>=${REQUIRED.transformers}' 'peft>=${REQUIRED.peft}'`;
 
 /** A Python and what it has. */
 export interface PythonFacts {
