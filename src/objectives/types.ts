@@ -11,7 +11,7 @@ import type { AnswerTrie, EncodedPrompt } from '../prompt/index.ts';
  *
  * One term is about pairs of clips, each two of a group of `groupSize` neighbours:
  * - `fidelity`: 1 − √(p·p̂) − √((1 − p)(1 − p̂)), its mean over all pairs of the update. p is the probability that raters find the first
- *   clip better ({@link probabilityBetter}); p̂ = Φ((E − E′) / √(V + V′ + 0.01)) with mean E and variance V of value(a) under q, on 1–5,
+ *   clip better (`probabilityBetter`); p̂ = Φ((E − E′) / √(V + V′ + 0.01)) with mean E and variance V of value(a) under q, on 1–5,
  *   kept within 1e-6 and 1 − 1e-6.
  */
 export type AnswerTerm = 'squared-error' | 'log-mass' | 'cross-entropy' | 'fidelity';

@@ -1,6 +1,6 @@
 // Scores of a member that are fixed once and for all, which its other scores are ranked among.
 import { createHash } from 'node:crypto';
-import { UserError, oneLine } from '../core/index.ts';
+import { UserError, commandLine, oneLine } from '../core/index.ts';
 import { scaleName } from '../dataset/index.ts';
 import type { Predictor } from '../score/index.ts';
 import { readScores, requireScoresMeta } from '../score/index.ts';
@@ -21,7 +21,7 @@ export async function readReference(path: string, member: Predictor): Promise<nu
   const [model] = models;
   const bad = (expected: string, got: string): UserError =>
     new UserError('bad-input', `${oneLine(path)}: expected ${expected}, got ${got}`, {
-      hint: 'Name a file of each member, in their order: `iovqa score CLIPS --with MEMBER --out FILE`.',
+      hint: `Name a file of each member, in their order: ${commandLine('score CLIPS --with MEMBER --out FILE')}`,
     });
   if (isEnsemble || models.length > 1 || (model!.adapterHash ?? model!.modelHash) !== (await member.hash())) {
     throw bad(`scores of ${oneLine(member.folder)}`, `those of ${models.map((one) => oneLine(one.path)).join(', ')}`);

@@ -79,7 +79,7 @@ function referencesOf(paths: readonly string[], { reference = [], combine, weigh
       'bad-input',
       `reference: expected a file for each of ${paths.length} members, got ${reference.length}`,
       {
-        hint: 'Score the same clips with each member: `iovqa score CLIPS --with MEMBER --out FILE`.',
+        hint: `Score the same clips with each member: ${commandLine('score CLIPS --with MEMBER --out FILE')}`,
       },
     );
   }

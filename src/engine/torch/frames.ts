@@ -63,10 +63,10 @@ export interface FrameParser {
   /**
    * Takes bytes.
    * @param chunk - the next ones
-   * @returns messages that are whole now
-   * @throws Error for bytes that are no frame, or a frame of another version or size
+   * @returns messages that are whole now, to be read to the end
+   * @throws Error, behind the messages before it, for bytes that are no frame, or a frame of another version or size
    */
-  push: (chunk: Uint8Array) => LinkMessage[];
+  push: (chunk: Uint8Array) => Iterable<LinkMessage>;
 }
 
 /** Makes a parser of the frames of one connection. */
@@ -82,23 +82,22 @@ export function createFrameParser(): FrameParser {
   };
   const wanted = (): number => PREFIX_BYTES + (expected === null ? 0 : expected.header + expected.body);
   return {
-    push: (chunk) => {
+    *push(chunk) {
       chunks.push(chunk);
       size += chunk.length;
-      const messages: LinkMessage[] = [];
       while (size >= wanted()) {
         const all = join();
         if (expected === null) {
           expected = readPrefix(all);
           continue;
         }
-        messages.push(readFrame(all, expected));
+        const message = readFrame(all, expected);
         const rest = all.subarray(wanted());
         chunks = [rest];
         size = rest.length;
         expected = null;
+        yield message;
       }
-      return messages;
     },
   };
 }

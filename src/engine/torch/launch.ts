@@ -1,6 +1,5 @@
 // Starts worker processes: which command, which environment, where what they print goes.
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -18,9 +17,12 @@ export interface LaunchOptions {
   threads: number;
   /** HOST:PORT of the link, and its token. */
   link: { address: string; token: string };
-  /** Folder for what they print, `worker-RANK.log`, and for temporary files of theirs. */
+  /** Folder for what each prints, `worker-RANK.log`, and for temporary files of theirs. */
   folder: string;
 }
+
+/** Most of what a process printed that is kept, in characters. */
+const MAX_SAID = 4000;
 
 /** Variables that workers inherit; a name that ends with `*` stands for all that begin so. */
 const INHERITED = [
@@ -50,6 +52,8 @@ export interface Launched {
   readonly pid: number | undefined;
   /** Why it ended, in words. */
   readonly ended: Promise<string>;
+  /** The last that it printed before each worker has a file for it. */
+  readonly said: () => string;
 }
 
 /**
@@ -59,18 +63,19 @@ export interface Launched {
 export async function launchWorkers(options: LaunchOptions): Promise<Launched> {
   const { python, ranks, folder } = options;
   const args = ['-I', '-B', ...(ranks === 1 ? [join(CODE, 'worker.py')] : await torchrun(ranks, folder))];
-  const log = openSync(join(folder, 'launcher.log'), 'a');
-  try {
-    const stdio = ['ignore', log, log] as const;
-    const child = spawn(python, args, { detached: true, stdio: [...stdio], env: environmentOf(options), cwd: folder });
-    const ended = new Promise<string>((resolve) => {
-      child.once('error', (error) => resolve(`it could not be started (${error.message})`));
-      child.once('exit', (code, signal) => resolve(`the process ended with ${signal ?? `status ${code}`}`));
-    });
-    return { pid: child.pid, ended };
-  } finally {
-    closeSync(log);
-  }
+  const child = spawn(python, args, {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: environmentOf(options),
+    cwd: folder,
+  });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-MAX_SAID)));
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`it could not be started (${error.message})`));
+    child.once('exit', (code, signal) => resolve(`the process ended with ${signal ?? `status ${code}`}`));
+  });
+  return { pid: child.pid, ended, said: () => said };
 }
 
 /** Static rendezvous on this machine: no other kind gives ranks in a known order. */

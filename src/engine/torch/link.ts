@@ -59,7 +59,7 @@ export async function openLinkServer(size: number, events: LinkEvents): Promise<
         socket.destroy();
       }
     });
-    socket.on('error', (error) => (why = error.message));
+    socket.on('error', () => {}); // it is closed next
     socket.on('close', () => {
       open.delete(socket);
       if (rank === null || ranks.get(rank) !== socket) return;

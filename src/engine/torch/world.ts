@@ -94,7 +94,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   };
   const failOf = async (rank: number, why: string): Promise<void> => {
     if (failure !== null || isClosing) return;
-    const said = await lastLines(folder, rank);
+    const said = await lastLines(folder, rank, child?.said() ?? '');
     await keepLogs(folder, options.logs);
     fail(new UserError('worker-failed', `torch worker ${rank} of ${ranks}: ${why}${said === '' ? '' : `: ${said}`}`));
   };
@@ -201,16 +201,10 @@ function failedError(rank: number, ranks: number, { kind, message, stack }: Link
 }
 
 /** The last lines that a rank printed, as one. */
-async function lastLines(folder: string, rank: number): Promise<string> {
-  for (const name of [`worker-${rank}.log`, 'launcher.log']) {
-    const text = await readFile(join(folder, name), 'utf8').catch(() => '');
-    const lines = text
-      .trim()
-      .split('\n')
-      .filter((line) => line.trim() !== '');
-    if (lines.length > 0) return oneLine(lines.slice(-3).join(' | '));
-  }
-  return '';
+async function lastLines(folder: string, rank: number, launcher: string): Promise<string> {
+  const own = await readFile(join(folder, `worker-${rank}.log`), 'utf8').catch(() => '');
+  const lines = (own.trim() === '' ? launcher : own).split('\n').filter((line) => line.trim() !== '');
+  return oneLine(lines.slice(-3).join(' | '));
 }
 
 async function keepLogs(folder: string, logs: string | undefined): Promise<void> {

@@ -36,5 +36,5 @@ test.each([
     /expected/,
   ],
 ])('refuses %s', (_, bytes, message) => {
-  expect(() => createFrameParser().push(bytes)).toThrow(message);
+  expect(() => [...createFrameParser().push(bytes)]).toThrow(message);
 });
