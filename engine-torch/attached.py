@@ -36,8 +36,8 @@ class Attached:
         if self.training is not None:
             self.optimizer = self._adamw()
 
-    def accumulate(self, header: dict, tensors: list) -> float:
-        """Adds the gradients of a micro-batch to those that are there; gives its share of the loss."""
+    def accumulate(self, header: dict, tensors: list):
+        """Adds the gradients of a micro-batch, and its share of the loss, to those that are there."""
         self._use()
         self._learn_tree(header)
         examples = header["examples"]
@@ -53,7 +53,6 @@ class Attached:
             HashDropout.rows = None
             self._recompute(False)
         self.loss += loss.item()
-        return loss.item()
 
     def _loss(self, header: dict, tensors: list, batch) -> torch.Tensor:
         examples = header["examples"]

@@ -1,6 +1,7 @@
 """Reads weights from safetensors files by the places that Node.js found: mapped, and only the rows that are asked for."""
 
 import math
+import os
 
 import torch
 
@@ -34,7 +35,5 @@ class Weights:
 
     def _mapped(self, file: str) -> torch.Tensor:
         if file not in self._files:
-            import os
-
             self._files[file] = torch.from_file(file, shared=False, size=os.path.getsize(file), dtype=torch.uint8)
         return self._files[file]

@@ -48,9 +48,3 @@ class World:
         for tensor in tensors:
             tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
             offset += tensor.numel()
-
-    def close(self):
-        if self.size > 1:
-            import torch.distributed as dist
-
-            dist.destroy_process_group()

@@ -87,7 +87,6 @@ function setsOf(flags: RecipeFlags): string[] {
     out: flags.out,
     'frames.decoder': flags.decoder,
     'runtime.engine': flags.engine,
-    'runtime.python': flags.python,
     'runtime.devices': flags.devices,
     'runtime.shard': flags.shard,
     'runtime.precision': flags.precision,

@@ -9,6 +9,7 @@ export type { Provider } from '../core/index.ts';
 export { providers } from '../core/index.ts';
 export type { MachineSpeed } from '../graph/index.ts';
 export { DEFAULT_BATCH } from './default-batch.ts';
+export { isWorkerLog } from './worker-log.ts';
 export type { AnswerDistribution } from './distribution.ts';
 export type { ForecastSample, WorkCost } from './forecast.ts';
 export type { MemoryLimits } from './memory-limit.ts';

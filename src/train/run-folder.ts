@@ -3,6 +3,7 @@ import { access, constants, readFile, readdir, rm, stat } from 'node:fs/promises
 import { dirname, join, resolve } from 'node:path';
 import { UserError, shellWord, show } from '../core/index.ts';
 import type { Lock } from '../files/index.ts';
+import { isWorkerLog } from '../engine/index.ts';
 import { acquireLock, isCode, isLeftover, makeFolder, removeLeftovers, writeFileAtomic } from '../files/index.ts';
 import { pinnedName } from '../model/index.ts';
 import { storedPixels } from '../video/index.ts';
@@ -106,9 +107,12 @@ async function requirePlace(out: string): Promise<boolean> {
   }
 }
 
+/** Whether a file says what a folder holds: locks, half-written files and what workers printed are there with or without a run. */
+const isSomebodys = (name: string): boolean => !name.startsWith(LOCK_FILE) && !isLeftover(name) && !isWorkerLog(name);
+
 /** What a folder holds; an error for something that is no run. */
 async function look(out: string): Promise<'nothing' | 'no checkpoint' | 'run'> {
-  const entries = (await readdir(out)).filter((name) => !name.startsWith(LOCK_FILE) && !isLeftover(name));
+  const entries = (await readdir(out)).filter(isSomebodys);
   if (entries.length === 0) return 'nothing';
   if (!entries.includes(RECIPE_FILE)) throw await holdsSomething(out);
   const ours = [RECIPE_FILE, 'events.jsonl', 'plan.jsonl', 'checkpoints'];
@@ -119,7 +123,7 @@ async function look(out: string): Promise<'nothing' | 'no checkpoint' | 'run'> {
 }
 
 async function holdsSomething(out: string): Promise<UserError> {
-  const entries = (await readdir(out)).filter((name) => !name.startsWith(LOCK_FILE) && !isLeftover(name));
+  const entries = (await readdir(out)).filter(isSomebodys);
   return new UserError('bad-input', `${out}: expected a new or empty folder, got one with ${show(entries[0])} in it`);
 }
 

@@ -61,8 +61,7 @@ export async function* train(resolved: ResolvedRecipe, options: TrainOptions = {
 
 /** What is lost when a worker fails is what came after the last checkpoint. */
 function withResumeHint(error: UserError): UserError {
-  const hint =
-    '--resume goes on from the last checkpoint; worker-RANK.log in the run folder has what the workers printed.';
+  const hint = '--resume goes on from the last checkpoint.';
   return new UserError(error.code, error.message, { hint: [error.hint, hint].filter(Boolean).join(' '), cause: error });
 }
 

@@ -123,6 +123,13 @@ describe('the paper', () => {
 });
 
 describe('mistakes', () => {
+  it('name a program: no file may say what is run', () => {
+    expect(() => withSets('runtime.engine=torch', 'runtime.python="./evil"')).toThrow(
+      'expected a key of runtime, got "python"',
+    );
+    expect([...recipeKeys.keys()].filter((key) => /python|command|program/i.test(key))).toEqual([]);
+  });
+
   it('name file, line and the key that was meant', () => {
     const error = refusal(() => withFile('# mine\noptimizer:\n  lerning_rate: 1e-4\n'));
     expect(error.code).toBe('bad-recipe');
@@ -356,7 +363,6 @@ function companions(key: string, value: unknown): string[] {
       return ['loss=regression-aware'];
     case 'seeds.frames':
       return ['frames.pick=random'];
-    case 'runtime.python':
     case 'runtime.devices':
     case 'runtime.shard':
     case 'runtime.precision':

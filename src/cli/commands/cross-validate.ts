@@ -14,6 +14,7 @@ import { startProgress } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { MAX_RECIPE, recipeSources } from '../recipe-options.ts';
 import { untilStopped } from '../stop.ts';
+import { withPython } from '../engine-python.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Flags of `cross-validate`. */
@@ -44,6 +45,7 @@ export async function crossValidateCommand(
     const shown = showProgress(terminal);
     try {
       const events = crossValidate(sources, {
+        ...withPython(flags.python),
         ...(flags.folds === undefined ? {} : { folds: flags.folds }),
         resume: flags.resume ?? false,
         signal,

@@ -16,6 +16,7 @@ import { formatSeconds, startProgress } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf, recipeToResume } from '../recipe-options.ts';
 import { stopOnSignals } from '../stop.ts';
+import { withPython } from '../engine-python.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Flags of `train`. */
@@ -44,7 +45,7 @@ export async function train(terminal: Terminal, path: string | undefined, flags:
   try {
     const reason = await show(
       terminal,
-      trainEvents(resolved, { resume: flags.resume === true, signal: stop.signal }),
+      trainEvents(resolved, { resume: flags.resume === true, signal: stop.signal, ...withPython(flags.python) }),
       resolved.recipe,
       flags.json === true,
     );

@@ -6,6 +6,7 @@ import { makeTemporaryFolder } from '../../files/index.ts';
 import type { LinkMessage, LinkTensor } from './frames.ts';
 import type { Launched, LaunchOptions } from './launch.ts';
 import { launchWorkers } from './launch.ts';
+import { isWorkerLog } from '../worker-log.ts';
 import { openLinkServer } from './link.ts';
 
 /** Beats of a rank's heart are 2 s apart; so many that stay out are a process that was stopped. */
@@ -95,8 +96,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const failOf = async (rank: number, why: string): Promise<void> => {
     if (failure !== null || isClosing) return;
     const said = await lastLines(folder, rank, child?.said() ?? '');
-    await keepLogs(folder, options.logs);
-    fail(new UserError('worker-failed', `torch worker ${rank} of ${ranks}: ${why}${said === '' ? '' : `: ${said}`}`));
+    const kept = await keepLogs(folder, options.logs);
+    const hint = kept.length === 0 ? {} : { hint: `What the workers printed is in ${kept.join(', ')}.` };
+    const message = `torch worker ${rank} of ${ranks}: ${why}${said === '' ? '' : `: ${said}`}`;
+    fail(new UserError('worker-failed', message, hint));
   };
 
   /** A rank answers in order: what it was asked first is what it does. */
@@ -172,7 +175,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       }
       const id = nextId++;
       questions.set(id, { rank, op: String(header['op']), beats: 0, resolve, reject });
-      link.send(rank, { ...header, id }, tensors).catch(reject);
+      link.send(rank, { ...header, id }, tensors).catch((error: unknown) => {
+        questions.delete(id); // nobody will answer what was not sent
+        reject(error);
+      });
     });
   return {
     ranks,
@@ -207,11 +213,19 @@ async function lastLines(folder: string, rank: number, launcher: string): Promis
   return oneLine(lines.slice(-3).join(' | '));
 }
 
-async function keepLogs(folder: string, logs: string | undefined): Promise<void> {
-  if (logs === undefined) return;
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.log'));
-  // What is kept is a help; the error is told without it, too.
-  await Promise.all(names.map((name) => copyFile(join(folder, name), join(logs, name)).catch(() => {})));
+/** Keeps what the workers printed; gives the files that are there now. */
+async function keepLogs(folder: string, logs: string | undefined): Promise<string[]> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => isWorkerLog(name));
+  const kept: string[] = [];
+  for (const name of logs === undefined ? [] : names) {
+    const path = join(logs!, name);
+    // A help: where it cannot be kept, the error is told without it.
+    await copyFile(join(folder, name), path).then(
+      () => kept.push(path),
+      () => {},
+    );
+  }
+  return kept;
 }
 
 function median(values: readonly number[]): number {

@@ -180,7 +180,7 @@ export function unusedKeys(recipe: Recipe): Map<string, string> {
   if (data.validation === null) unused.set('evaluation', 'without validation rows');
   const ofEngine = {
     onnx: ['provider', 'prepack', 'maxMemory'],
-    torch: ['python', 'devices', 'shard', 'precision', 'restarts'],
+    torch: ['devices', 'shard', 'precision', 'restarts'],
   };
   for (const key of ofEngine[runtime.engine === 'onnx' ? 'torch' : 'onnx']) {
     unused.set(`runtime.${key}`, `with runtime.engine ${runtime.engine}`);

@@ -11,11 +11,10 @@ export function engineRuntime({
   provider,
   threads,
   prepack,
-  python,
   devices,
   shard,
   precision,
 }: Recipe['runtime']): RuntimeOptions {
   if (engine === 'onnx') return { provider, threads, prepack };
-  return { engine, threads, devices, shard, precision, ...(python === null ? {} : { python }) };
+  return { engine, threads, devices, shard, precision };
 }

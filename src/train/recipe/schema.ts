@@ -368,12 +368,6 @@ const schema = z
           .enum(['onnx', 'torch'])
           .default('onnx')
           .describe('Who computes: ONNX Runtime in this process, or PyTorch in worker processes (docs/gpu.md).'),
-        python: text
-          .nullable()
-          .default(null)
-          .describe(
-            'Python of the torch engine; null: `IOVQA_PYTHON`, else that of an active virtual environment, else `python3`.',
-          ),
         devices: z
           .union([z.literal('auto'), count])
           .default('auto')

@@ -229,8 +229,6 @@ export interface Recipe {
   runtime: {
     /** Who computes: ONNX Runtime in this process, or PyTorch in worker processes (docs/gpu.md). Default `onnx`. */
     engine: 'onnx' | 'torch';
-    /** Python of the torch engine; null: `IOVQA_PYTHON`, else that of an active virtual environment, else `python3`. Default null. */
-    python: string | null;
     /** Devices of the torch engine, a process each; `auto`: all GPUs, or one process on the CPU. Default `auto`. */
     devices: 'auto' | number;
     /** How the devices of the torch engine hold the model: each the whole of it (`none`), or each its share of every decoder layer (`full`); `auto`: as it fits. Default `auto`. */

@@ -19,7 +19,7 @@ const child = compiled('test/engine/torch/run-child.ts');
 const kills = Number(process.env['IOVQA_KILLS'] ?? 20);
 
 type Runtime = Partial<Recipe['runtime']>;
-const torch = (devices: number): Runtime => ({ engine: 'torch', python: python ?? null, devices });
+const torch = (devices: number): Runtime => ({ engine: 'torch', devices });
 const onnx: Runtime = { engine: 'onnx' };
 
 /** A process below another one. */
@@ -72,6 +72,7 @@ interface Attempt {
 async function attempt(out: string, runtime: Runtime, attack: Attack | null): Promise<Attempt> {
   const process_ = spawn(process.execPath, [child, out, JSON.stringify(runtime)], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, IOVQA_PYTHON: python },
   });
   let errors = '';
   let isAttacked = false;
