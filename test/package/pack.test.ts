@@ -68,7 +68,9 @@ describe('the package', () => {
   it('holds the compiled code, the documents, the small model and photographs, and nothing else', async () => {
     const names = await readdir(installed, { recursive: true });
     const strange = names.filter(
-      (name) => !/^(dist|docs|models($|\/nano)|pictures|README\.md|LICENSE|NOTICE|package\.json)/.test(name),
+      (name) =>
+        !/^(dist|docs|engine-torch|models($|\/nano)|pictures|README\.md|LICENSE|NOTICE|package\.json)/.test(name) ||
+        name.includes('__pycache__'),
     );
     expect(strange).toEqual([]);
     const needed = [
@@ -78,6 +80,8 @@ describe('the package', () => {
       'docs/pictures/quickstart.png',
       'dist/index.d.ts',
       'dist/video/decode-child.js',
+      'engine-torch/worker.py',
+      'engine-torch/families/qwen2_5_vl.py',
     ];
     for (const name of [...needed, 'models/nano/model.safetensors', 'models/nano/adapters/biq2021/iovqa.json']) {
       expect([name, existsSync(join(installed, name))]).toEqual([name, true]);
