@@ -1,7 +1,7 @@
 // Samples and questions as prepared examples.
 import { hashKey, randomStream } from '../src/core/index.ts';
 import type { PreparedExample, PreparedPicture, PromptProcessor } from '../src/inputs/index.ts';
-import { buildExample, joinQuestions, positionsOf } from '../src/inputs/index.ts';
+import { buildExample, joinQuestions, positionsOf, sharedRows } from '../src/inputs/index.ts';
 import type { Checkpoint, VisionInput } from '../src/model/index.ts';
 import type { EncodedPrompt } from '../src/prompt/index.ts';
 import { encodePrompt } from '../src/prompt/index.ts';
@@ -48,8 +48,7 @@ export function lessonOf(sample: Sample, { checkpoint, processor }: LearnOptions
     const name = JSON.stringify([question, shapes]);
     const prompt = known.get(name) ?? encodePrompt({ tokenizer, chat, question, visions: shapes, model: checkpoint });
     known.set(name, prompt);
-    const last = prompt.visions.at(-1)!;
-    shared = last.start + last.length + 1; // and the marker of its end
+    shared = sharedRows(prompt);
     return buildExample({ prompt, answer, tokenizer, endTokenId, targets: 'response', positions });
   });
   const { targets, answer: _answer, ...rows } = joinQuestions(examples, shared);

@@ -22,6 +22,8 @@ export interface PreparedClipPicture {
 export interface PreparedClip extends PreparedClipPicture {
   /** Which frames were taken. */
   plan: FramePlan;
+  /** The prompts of further questions about it, in their order. */
+  further: readonly EncodedPrompt[];
 }
 
 /** Prepares clips. */
@@ -45,17 +47,20 @@ export interface ClipPreparer {
  * Makes a preparer.
  * @param viewer - looks at clips
  * @param processor - makes prompts
+ * @param further - make those of further questions. Default none
  */
 export function createClipPreparer(
   viewer: ClipViewer,
   checkpoint: Pick<Checkpoint, 'family' | 'tokens' | 'vision'>,
   processor: PromptProcessor,
+  further: readonly PromptProcessor[] = [],
 ): ClipPreparer {
   return {
     prepare: async (clip, signal) => {
       const viewed = await viewer.view(clip, signal);
       const { plan, vision, cached } = viewed;
-      return { prompt: promptAboutClip(viewed, checkpoint, processor, clip), plan, vision, cached };
+      const [prompt, ...others] = [processor, ...further].map((of) => promptAboutClip(viewed, checkpoint, of, clip));
+      return { prompt: prompt!, further: others, plan, vision, cached };
     },
     preparePicture: async (picture, text) => {
       const viewed = await viewer.viewPicture(picture);

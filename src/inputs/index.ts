@@ -15,7 +15,7 @@ export type { ClipViewer, ViewedClip, VisionEncoder } from './clip-viewer.ts';
 export { createClipViewer } from './clip-viewer.ts';
 export { commonPrefixes } from './common-prefix.ts';
 export { decoderVersions } from './decoders.ts';
-export { joinQuestions } from './join-questions.ts';
+export { joinQuestions, sharedRows } from './join-questions.ts';
 export type { MaskEntry } from './mask.ts';
 export { assertMask, formatMaskReport, maskReport, summarizeMask } from './mask.ts';
 export type {
@@ -27,6 +27,7 @@ export type {
   Wanted,
 } from './prepared-example.ts';
 export { readPreparedExample, writePreparedExample } from './prepared-example-file.ts';
+export type { PromptedModel } from './prompt-processor.ts';
 export { answerTrie, loadPromptProcessor } from './prompt-processor.ts';
 export type { AnswerSettings, FrameSettings, PromptSettings, ScorerSettings } from './settings.ts';
 export { frameOptions, positionsOf, withDecoder } from './settings.ts';

@@ -1,6 +1,16 @@
 // Several questions about one clip as one example: the clip's rows are computed once, and no question sees another.
 import { invariant } from '../core/index.ts';
+import type { EncodedPrompt } from '../prompt/index.ts';
 import type { Example, Target } from './token-rows.ts';
+
+/**
+ * Rows that all questions about a clip share: up to behind what it shows.
+ * @param prompt - a prompt with the clip before the question
+ */
+export function sharedRows({ visions }: Pick<EncodedPrompt, 'visions'>): number {
+  const last = visions.at(-1)!;
+  return last.start + last.length + 1; // and the marker of its end
+}
 
 /**
  * Joins examples that begin alike: the same tokens up to behind the clip, then a question and its answer each. The rows of every

@@ -20,7 +20,7 @@ import type { TextLimits } from './text-limit.ts';
 import { MAX_TEXT_TOKENS } from './text-limit.ts';
 
 /** What is needed of a model. */
-type PromptedModel = Pick<Checkpoint, 'family' | 'folder' | 'text' | 'tokens' | 'vision'>;
+export type PromptedModel = Pick<Checkpoint, 'family' | 'folder' | 'text' | 'tokens' | 'vision'>;
 
 /**
  * Loads what makes a clip's prompt.

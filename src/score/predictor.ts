@@ -89,7 +89,7 @@ export interface Predictor {
 }
 
 /** A clip as a predictor takes it. */
-export interface PromptedClip extends PreparedClip {
+export interface PromptedClip extends Omit<PreparedClip, 'further'> {
   /** What all prompts about such clips begin with. */
   prefix: Int32Array;
 }

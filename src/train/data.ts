@@ -23,6 +23,8 @@ export interface RatedRow extends ClipRow {
   mos5: number;
   /** Standard deviation of the votes on 1–5; undefined where the manifest has none. */
   std5?: number;
+  /** Scores of the recipe's further questions on 1–5, in their order; left out where it has none, and for validation. */
+  further?: readonly number[];
 }
 
 /** The rows of a run. */
@@ -72,7 +74,7 @@ export async function readRunRows(recipe: Pick<Recipe, 'data'>): Promise<RunRows
  * The rows of a run as a forecast needs them: as {@link readRunData}, but where nothing can be held out, all of them train.
  * @param recipe - its `data` and seeds
  */
-export async function readForecastData(recipe: Pick<Recipe, 'data' | 'seed' | 'seeds'>): Promise<RunData> {
+export async function readForecastData(recipe: RowsOf): Promise<RunData> {
   const { validation } = recipe.data;
   if (validation === null || !('fraction' in validation)) return readRunData(recipe);
   const whole = { ...recipe, data: { ...recipe.data, validation: null } };
@@ -87,7 +89,28 @@ export async function readForecastData(recipe: Pick<Recipe, 'data' | 'seed' | 's
  * @param recipe - its `data` and seeds
  * @throws UserError `bad-input` that lists every bad row; `bad-recipe` for splits that cannot be
  */
-export async function readRunData(recipe: Pick<Recipe, 'data' | 'seed' | 'seeds'>): Promise<RunData> {
+export async function readRunData(recipe: RowsOf): Promise<RunData> {
+  const data = await readSplitRows(recipe);
+  return { ...data, train: await withFurtherScores(recipe, data.train) };
+}
+
+/** The parts of a recipe that say which rows a run has. */
+type RowsOf = Pick<Recipe, 'data' | 'questions' | 'seed' | 'seeds'>;
+
+/** Rows with the scores of further questions: the table is read once more for each. */
+async function withFurtherScores({ data, questions }: RowsOf, rows: RatedRow[]): Promise<RatedRow[]> {
+  if (questions.length === 0) return rows;
+  const scores = await Promise.all(
+    questions.map(async ({ target }) => {
+      const { mos: _mos, ...columns } = data.columns;
+      const { rows: own } = await readRunRows({ data: { ...data, target, columns } });
+      return new Map(own.map(({ id, mos5 }) => [id, mos5]));
+    }),
+  );
+  return rows.map((row) => ({ ...row, further: scores.map((of) => of.get(row.id)!) }));
+}
+
+async function readSplitRows(recipe: RowsOf): Promise<RunData> {
   const { manifest, validation } = recipe.data;
   const { dataset, pool, holdout } = await readRowsInUse(recipe);
   const { train: seen } = splitOffFold(recipe, pool);

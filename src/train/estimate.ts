@@ -28,6 +28,7 @@ import { chooseRecipe } from './choose-recipe.ts';
 import { MAX_BYTES } from './clip-store.ts';
 import { readForecastData } from './data.ts';
 import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
+import { furtherProcessors, wantedOf } from './examples.ts';
 import { scorerSettings } from './setup.ts';
 import { VALIDATION_BATCH } from './validate.ts';
 
@@ -168,6 +169,7 @@ async function readSamples(
     trie: answerTrie(model, processor),
     softLabelStd: recipe.softLabelStd,
   };
+  const further = await furtherProcessors(recipe, model, settings, processor);
   const objective = objectives[recipe.loss];
   const stride = Math.max(1, Math.floor(data.train.length / SAMPLES));
   const rows = data.train.filter((_, i) => i % stride === 0).slice(0, SAMPLES);
@@ -188,7 +190,8 @@ async function readSamples(
     }
     const prompt = promptAbout(viewed, model, processor, row.prompt);
     const { vision } = viewed;
-    const train = { ...objective.prepare({ prompt, mos5: row.mos5, std5: row.std5 }, context), vision, dropoutKey: 0 };
+    const others = further.map((one) => promptAbout(viewed, model, one, row.prompt));
+    const train = { ...wantedOf(row, { prompt, further: others }, objective, context), vision, dropoutKey: 0 };
     clips.push({ train, score: scored(prompt, vision, context) });
     const { tokenizer, endTokenId, codec } = processor;
     const answered = { positions: context.positions, prompt, answer: codec.encode(row.mos5), tokenizer, endTokenId };

@@ -1,12 +1,23 @@
 // The examples of a run: a row's clip, with what its objective wants of it.
-import { hashKey, invariant } from '../core/index.ts';
-import type { PreparedExample } from '../inputs/index.ts';
-import { assertMask, buildExample, maskReport, promptAbout, smallestPicture, summarizeMask } from '../inputs/index.ts';
+import { UserError, hashKey, invariant, show } from '../core/index.ts';
+import type { PreparedClip, PreparedExample, PromptProcessor, PromptedModel, ScorerSettings } from '../inputs/index.ts';
+import {
+  assertMask,
+  buildExample,
+  joinQuestions,
+  loadPromptProcessor,
+  maskReport,
+  promptAbout,
+  sharedRows,
+  smallestPicture,
+  summarizeMask,
+} from '../inputs/index.ts';
 import type { Checkpoint } from '../model/index.ts';
 import type { Objective, ObjectiveContext } from '../objectives/index.ts';
 import type { EncodedPrompt } from '../prompt/index.ts';
 import type { ClipStore } from './clip-store.ts';
-import type { RunData } from './data.ts';
+import type { RatedRow, RunData } from './data.ts';
+import type { Recipe } from './recipe/index.ts';
 
 /** What examples are made with. */
 export interface ExampleOptions {
@@ -38,12 +49,58 @@ export function createExampleSource(data: RunData, store: ClipStore, options: Ex
   return {
     get: async (sample, epoch) => {
       const row = data.train[sample]!;
-      const { prompt, vision } = await store.get(row);
-      const { mos5, std5 } = row;
-      const { rows, wanted } = objective.prepare({ prompt, mos5, std5 }, context);
-      return { rows, vision, wanted, dropoutKey: hashKey(seed, epoch, sample) };
+      const clip = await store.get(row);
+      const { rows, wanted } = wantedOf(row, clip, objective, context);
+      return { rows, vision: clip.vision, wanted, dropoutKey: hashKey(seed, epoch, sample) };
     },
   };
+}
+
+/**
+ * The rows of a clip's questions, and what is wanted of them.
+ * @param row - its scores
+ * @param clip - its prompts
+ */
+export function wantedOf(
+  { mos5, std5, further: scores = [] }: Pick<RatedRow, 'mos5' | 'std5' | 'further'>,
+  { prompt, further }: Pick<PreparedClip, 'prompt' | 'further'>,
+  objective: Objective,
+  context: ObjectiveContext,
+): Pick<PreparedExample, 'rows' | 'wanted'> {
+  const first = objective.prepare({ prompt, mos5, std5 }, context);
+  if (further.length === 0) return first;
+  const all = [first, ...further.map((one, i) => objective.prepare({ prompt: one, mos5: scores[i]! }, context))];
+  const examples = all.map(({ rows, wanted }) => {
+    invariant(wanted.kind === 'tokens', 'several questions with a loss over answers');
+    return { ...rows, targets: [...wanted.targets], answer: '' };
+  });
+  const { targets, answer: _answer, ...rows } = joinQuestions(examples, sharedRows(prompt));
+  return { rows, wanted: { kind: 'tokens', targets } };
+}
+
+/**
+ * What makes the prompts of a recipe's further questions.
+ * @param settings - how answers are written
+ * @param first - makes those of the first one
+ * @throws UserError `bad-recipe` where frames follow a question: there is then no beginning that all share
+ */
+export async function furtherProcessors(
+  { questions, prompt }: Pick<Recipe, 'questions' | 'prompt'>,
+  model: PromptedModel,
+  settings: Pick<ScorerSettings, 'answer'>,
+  first: PromptProcessor,
+): Promise<PromptProcessor[]> {
+  const processors = await Promise.all(
+    questions.map(({ template }) =>
+      loadPromptProcessor(model, { ...settings, prompt: { template, source: null } }, prompt),
+    ),
+  );
+  const last = [first, ...processors].find(({ template }) => template.framesLast);
+  if (questions.length === 0 || last === undefined) return processors;
+  throw new UserError(
+    'bad-recipe',
+    `questions: expected templates that begin with the frames, got ${show(last.template.name)}, which ends with them`,
+  );
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   frameOptions,
   loadPromptProcessor,
   positionsOf,
+  sharedRows,
   withDecoder,
 } from '../inputs/index.ts';
 import type { Adapter, Checkpoint, LoraOptions } from '../model/index.ts';
@@ -39,7 +40,7 @@ import type { RunData } from './data.ts';
 import { readRunData } from './data.ts';
 import type { Learner } from './loop.ts';
 import type { ExampleSource } from './examples.ts';
-import { createExampleSource } from './examples.ts';
+import { createExampleSource, furtherProcessors } from './examples.ts';
 import { requireGroups } from './order.ts';
 import type { Recipe } from './recipe/index.ts';
 import { engineRuntime } from './recipe/index.ts';
@@ -72,7 +73,7 @@ export interface TrainingSetup {
    * Refuses a clip that needs more memory than there is, to train on or to validate with.
    * @throws UserError `not-supported`
    */
-  requireMemory: (clip: Pick<PreparedClip, 'prompt'>, isTrained: boolean) => Promise<void>;
+  requireMemory: (clip: Pick<PreparedClip, 'prompt' | 'further'>, isTrained: boolean) => Promise<void>;
   /** Numbers of the whole model. */
   numModelParameters: number;
   /** What the cache on disk may take, in bytes; 0 without one. */
@@ -109,6 +110,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
   const base = recipe.adapter === null ? null : await readAdapter(startAdapter(recipe.adapter), checkpoint);
   const settings = scorerSettings(recipe, data);
   const processor = await loadPromptProcessor(checkpoint, settings, recipe.prompt);
+  const further = await furtherProcessors(recipe, checkpoint, settings, processor);
   const lora = recipe.method === 'full' ? null : recipe.lora;
   const trie = answerTrie(checkpoint, processor);
   const objective = objectives[recipe.loss];
@@ -136,7 +138,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
     lora === null
       ? null
       : { encoder: engine, cache: createClipCache(kept, engine.tower, frames, settings.frames.seed) };
-  const preparer = createClipPreparer(createClipViewer({ frames, reader, features }), checkpoint, processor);
+  const preparer = createClipPreparer(createClipViewer({ frames, reader, features }), checkpoint, processor, further);
   const store = createClipStore(preparer);
   const model = await engine.attach({
     lora,
@@ -196,11 +198,12 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
         await model.importState({ what: 'optimizer', tensors: moments, step });
       },
     },
-    requireMemory: async ({ prompt }, isTrained) => {
+    requireMemory: async ({ prompt, further: others }, isTrained) => {
       const size = sizeOfPrompt(prompt);
       if (!isTrained) return model.requireMemory(size, 'predict');
       const targets = objective.targets === 'sequence' ? size.tokens - size.visionTokens : 0;
-      return model.requireMemory({ ...size, targets }, 'update');
+      const tokens = others.reduce((total, one) => total + one.tokenIds.length - sharedRows(one), size.tokens);
+      return model.requireMemory({ ...size, tokens, targets }, 'update');
     },
     numModelParameters: numParameters(checkpoint),
     cacheBytes: async () => (features === null ? 0 : ((await kept?.limit().catch(() => 0)) ?? 0)),

@@ -24,8 +24,9 @@ test.each(studies)('%s is a study', async (name) => {
   for (const arm of arms) {
     const sources = sourcesOfRun(study, arm, 0, 'out', undefined);
     for (const one of [sources, sourcesOfScoring(sources, arm)]) {
-      const { template } = resolveRecipe(one).recipe.prompt;
-      expect([template].filter((path) => isAbsolute(path) && !existsSync(path))).toEqual([]);
+      const { prompt, questions } = resolveRecipe(one).recipe;
+      const templates = [prompt, ...questions].map(({ template }) => template);
+      expect(templates.filter((path) => isAbsolute(path) && !existsSync(path))).toEqual([]);
     }
   }
 });
@@ -47,6 +48,9 @@ test('labels of a fixed width do not take that of the votes, and pairs differ in
   const [across, within] = [recipeOf('pairs-across'), recipeOf('pairs-within')];
   expect({ ...within, out: across.out, train: across.train }).toEqual(across);
   expect([across.train.order, within.train.order]).toEqual(['shuffled', 'by-group']);
+  const [alone, more] = [recipeOf('one-question'), recipeOf('four-more')];
+  expect({ ...more, out: alone.out, questions: [] }).toEqual(alone);
+  expect(more.questions.map(({ target }) => target)).toEqual(['blur', 'noise', 'compression', 'motion']);
 });
 
 test.skipIf(!existsSync(data))(

@@ -307,7 +307,12 @@ function valuesOf(key: string, schema: JsonSchema): fc.Arbitrary<unknown> {
     case 'object':
       if (key === 'data.fold') return fc.constant({ index: 2, of: 5 });
       return fc.record(
-        Object.fromEntries(Object.entries(schema.properties!).map(([name, child]) => [name, valuesOf(key, child)])),
+        Object.fromEntries(
+          Object.entries(schema.properties!).map(([name, child]) => [
+            name,
+            valuesOf(name === 'template' ? 'prompt.template' : key, child),
+          ]),
+        ),
       );
     default:
       if (schema.format === 'layers') return fc.integer({ min: 1, max: 99 }).map((n) => `last ${n}`);
@@ -381,10 +386,15 @@ describe('every key', () => {
       fc.assert(
         fc.property(valuesOf(key, schema), (value) => {
           const { recipe, provenance } = withSets(...companions(key, value), `${key}=${JSON.stringify(value)}`);
+          const template = (name: string): string => (name.includes('./') ? resolve(folder, name) : name);
           const wanted =
-            typeof value === 'string' && (isPath(key) || (key === 'prompt.template' && value.includes('./')))
-              ? resolve(folder, value)
-              : value;
+            key === 'questions'
+              ? (value as Recipe['questions']).map((one) => ({ ...one, template: template(one.template) }))
+              : typeof value === 'string' && isPath(key)
+                ? resolve(folder, value)
+                : key === 'prompt.template'
+                  ? template(value as string)
+                  : value;
           expect(valueAt(recipe, key)).toEqual(wanted);
           expect(provenance.get(key)).toBe('--set');
         }),
@@ -528,6 +538,6 @@ describe('what is written from the schema', () => {
   it('a JSON Schema that needs what a recipe needs and allows nothing else', () => {
     const schema = recipeJsonSchema();
     expect(schema.required).toEqual(['model', 'out', 'data']);
-    expect(JSON.stringify(schema).match(/"additionalProperties":false/g)).toHaveLength(18);
+    expect(JSON.stringify(schema).match(/"additionalProperties":false/g)).toHaveLength(19);
   });
 });

@@ -39,7 +39,7 @@ export function identifier(study: Study): Identify {
     return hashes.get(what)!;
   };
   const ofFile = (path: string): Promise<string> => once(`file ${path}`, () => sha256File(path));
-  const templateOf = async ({ prompt: { template } }: Recipe): Promise<string> =>
+  const templateOf = async ({ template }: Recipe['prompt'] | Recipe['questions'][number]): Promise<string> =>
     isAbsolute(template) ? ofFile(template) : template;
   return async ({ recipe, provenance }, arm, scored) => {
     const { model, adapter, data, runtime } = recipe;
@@ -62,8 +62,9 @@ export function identifier(study: Study): Identify {
       table,
       model: await once(`model ${model}`, async () => (await openCheckpoint(model)).hash()),
       adapter: adapter === null ? null : await ofFile(adapterTensorsFile(startAdapter(adapter))),
-      template: await templateOf(recipe),
+      template: await templateOf(recipe.prompt),
     };
+    if (recipe.questions.length > 0) what['questionTemplates'] = await Promise.all(recipe.questions.map(templateOf));
     if (!arm.isTrained) what['untrained'] = true;
     const trainingIdentity = hashOf(what);
     if (arm.scoring.report !== null) what['report'] = arm.scoring.report;
@@ -73,7 +74,7 @@ export function identifier(study: Study): Identify {
         tables.push({ path: scored.recipe.data.manifest, sha256: other });
       }
       const places = arm.scoring.sets.filter((one) => !ofMachine.test(one.slice(0, one.indexOf('='))));
-      what['scoring'] = { sets: places.sort(), table: other, template: await templateOf(scored.recipe) };
+      what['scoring'] = { sets: places.sort(), table: other, template: await templateOf(scored.recipe.prompt) };
     }
     return { identity: hashOf(what), trainingIdentity, tables };
   };

@@ -36,6 +36,7 @@ export function findClashes(recipe: Recipe): Clash[] {
     method,
     microBatch,
     prompt,
+    questions,
     runtime,
     train,
   } = recipe;
@@ -135,7 +136,20 @@ export function findClashes(recipe: Recipe): Clash[] {
   refusal('runtime.maxMemory', () => runtime.maxMemory !== null && parseSize(runtime.maxMemory));
   refusal('data.scale', () => data.scale !== null && parseScale(data.scale));
   refusal('data.delimiter', () => data.delimiter !== null && parseDelimiter(data.delimiter));
-  if (!/[./\\]/.test(prompt.template)) refusal('prompt.template', () => builtInTemplate(prompt.template));
+  const { form, targets } = objectives[loss];
+  clash(
+    questions.length > 0 && (form.over === 'answers' || targets === 'sequence'),
+    ['questions', 'loss'],
+    `none with loss ${loss}`,
+    questions,
+    'integer-only, response and sentence train several questions at once',
+  );
+  for (const [key, { template }] of [
+    ['prompt.template', prompt] as const,
+    ...questions.map((one) => ['questions', one] as const),
+  ]) {
+    if (!/[./\\]/.test(template)) refusal(key, () => builtInTemplate(template));
+  }
   return clashes;
 
   /** Asks whoever will read the value. */

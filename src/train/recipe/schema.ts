@@ -241,6 +241,17 @@ const schema = z
       })
       .prefault({})
       .describe('What the model is asked.'),
+    questions: z
+      .array(
+        z.strictObject({
+          target: text.describe('Column of its scores.'),
+          template: text.describe('As in `prompt.template`.'),
+        }),
+      )
+      .default([])
+      .describe(
+        'Further questions about each clip that are trained together with that of `prompt`, which alone is validated and scored: the column of the scores (on the same scale) and a template each. The frames are computed once for all questions, no question sees another one, and each has the same weight.',
+      ),
     answer: z
       .strictObject({
         kind: z

@@ -90,6 +90,7 @@ export function parseSets(flags: readonly string[], folder: string, problems: Re
 }
 
 function leafValue({ key, schema }: RecipeKey, { value, source }: Tree, folder: string): unknown {
+  if (key === 'questions' && Array.isArray(value)) return value.map((one: unknown) => withTemplatePath(one, folder));
   const alternatives = schema.anyOf ?? [schema];
   const isText = (alternative: JsonSchema): boolean =>
     alternative.type === 'string' && alternative.enum === undefined && alternative.const === undefined;
@@ -103,9 +104,18 @@ function leafValue({ key, schema }: RecipeKey, { value, source }: Tree, folder: 
   if (key === 'adapter' && given === SHIPPED_ADAPTER) return given;
   const isPath =
     key === 'prompt.template'
-      ? /[./\\]/.test(given)
+      ? isTemplatePath(given)
       : alternatives.some(({ format }) => format === 'path' || format === 'model');
   return isPath ? resolve(folder, given) : given;
+}
+
+const isTemplatePath = (name: string): boolean => /[./\\]/.test(name);
+
+/** A further question, not checked, whose template has an absolute path. */
+function withTemplatePath(question: unknown, folder: string): unknown {
+  const { template } = (question ?? {}) as { template?: unknown };
+  if (typeof template !== 'string' || !isTemplatePath(template)) return question;
+  return { ...(question as object), template: resolve(folder, template) };
 }
 
 function unknownKey(name: string, section: RecipeSection, prefix: string, where: string): RecipeProblem {

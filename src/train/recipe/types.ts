@@ -116,6 +116,13 @@ export interface Recipe {
     /** Maximum number of text tokens of a clip (the question with the text prompt in it, without frames). A clip with more counts as unreadable. Default `4096`. */
     maxTextTokens: number;
   };
+  /** Further questions about each clip that are trained together with that of `prompt`, which alone is validated and scored: the column of the scores (on the same scale) and a template each. The frames are computed once for all questions, no question sees another one, and each has the same weight. */
+  questions: readonly {
+    /** Column of its scores. */
+    target: string;
+    /** As in `prompt.template`. */
+    template: string;
+  }[];
   /** What the model answers. */
   answer: {
     /** How a score is written: as `34`, as `3.4`, as one of five words, or with all decimals. Default `integer`. */

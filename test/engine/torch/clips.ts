@@ -1,7 +1,7 @@
 // A few clips of noise as examples of any loss: pictures of two sizes and a video, so that rows differ in number and kind.
 import { hashKey, randomStream } from '../../../src/core/index.ts';
 import type { AttachOptions, Engine } from '../../../src/engine/index.ts';
-import type { PreparedExample, PreparedPicture } from '../../../src/inputs/index.ts';
+import type { PreparedExample, PreparedPicture, PromptProcessor } from '../../../src/inputs/index.ts';
 import {
   answerTrie,
   buildScoringExample,
@@ -14,6 +14,8 @@ import type { Checkpoint, LoraOptions } from '../../../src/model/index.ts';
 import { adapterShapes, initLora } from '../../../src/model/index.ts';
 import type { Loss } from '../../../src/objectives/index.ts';
 import { formOf, objectives } from '../../../src/objectives/index.ts';
+import type { EncodedPrompt } from '../../../src/prompt/index.ts';
+import { wantedOf } from '../../../src/train/examples.ts';
 import type { RgbFrame } from '../../../src/video/index.ts';
 import { patchGrid } from '../../../src/video/index.ts';
 
@@ -27,6 +29,8 @@ export interface Case {
   answer?: 'integer' | 'decimal' | 'level' | 'raw';
   gradientCheckpointing?: boolean;
   microBatch?: number;
+  /** Asked in the same pass; default none. */
+  furtherTemplate?: string;
 }
 
 /** Sides of the clips in patches' blocks, and their frames. */
@@ -77,14 +81,14 @@ export function attachOptions(checkpoint: Checkpoint, { loss, lora, ...rest }: C
 export async function clipsOf(
   checkpoint: Checkpoint,
   engine: Engine,
-  { loss, lora, answer = 'integer' }: Case,
+  { loss, lora, answer = 'integer', furtherTemplate }: Case,
 ): Promise<{ train: PreparedExample[]; score: PreparedExample[]; answers: AttachOptions['answers'] }> {
   const { processor: patches } = checkpoint;
   const block = patches.patchSize * patches.mergeSize;
-  const processor = await loadPromptProcessor(checkpoint, {
-    prompt: { template: 'four-dimensions', source: null },
-    answer: { kind: answer, step: null },
-  });
+  const processorOf = (template: string): Promise<PromptProcessor> =>
+    loadPromptProcessor(checkpoint, { prompt: { template, source: null }, answer: { kind: answer, step: null } });
+  const processor = await processorOf('four-dimensions');
+  const others = furtherTemplate === undefined ? [] : [await processorOf(furtherTemplate)];
   const trie = answerTrie(checkpoint, processor);
   const context = { processor, positions: positionsOf(checkpoint), trie, softLabelStd: 0.3 };
   const [train, score]: [PreparedExample[], PreparedExample[]] = [[], []];
@@ -98,13 +102,20 @@ export async function clipsOf(
     const grid = patchGrid(frames, patches);
     const picture: PreparedPicture = { kind, frames, grid, patches };
     const shape = kind === 'image' ? { kind, grid } : { kind, grid, secondsPerGrid: 0.5 };
-    const prompt = promptAbout({ as: kind, shapes: [shape] }, checkpoint, processor, `a cat ${i}`);
+    const [prompt, ...further] = [processor, ...others].map((of) =>
+      promptAbout({ as: kind, shapes: [shape] }, checkpoint, of, `a cat ${i}`),
+    ) as [EncodedPrompt, ...EncodedPrompt[]];
     const vision =
       lora === null
         ? { kind: 'pictures' as const, pictures: [picture] }
         : { kind: 'features' as const, features: await engine.encode([picture]) };
     train.push({
-      ...objectives[loss].prepare({ prompt, mos5, std5: 0.3 + 0.1 * i }, context),
+      ...wantedOf(
+        { mos5, std5: 0.3 + 0.1 * i, further: further.map(() => 6 - mos5) },
+        { prompt, further },
+        objectives[loss],
+        context,
+      ),
       vision,
       dropoutKey: hashKey(5, i),
     });

@@ -28,6 +28,7 @@ const cases: Record<string, Case> = {
   'soft-label, levels, checkpointing': { loss: 'soft-label', lora: {}, answer: 'level', gradientCheckpointing: true },
   'regression-aware': { loss: 'regression-aware', lora: {}, auxiliaryWeight: 0.5 },
   'fidelity, groups of four': { loss: 'fidelity', lora: {}, auxiliaryWeight: 2, microBatch: 4 },
+  'response, two questions': { loss: 'response', lora: {}, furtherTemplate: 'single-dimension:aesthetics' },
   'response, raw': { loss: 'response', lora: {}, answer: 'raw' },
   'integer-only, all weights': { loss: 'integer-only', lora: null },
   'soft-label, all weights, checkpointing': { loss: 'soft-label', lora: null, gradientCheckpointing: true },
