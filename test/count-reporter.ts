@@ -1,4 +1,4 @@
-// Prints "N passed, N failed, N skipped" alone on the last line, the form that the gate reads.
+// Prints "N passed, N failed, N skipped" alone on the last line, the form that the gate reads; before it, the files that took longest.
 // Tests that a tier leaves out by their tag are no skipped ones.
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
 
@@ -23,6 +23,18 @@ export default class CountReporter implements Reporter {
       if (!module.ok() && inFile === 0) count.failed++;
     }
     count.failed += count.failed === 0 ? errors.length : 0;
+    console.log(slowest(modules));
     console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
   }
+}
+
+/** The ten files that took longest, in seconds, and what all files took together. */
+function slowest(modules: readonly TestModule[]): string {
+  const seconds = modules.map((module) => ({
+    name: module.relativeModuleId,
+    took: module.diagnostic().duration / 1000,
+  }));
+  const longest = seconds.toSorted((a, b) => b.took - a.took).slice(0, 10);
+  const all = seconds.reduce((sum, { took }) => sum + took, 0);
+  return `seconds: ${longest.map(({ name, took }) => `${name} ${took.toFixed(0)}`).join(', ')}; all files ${all.toFixed(0)}`;
 }
