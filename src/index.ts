@@ -194,8 +194,11 @@ export type {
   FreeAnswer,
   ListedClip,
   ListRow,
+  ListPart,
   ListScorer,
   MemberScore,
+  MergedScores,
+  MergeListener,
   Prediction,
   PredictorOptions,
   RejectedClip,
@@ -213,6 +216,7 @@ export type {
   ScoresMachine,
   ScoresMeta,
   ScoresModel,
+  ScoresPart,
   ScoresRuntime,
   ScoresTemplate,
   ScoreStream,
@@ -225,7 +229,7 @@ export type {
   StoredScore,
   UnusableRow,
 } from './score/index.ts';
-export { exportAdapter, loadScorer, openScoresFile, readScores, readScoresMeta } from './score/index.ts';
+export { exportAdapter, loadScorer, mergeScores, openScoresFile, readScores, readScoresMeta } from './score/index.ts';
 export type {
   EstimatedPart,
   Recipe,

@@ -79,18 +79,23 @@ interface Scores {
 interface Described {
   /** The scale of the scores. */
   scale?: MosScale;
+  /** What to know of a file that has only a part of a list. */
+  note?: string;
   /** Reads the probabilities of a record; null where it has none. */
   distribution?: (record: TableRecord) => DiscreteDistribution | null;
 }
 
 async function describedScores(path: string): Promise<Described> {
   if (!existsSync(`${path}.meta.json`)) return {};
-  const { distributionReader, readScoresMeta } = await import('../score/index.ts');
+  const { distributionReader, partName, readScoresMeta } = await import('../score/index.ts');
   const meta = await readScoresMeta(path);
   if (meta === null) return {};
   const read = distributionReader(meta);
+  const { part } = meta;
+  const rest = 'the clips of the other parts are not in it (`scores merge` joins them)';
   return {
     scale: meta.scale,
+    ...(part === undefined ? {} : { note: `the scores are ${partName(part)} of a list of ${part.numRows}: ${rest}` }),
     distribution: ({ line, cells }) => {
       const text = cells.get('probabilities');
       if (text === undefined) return null;
@@ -121,7 +126,7 @@ export async function readScoreTable(path: string, flags: ScoreTableFlags): Prom
   const described = await describedScores(path);
   const scores = await readScores(path, flags, described);
   const scoreScale = flags.scoreScale === undefined ? described.scale : parseScale(flags.scoreScale);
-  const notes = [...scores.table.notes];
+  const notes = [...(described.note === undefined ? [] : [described.note]), ...scores.table.notes];
   if (scores.failed.length > 0) notes.push(`${scores.failed.length} clips have no score and are left out`);
   if (manifest === undefined) {
     const said = scores.table.options.scale ?? scores.table.preset?.scale;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { UserError, commandLine, oneLine } from '../core/index.ts';
 import { scaleName } from '../dataset/index.ts';
 import type { Predictor } from '../score/index.ts';
-import { readScores, requireScoresMeta } from '../score/index.ts';
+import { partName, readScores, requireScoresMeta } from '../score/index.ts';
 
 /** More tell nothing more of where a score stands. */
 export const MOST_REFERENCE = 100_000;
@@ -13,16 +13,25 @@ export const MOST_REFERENCE = 100_000;
  * @param path - the file, with its description beside it
  * @param member - whose scores they must be
  * @returns the scores, rising; clips without one are left out
- * @throws UserError `bad-input` for scores of another model or on another scale, fewer than two of them or more than
+ * @throws UserError `bad-input` for scores of another model, on another scale or of a part of a list, fewer than two of them or more than
  *   {@link MOST_REFERENCE}, and for what is no file of scores
  */
 export async function readReference(path: string, member: Predictor): Promise<number[]> {
-  const { models, isEnsemble, scale } = await requireScoresMeta(path);
+  const { models, isEnsemble, scale, part } = await requireScoresMeta(path);
   const [model] = models;
   const bad = (expected: string, got: string): UserError =>
     new UserError('bad-input', `${oneLine(path)}: expected ${expected}, got ${got}`, {
       hint: `Name a file of each member, in their order: ${commandLine('score CLIPS --with MEMBER --out FILE')}`,
     });
+  if (part !== undefined) {
+    throw new UserError(
+      'bad-input',
+      `${oneLine(path)}: expected scores of a whole list, got ${partName(part)} of one`,
+      {
+        hint: `${commandLine('scores merge PARTS --out FILE')} joins the parts.`,
+      },
+    );
+  }
   if (isEnsemble || models.length > 1 || (model!.adapterHash ?? model!.modelHash) !== (await member.hash())) {
     throw bad(`scores of ${oneLine(member.folder)}`, `those of ${models.map((one) => oneLine(one.path)).join(', ')}`);
   }

@@ -117,3 +117,13 @@ test.each<[string, string, string]>([
   expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   await expect(readFile(at(`refused-${out}`, 'ensemble.json'))).rejects.toThrow('ENOENT');
 });
+
+test('scores of a part of a list are no reference', async () => {
+  await run(`score ${kept.join(' ')} --with one --part 1/2 --out part.jsonl`);
+  const { code, stderr } = await run(
+    'ensemble refused-part one two --combine ranks --reference part.jsonl --reference two.jsonl',
+  );
+  const message = 'part.jsonl: expected scores of a whole list, got part 1/2 of one';
+  expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  await expect(readFile(at('refused-part', 'ensemble.json'))).rejects.toThrow('ENOENT');
+});

@@ -5,8 +5,8 @@ import type { EngineName, Provider, RuntimeOptions } from '../../engine/index.ts
 import { providers } from '../../engine/index.ts';
 import { NoteCounter } from '../../media/index.ts';
 import { embeddedAdapter, embeddedModel } from '../../model/index.ts';
-import type { ClipList, ListScorer, ScoredRow, ScorerOptions } from '../../score/index.ts';
-import { loadScorer, openScoresFile, scoreList, shapeOfMeta } from '../../score/index.ts';
+import type { ClipList, ListPart, ListScorer, ScoredRow, ScorerOptions } from '../../score/index.ts';
+import { loadScorer, openScoresFile, partName, rowsOfPart, scoreList, shapeOfMeta } from '../../score/index.ts';
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
 import type { DecoderName } from '../../video/index.ts';
 import type { InputFlags } from '../inputs.ts';
@@ -23,6 +23,8 @@ export interface ScoreFlags extends InputFlags, EngineFlags {
   with?: string;
   /** The base model. */
   model?: string;
+  /** Only this part of the list. */
+  part?: ListPart;
   /** File that gets the scores. */
   out?: string;
   /** Go on with a file that was begun. */
@@ -80,7 +82,10 @@ export async function score(terminal: Terminal, inputs: string[], flags: ScoreFl
   await using scorer = await ((await isEnsemble(source)) ? loadEnsemble(source, options) : loadScorer(source, options));
   if (flags.prompt !== undefined) scorer.checkPrompt(flags.prompt); // once, not for each clip
   for (const text of scorer.notes) note(text);
-  const progress = startProgress(terminal, 'scoring', count);
+  const { runtime, scale: itsScale } = await scorer.describe();
+  const numRows = rowsOfPart(flags.part, runtime.batchSize).count(count);
+  if (flags.part !== undefined) note(`${partName(flags.part)}: ${numRows} of ${count} rows`);
+  const progress = startProgress(terminal, 'scoring', numRows);
   const failures = repeatedNotes((line) => terminal.tell(line));
   const pixels = new NoteCounter();
   const counts = { done: 0, scored: 0, cached: 0, failed: 0, keptFailed: 0 };
@@ -99,7 +104,7 @@ export async function score(terminal: Terminal, inputs: string[], flags: ScoreFl
     counts.done = numKept;
     counts.keptFailed = numFailed;
   };
-  const given = scaleName((await scorer.describe()).scale);
+  const given = scaleName(itsScale);
   if (scale !== undefined && scale !== given) {
     note(`scores are on ${given}, as the model was trained; those of the table are on ${scale}`);
   }
@@ -131,7 +136,8 @@ async function print(
 ): Promise<void> {
   const meta = await scorer.describe();
   const output = printScores(terminal, flags, shapeOfMeta(meta));
-  for await (const row of scoreList(scorer, meta, list)) {
+  const isMeant = rowsOfPart(flags.part, meta.runtime.batchSize).has;
+  for await (const row of scoreList(scorer, meta, list, { isMeant })) {
     await output.write(row.line);
     onRow(row);
   }

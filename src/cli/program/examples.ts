@@ -29,6 +29,10 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   ],
   'inspect model': ['iovqa inspect model models/nano', 'iovqa inspect model runs/first --json'],
   score: ['iovqa score clip.mp4', 'iovqa score clips/ --with runs/first --out scores.jsonl'],
+  'scores merge': [
+    'iovqa scores merge part1.jsonl part2.jsonl --out scores.jsonl',
+    'iovqa scores merge part1.csv part2.csv --out scores.csv --json',
+  ],
   ensemble: [
     'iovqa ensemble runs/both runs/first runs/second',
     'iovqa ensemble runs/three runs/a runs/b runs/c --weights 2,1,1',

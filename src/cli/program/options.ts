@@ -1,6 +1,7 @@
 // Options that several commands have, and how values are read.
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import type { ListPart } from '../../score/index.ts';
 
 /** Reads a whole number. */
 export const integer = (text: string): number => {
@@ -42,6 +43,27 @@ export const model = [
 export const withEngine = (command: Command): Command =>
   engineOptions().reduce((made, option) => made.addOption(option), command);
 
+const shards: readonly string[] = ['auto', 'none', 'full'];
+
+/** Reads how devices hold a model; other programs have this name for parts of a list. */
+const shard = (text: string): string => {
+  if (shards.includes(text)) return text;
+  const other = /^\d+\/\d+$/.test(text) ? ` score --part ${text} scores a part of a list.` : '';
+  throw new InvalidArgumentError(`Allowed choices are ${shards.join(', ')}.${other}`);
+};
+
+/** `--part` of `score`. */
+export const part = (): Option =>
+  new Option('--part <i/n>', 'score only part I of N parts of the list; `scores merge` joins their files').argParser(
+    partOf,
+  );
+
+const partOf = (text: string): ListPart => {
+  const [, number, of] = /^([1-9]\d{0,8})\/([1-9]\d{0,8})$/.exec(text) ?? [];
+  if (of !== undefined && Number(number) <= Number(of)) return { number: Number(number), of: Number(of) };
+  throw new InvalidArgumentError('expected I/N, with I from 1 to N, such as 3/16.');
+};
+
 const engineOptions = (): Option[] => [
   new Option('--engine <name>', 'who computes: ONNX Runtime (onnx), or PyTorch in worker processes (torch)').choices([
     'onnx',
@@ -54,11 +76,9 @@ const engineOptions = (): Option[] => [
   new Option('--devices <n>', 'devices of the torch engine, a process each; default: all GPUs, or one CPU').argParser(
     devices,
   ),
-  new Option('--shard <how>', 'how these hold the model: each the whole (none), or a share each (full)').choices([
-    'auto',
-    'none',
-    'full',
-  ]),
+  new Option('--shard <how>', 'how these hold the model: each the whole (none), or a share each (full)')
+    .choices(shards)
+    .argParser(shard),
   new Option('--precision <type>', 'type of frozen weights and products; default: bfloat16 on GPUs').choices([
     'auto',
     'float32',

@@ -5,8 +5,9 @@ import type { CompareFlags } from '../commands/compare.ts';
 import type { EnsembleFlags } from '../commands/ensemble.ts';
 import type { EvaluateFlags } from '../commands/evaluate.ts';
 import type { ScoreFlags } from '../commands/score.ts';
+import type { ScoresMergeFlags } from '../commands/scores.ts';
 import type { Terminal } from '../terminal.ts';
-import { collect, decoder, integer, json, sandbox, withEngine } from './options.ts';
+import { collect, decoder, integer, json, part, sandbox, withEngine } from './options.ts';
 
 /**
  * Adds them.
@@ -25,6 +26,7 @@ export function addScoring(root: Command, terminal: Terminal): void {
       )
       .option('--model <model>', 'base model; default: the one that the adapter names')
       .option('--split <name>', 'use only rows of this split')
+      .addOption(part())
       .option('--prompt <text>', 'text that the clips were generated from')
       .option(
         '--max-text-tokens <n>',
@@ -49,6 +51,18 @@ export function addScoring(root: Command, terminal: Terminal): void {
   ).action(async (inputs: string[], flags: ScoreFlags) =>
     (await import('../commands/score.ts')).score(terminal, inputs, flags),
   );
+
+  root
+    .command('scores')
+    .description('Work with scores files.')
+    .command('merge')
+    .description('Join the scores files of all parts of a list into the file of the whole list.')
+    .argument('<scores...>', 'scores files of `score --part`, one for each part, in any order')
+    .requiredOption('--out <file>', 'new scores file (.jsonl or .csv, as the parts are)')
+    .addOption(json())
+    .action(async (paths: string[], flags: ScoresMergeFlags) =>
+      (await import('../commands/scores.ts')).scoresMerge(terminal, paths, flags),
+    );
 
   root
     .command('ensemble')

@@ -21,6 +21,10 @@ export {
   scoresMetaPath,
   writeScoresMeta,
 } from './meta.ts';
+export type { MergedScores, MergeListener } from './merge.ts';
+export { mergeScores } from './merge.ts';
+export type { ListPart, ScoresPart } from './part.ts';
+export { partName, rowsOfPart } from './part.ts';
 export type { StoredModelScore, StoredScore } from './read-scores.ts';
 export { distributionReader, readScores } from './read-scores.ts';
 export type { SeenClip, SeenFields } from './seen.ts';

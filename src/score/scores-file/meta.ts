@@ -5,6 +5,7 @@ import { UserError } from '../../core/index.ts';
 import type { MosScale } from '../../dataset/index.ts';
 import { readJson, writeFileAtomic } from '../../files/index.ts';
 import { listProblems } from '../../model/index.ts';
+import type { ScoresPart } from './part.ts';
 
 /** The question of a model. */
 export interface ScoresTemplate {
@@ -97,6 +98,8 @@ export interface ScoresMeta {
   basis: string | null;
   /** How graphs are run. */
   runtime: ScoresRuntime;
+  /** Which part of a list the file has; left out where it has the whole list. */
+  part?: ScoresPart | undefined;
   /** The machine. Another one may go on with the file: the rest then differs from it in the last digits at most. */
   machine: ScoresMachine;
   /** Version of iovqa. */
@@ -144,6 +147,10 @@ const schema: z.ZodType<ScoresMeta> = z.strictObject({
     decoders: z.record(z.string(), z.string()),
     onnxruntime: z.string(),
   }),
+  part: z
+    .strictObject({ number: z.int().min(1), of: z.int().min(1), numRows: z.int().min(0), listHash: hash })
+    .refine(({ number, of }) => number <= of, { message: 'expected number ≤ of' })
+    .optional(),
   machine: z.strictObject({ cpu: z.string(), hash }),
   writtenBy: z.string(),
 });
@@ -208,7 +215,8 @@ export async function writeScoresMeta(path: string, meta: ScoresMeta): Promise<v
 const minor = /^(?:models\.\d+\.maxTextTokens|runtime\.(?:maxMemory|threads))$/;
 
 /**
- * A hash of everything that makes scores what they are, but for where the models lie, which machine it is, and minor facts.
+ * A hash of everything that makes scores what they are, but for where the models lie, which machine it is, which part of a list is
+ * scored, and minor facts.
  * @param meta - the description
  * @returns SHA-256, in hexadecimal
  */
@@ -231,7 +239,7 @@ export interface MetaDifference {
 }
 
 /**
- * What differs between two descriptions, but for where the models lie and which machine it is.
+ * What differs between two descriptions, but for where the models lie, which machine it is and which part of a list is scored.
  * @param before - what a file was begun with
  * @param now - what would go on with it
  */
@@ -246,7 +254,7 @@ export function metaDifferences(before: ScoresMeta, now: ScoresMeta): MetaDiffer
  * Every value of a description by its place, in an order that does not depend on that of the keys. The format says what rows hold and
  * not what made them, and the answers' values follow from kind, step and scale: a row has one key in all formats.
  */
-function facts({ machine: _machine, models, ...rest }: ScoresMeta): Map<string, string> {
+function facts({ machine: _machine, part: _part, models, ...rest }: ScoresMeta): Map<string, string> {
   const found = new Map<string, string>();
   const walk = (value: unknown, place: string): void => {
     if (value === undefined) return; // a file does not have it

@@ -2,7 +2,6 @@
 import { UserError, show } from '../../core/index.ts';
 import type { ScoreDistribution } from './distribution.ts';
 import { mixtureOf } from './distribution.ts';
-import { shapeOfMeta } from './line.ts';
 import type { ScoresMeta } from './meta.ts';
 import { requireScoresMeta } from './meta.ts';
 import type { StoredLine } from './read.ts';
@@ -58,7 +57,7 @@ export interface StoredScore {
 export async function* readScores(path: string): AsyncGenerator<StoredScore, void> {
   const meta = await requireScoresMeta(path);
   const read = rowReader(path, meta);
-  for await (const stored of readStoredLines(path, shapeOfMeta(meta))) yield read(stored);
+  for await (const stored of readStoredLines(path, meta)) yield read(stored);
 }
 
 /** From a row's `probabilities` to its distributions; a field that is something else is said to be so by `bad`. */

@@ -2,8 +2,9 @@
 import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { UserError, show } from '../../core/index.ts';
-import type { ScoreLineShape } from './line.ts';
-import { scoreColumns } from './line.ts';
+import { scoreColumns, shapeOfMeta } from './line.ts';
+import type { ScoresMeta } from './meta.ts';
+import { rowsOfPart } from './part.ts';
 
 /** What a file of scores is written in. */
 export type ScoresForm = 'jsonl' | 'csv';
@@ -42,18 +43,25 @@ export interface StoredLine {
 const CHUNK = 1 << 20;
 
 /**
- * Reads the whole rows of a file of scores; a last one that a kill or a full disk left torn is not among them. Rows must be numbered
- * from 1 without a gap.
- * @param shape - the columns of CSV
+ * Reads the whole rows of a file of scores; a last one that a kill or a full disk left torn is not among them. Rows must be those of the
+ * list, or of the file's part of it, from the first on without a gap.
+ * @param meta - the file's description
+ * @param chunk - bytes that are read at a time
  * @throws UserError `bad-input` for what is no file of scores of this version
  */
-export async function* readStoredLines(path: string, shape: ScoreLineShape): AsyncGenerator<StoredLine, void> {
+export async function* readStoredLines(
+  path: string,
+  meta: ScoresMeta,
+  chunk: number = CHUNK,
+): AsyncGenerator<StoredLine, void> {
   const form = scoresForm(path);
-  const columns = scoreColumns(shape);
-  let expected = form === 'csv' ? 0 : 1;
-  for await (const { bytes, line, end } of records(path, form === 'csv')) {
+  const columns = scoreColumns(shapeOfMeta(meta));
+  const part = rowsOfPart(meta.part, meta.runtime.batchSize);
+  let expected = part.after(0);
+  let hasHeader = form === 'csv';
+  for await (const { bytes, line, end } of records(path, form === 'csv', chunk)) {
     const where = `${path}:${line}`;
-    if (expected === 0) {
+    if (hasHeader) {
       const header = `${columns.join()}\n`;
       if (bytes.toString() !== header) {
         throw new UserError(
@@ -61,7 +69,7 @@ export async function* readStoredLines(path: string, shape: ScoreLineShape): Asy
           `${where}: expected the header ${header.trim()}, got ${show(bytes.toString())}`,
         );
       }
-      expected = 1;
+      hasHeader = false;
       continue;
     }
     const fields = form === 'csv' ? csvFields(bytes, columns) : jsonFields(bytes);
@@ -73,7 +81,7 @@ export async function* readStoredLines(path: string, shape: ScoreLineShape): Asy
         hint: 'Rows were taken out or moved; score the list to another file.',
       });
     }
-    expected++;
+    expected = part.after(expected);
     yield { ...fields, line, bytes, end };
   }
 }
@@ -116,11 +124,11 @@ interface FileRecord {
 const [QUOTE, LINE_END] = [0x22, 0x0a];
 
 /** Records with their ends; with quotes, a line end between two of them is a part of a field. */
-async function* records(path: string, hasQuotes: boolean): AsyncGenerator<FileRecord, void> {
+async function* records(path: string, hasQuotes: boolean, chunkSize: number): AsyncGenerator<FileRecord, void> {
   let rest: Buffer[] = [];
   let isQuoted = false;
   let [line, nextLine, end] = [1, 1, 0];
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+  for await (const chunk of createReadStream(path, { highWaterMark: chunkSize }) as AsyncIterable<Buffer>) {
     let start = 0;
     for (let at = 0; at < chunk.length; at++) {
       if (chunk[at] === QUOTE && hasQuotes) isQuoted = !isQuoted;

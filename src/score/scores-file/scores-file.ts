@@ -1,19 +1,19 @@
 // A file of scores from its first row to its last, in one go or in many: begun, gone on with, failed rows scored again. One process
 // writes it at a time. However often the work is stopped, the file ends with the same bytes.
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { UserError } from '../../core/index.ts';
-import type { OutputFile } from '../../files/index.ts';
-import { acquireLock, asWriteError, lockBeside, makeFolder, realPlace, writeFileAtomic } from '../../files/index.ts';
+import { asWriteError } from '../../files/index.ts';
 import { rowsOfGroup } from '../score-stream.ts';
 import { appendScores, lineFormat } from './append.ts';
+import { beginningOf, claimFile } from './claim.ts';
 import type { BegunRows } from './go-on.ts';
-import { compareWithList, requireSameMeta } from './go-on.ts';
-import type { ScoreLineShape } from './line.ts';
-import { scoreColumns, shapeOfMeta } from './line.ts';
+import { compareWithList, requireSameMeta, requireSamePart } from './go-on.ts';
+import { shapeOfMeta } from './line.ts';
+import { describeList } from './list-hash.ts';
 import type { ScoresMeta } from './meta.ts';
-import { requireScoresMeta, writeScoresMeta } from './meta.ts';
+import { hashOfMeta, writeScoresMeta } from './meta.ts';
+import type { ListPart } from './part.ts';
+import { partName, requirePart, rowsOfPart } from './part.ts';
 import { readStoredLines, scoresForm } from './read.ts';
+import { replaceRows } from './replace.ts';
 import type { ClipList, ListScorer, ScoredRow } from './score-list.ts';
 import { scoreList } from './score-list.ts';
 
@@ -23,6 +23,8 @@ export interface ScoresFileOptions {
   resume?: boolean;
   /** As `resume`, and rows with an error are scored again first, into a new file that replaces the old one when it is whole. */
   retryFailed?: boolean;
+  /** Score only this part of the list; `mergeScores` joins the files of all parts. Default: the whole list. */
+  part?: ListPart;
 }
 
 /** What a list's scoring tells while it goes on. */
@@ -60,31 +62,32 @@ export interface ScoresFile extends AsyncDisposable {
  * @throws UserError `bad-input` when it may not be gone on with, or another process writes it
  */
 export async function openScoresFile(path: string, options: ScoresFileOptions = {}): Promise<ScoresFile> {
-  const { resume = false, retryFailed = false } = options;
-  const telling = async <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error: unknown) => {
-      throw asWriteError(error, path);
-    });
-  scoresForm(path);
-  await telling(makeFolder(dirname(path)));
-  // Of a link, what it leads to is replaced, and locked for all that lead there.
-  const place = await telling(realPlace(path));
-  const lock = await telling(acquireLock(lockBeside(place), path));
+  const { resume = false, retryFailed = false, part } = options;
+  if (part !== undefined) requirePart(part);
+  const { place, lock } = await claimFile(path);
   let before: ScoresMeta | null;
   try {
     before = await beginningOf(path, resume || retryFailed);
+    if (before !== null) requireSamePart(path, before.part, part);
   } catch (error) {
     await lock.release();
     throw error;
   }
+  const telling = async <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw asWriteError(error, path);
+    });
   return {
     score: async (scorer, list, listener = {}) => {
       const { onKept, onRow, onNote, signal } = listener;
       const described = await scorer.describe();
-      // A file keeps the format that it was begun in.
-      const meta = { ...described, format: before?.format ?? described.format };
-      const shape = shapeOfMeta(meta);
-      let begun: BegunRows = { numRows: 0, length: 0, failed: new Set(), hasMore: true };
+      const meta: ScoresMeta = {
+        ...described,
+        // A file keeps the format that it was begun in.
+        format: before?.format ?? described.format,
+        ...(part === undefined ? {} : { part: { ...part, ...(await describeList(list, hashOfMeta(described))) } }),
+      };
+      let begun: BegunRows = { numRows: 0, lastRow: 0, length: 0, failed: new Set(), hasMore: true };
       if (before === null) await telling(writeScoresMeta(path, meta));
       else {
         for (const text of requireSameMeta(path, before, meta)) onNote?.(text);
@@ -97,22 +100,29 @@ export async function openScoresFile(path: string, options: ScoresFileOptions = 
           const change = `${before.machine.cpu} -> ${meta.machine.cpu}`;
           onNote?.(`${path} was begun on another machine (${change}): rows may differ from its in their last digits`);
         }
-        begun = await compareWithList(path, shape, meta, list, retryFailed);
+        begun = await compareWithList(path, meta, list, retryFailed);
       }
-      const { numRows } = begun;
+      const { numRows, lastRow } = begun;
       const size = rowsOfGroup(meta.runtime.batchSize);
       if (retryFailed && begun.failed.size > 0) {
         onKept?.(numRows - begun.failed.size, 0);
-        begun = await telling(retry(path, shape, begun, { place, scorer, meta, list, size, listener }));
+        begun = await telling(retry(path, begun, { place, scorer, meta, list, size, listener }));
       } else {
         onKept?.(numRows, begun.failed.size);
       }
-      await using file = await appendScores(path, shape, begun.length);
+      if (before?.part !== undefined && before.part.listHash !== meta.part!.listHash) {
+        // Its rows are those of the list as it is now.
+        await telling(writeScoresMeta(path, { ...before, part: meta.part }));
+        onNote?.(`the list has changed since ${partName(meta.part!)} was begun: --resume the other parts with it, too`);
+      }
+      await using file = await appendScores(path, shapeOfMeta(meta), begun.length);
       if (begun.hasMore) {
         // The group in which the work stopped is read again as a whole: who stands in a group moves the last bits of its rows.
-        const start = numRows - (numRows % size);
-        for await (const row of scoreList(scorer, meta, list, { isMeant: (i) => i > start, signal })) {
-          if (row.line.row <= numRows) continue;
+        const start = lastRow - (lastRow % size);
+        const own = rowsOfPart(part, meta.runtime.batchSize);
+        const isMeant = (row: number): boolean => row > start && own.has(row);
+        for await (const row of scoreList(scorer, meta, list, { isMeant, signal })) {
+          if (row.line.row <= lastRow) continue;
           await file.write(row.line);
           onRow?.(row);
         }
@@ -121,21 +131,6 @@ export async function openScoresFile(path: string, options: ScoresFileOptions = 
     },
     [Symbol.asyncDispose]: () => lock.release(),
   };
-}
-
-/** What a file was begun with; null where it is to be begun. */
-async function beginningOf(path: string, mayGoOn: boolean): Promise<ScoresMeta | null> {
-  const size = await stat(path).then(
-    (info) => info.size,
-    () => 0,
-  );
-  if (size === 0) return null;
-  if (!mayGoOn) {
-    throw new UserError('bad-input', `${path}: expected a new file, got one that holds something`, {
-      hint: 'Add --resume to go on with it.',
-    });
-  }
-  return requireScoresMeta(path);
 }
 
 /** What failed rows are scored again with. */
@@ -149,32 +144,18 @@ interface Retry {
   listener: ScoringListener;
 }
 
-/** Bytes of rows that are gathered for a write. */
-const CHUNK = 1 << 20;
-
 /** Writes the file anew, with failed rows as they come out now and the others as they were; the old one stays until it is whole. */
-async function retry(path: string, shape: ScoreLineShape, begun: BegunRows, options: Retry): Promise<BegunRows> {
+async function retry(path: string, begun: BegunRows, options: Retry): Promise<BegunRows> {
   const { place, scorer, meta, list, size, listener } = options;
   const groups = new Set([...begun.failed].map((row) => Math.ceil(row / size)));
   const isMeant = (row: number): boolean => groups.has(Math.ceil(row / size));
+  const shape = shapeOfMeta(meta);
   const format = lineFormat(path, shape);
-  const after: BegunRows = { ...begun, length: 0, failed: new Set() };
-  await writeFileAtomic(place, async (file: Pick<OutputFile, 'write'>) => {
-    let batch: Buffer[] = [];
-    let batchSize = 0;
-    const flush = async (): Promise<void> => {
-      await file.write(Buffer.concat(batch));
-      [batch, batchSize] = [[], 0];
-    };
-    const put = async (bytes: Buffer): Promise<void> => {
-      batch.push(bytes);
-      after.length += bytes.length;
-      if ((batchSize += bytes.length) >= CHUNK) await flush();
-    };
-    if (scoresForm(path) === 'csv') await put(Buffer.from(`${scoreColumns(shape).join()}\n`));
+  const after: BegunRows = { ...begun, failed: new Set() };
+  after.length = await replaceRows(path, place, shape, async (put) => {
     const scored = scoreList(scorer, meta, list, { isMeant, signal: listener.signal });
     try {
-      for await (const stored of readStoredLines(path, shape)) {
+      for await (const stored of readStoredLines(path, meta)) {
         if (!stored.hasFailed) {
           await put(stored.bytes);
           continue;
@@ -187,7 +168,6 @@ async function retry(path: string, shape: ScoreLineShape, begun: BegunRows, opti
     } finally {
       await scored.return();
     }
-    await flush();
   });
   return after;
 }
