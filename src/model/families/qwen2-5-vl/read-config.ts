@@ -69,9 +69,12 @@ export function parseQwenConfig(json: unknown, where: string): ModelConfig<QwenT
   const outer = problems.parse(outerSchema, json, '');
   if (outer === null) problems.throwIfAny(where);
   const config = outer!;
-  const none = config['quantization_config'] === undefined || config['quantization_config'] === null;
-  problems.require(none, 'quantization_config', 'none', config['quantization_config'], 'unsupported');
+  refuseQuantised(problems, config['quantization_config'], 'quantization_config');
   const nested = config['text_config'] !== undefined && config['text_config'] !== null;
+  if (nested) {
+    const { quantization_config: quantised } = Object(config['text_config']) as Record<string, unknown>;
+    refuseQuantised(problems, quantised, 'text_config.quantization_config');
+  }
   const text = readText(problems, nested ? config['text_config'] : config, nested ? 'text_config' : '', config);
   const vision = readVision(problems, config['vision_config'] ?? {}, text);
   const tokens: VisionTokens = {
@@ -85,6 +88,13 @@ export function parseQwenConfig(json: unknown, where: string): ModelConfig<QwenT
   }
   problems.throwIfAny(where);
   return { text: text!, vision: vision!, tokens };
+}
+
+/** Refuses AWQ, GPTQ, bitsandbytes and the like by their name, before any of their tensors is looked at. */
+function refuseQuantised(problems: Problems, quantised: unknown, key: string): void {
+  const { quant_method: method } = Object(quantised ?? {}) as Record<string, unknown>;
+  const expected = 'none: the model that it was quantised from';
+  problems.require(quantised === undefined || quantised === null, key, expected, method ?? quantised, 'unsupported');
 }
 
 function readText(
