@@ -6,6 +6,7 @@ from torch.distributed.tensor import DTensor
 from batch import tensor_of
 from families import family_of
 from weights import Weights
+from world import return_what_is_freed
 
 
 class Base:
@@ -66,6 +67,8 @@ class Base:
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
+        if self.world.device.type == "cpu":
+            return_what_is_freed()
         mesh = init_device_mesh(self.world.device.type, (self.world.size,))
         for part in (*self.text.layers, self.text):
             fully_shard(part, mesh=mesh)

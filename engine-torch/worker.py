@@ -80,11 +80,16 @@ class Worker:
     def on_close(self, header, tensors):
         del self.bases[header["model"]]
 
+    def on_memory(self, header, tensors):
+        return {"free": self.world.free()}, []
+
 
 def describe(error: BaseException) -> dict:
     import torch
 
-    kind = "memory" if isinstance(error, torch.OutOfMemoryError) else "bug"
+    # On the CPU, torch's allocator raises a plain RuntimeError.
+    is_memory = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+    kind = "memory" if is_memory else "bug"
     lines = traceback.format_exception(error)
     return {"kind": kind, "message": f"{type(error).__name__}: {error}", "stack": "".join(lines)[-8000:]}
 
@@ -120,7 +125,13 @@ def main():
             try:
                 worker.handle(header, tensors)
             except Exception as error:
-                link.send({"op": "failed", "id": header["id"], **describe(error)})
+                failure = describe(error)
+            else:
+                continue
+            # The error is gone, and with it what its frames held.
+            if failure["kind"] == "memory":
+                world.release()
+            link.send({"op": "failed", "id": header["id"], **failure})
     except (Closed, BrokenPipeError):
         # Whatever still runs in other threads: there is nobody left to compute for.
         os._exit(0)

@@ -1,6 +1,7 @@
 """The processes that compute together: which one this is, and what they add up."""
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,13 @@ def die_with_parent():
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
         os._exit(1)  # it ended before it was asked for
+
+
+def return_what_is_freed():
+    """Gives large tensors on the CPU back to the system as soon as they are freed. glibc keeps them otherwise, and finds no place for an
+    aligned one where an equal one was: layers that are gathered one after the other would add up to the whole model."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).mallopt(-3, 2**16)  # M_MMAP_THRESHOLD, which does not grow once it is set
 
 
 class World:
@@ -34,6 +42,23 @@ class World:
             # gloo carries what is on the CPU in any case.
             backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
             dist.init_process_group(backend, device_id=self.device if self.device.type == "cuda" else None)
+
+    def free(self) -> int | None:
+        """Bytes that are free on a GPU; None elsewhere."""
+        import torch
+
+        if self.device.type != "cuda":
+            return None
+        self.release()
+        return torch.cuda.mem_get_info()[0]
+
+    def release(self):
+        """Gives back what was freed, such as by a step that did not fit."""
+        import torch
+
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def add_up(self, tensors):
         """Replaces tensors of one dtype by their sums over all processes."""

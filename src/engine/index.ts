@@ -3,6 +3,7 @@
  * @module engine
  */
 import type { ForecastOptions, RunForecast } from './forecast.ts';
+import type { DeviceForecast, DeviceForecastOptions } from './torch/forecast.ts';
 import type { OpenEngine } from './types.ts';
 
 export type { Provider } from '../core/index.ts';
@@ -13,14 +14,18 @@ export { isWorkerLog } from './worker-log.ts';
 export type { AnswerDistribution } from './distribution.ts';
 export type { ForecastSample, WorkCost } from './forecast.ts';
 export type { MemoryLimits } from './memory-limit.ts';
+export type { DeviceForecast } from './torch/forecast.ts';
+export type { DeviceMemory } from './torch/memory.ts';
 export type {
   AdamWOptions,
   AnswerTreeSizes,
   AttachedModel,
   AttachOptions,
+  ClipSize,
   Engine,
   EngineName,
   EngineOptions,
+  EngineWork,
   ExampleSize,
   GenerateLimits,
   OpenEngine,
@@ -29,6 +34,7 @@ export type {
   StatePart,
   StateTensor,
   TrainingOptions,
+  TrainingWork,
   UpdateResult,
 } from './types.ts';
 
@@ -44,3 +50,10 @@ export const openEngine: OpenEngine = async (checkpoint, options) =>
  */
 export const forecastRun = async (options: ForecastOptions): Promise<RunForecast> =>
   (await import('./onnx/index.ts')).forecastRun(options);
+
+/**
+ * Forecasts what each device of the PyTorch engine holds. Needs neither devices nor Python.
+ * @param options - sizes of the model, work, devices
+ */
+export const forecastDevices = async (options: DeviceForecastOptions): Promise<DeviceForecast[]> =>
+  (await import('./torch/index.ts')).forecastDevices(options);

@@ -16,7 +16,7 @@ export interface TorchOptions {
   python?: string | undefined;
   /** How many devices, a process each; default `auto`, all GPUs that there are, or one process on the CPU. */
   devices?: 'auto' | number;
-  /** `none`: each process holds the whole model. `full`: each holds its share of every decoder layer. Default `auto`: what fits. */
+  /** `none`: each process holds the whole model. `full`: each holds its share of every decoder layer. Default `auto`: `none` where that fits. */
   shard?: 'auto' | 'none' | 'full';
   /** Element type of frozen weights and of products; default `auto`: bfloat16 on GPUs that have it, else float32. */
   precision?: 'auto' | 'float32' | 'bfloat16';
@@ -37,8 +37,41 @@ export interface RuntimeOptions extends TorchOptions {
   prepack?: boolean;
 }
 
+/** A clip as a forecast of memory sees it. */
+export interface ClipSize {
+  /** Its tokens. */
+  tokens: number;
+  /** Those of them that stand for vision. */
+  visionTokens: number;
+  /** Rows whose logits are wanted. */
+  rows: number;
+}
+
+/** What an engine is going to be used for, for a forecast of memory. */
+export interface EngineWork {
+  /** The adapter; null for none. */
+  lora: LoraOptions | null;
+  /** How it is trained, or every weight where there is no adapter; null for a model that only predicts. */
+  training: TrainingWork | null;
+  /** How clips are scored. */
+  scoring: {
+    /** Clips at a time. */
+    together: number;
+    /** A large one. */
+    clip: ClipSize;
+  };
+}
+
+/** What a step of training is going to be, for a forecast of memory. */
+export interface TrainingWork extends Pick<TrainingOptions, 'microBatch' | 'gradientCheckpointing'> {
+  /** A large clip. */
+  clip: ClipSize;
+}
+
 /** How an engine is opened. */
 export interface EngineOptions extends MemoryLimits {
+  /** What it is opened for, where that is known: what does not fit is refused before any weight is read. */
+  work?: EngineWork;
   /** How the machine is used. */
   runtime?: RuntimeOptions;
   /** Where outputs of frozen parts may be kept; default null, nowhere. */
@@ -234,6 +267,8 @@ export interface AttachedModel {
 export interface Engine extends VisionEncoder {
   /** Names the engine, its version and its element type, such as `torch 2.13 bfloat16`; `onnx` for the engine of the project. */
   readonly name: string;
+  /** What a user should know of how it was opened; none where it is left out. */
+  readonly notes?: readonly string[];
   /** The model. */
   readonly checkpoint: Checkpoint;
   /** Identifies the frozen vision tower for the cache: weights, sizes, engine and dtype. */

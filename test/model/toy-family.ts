@@ -205,6 +205,8 @@ export const toyFamily: ModelFamily<ToyText, ToyVision> = {
     roughBytes: ({ hiddenSize }, { clips, rows, past = 0 }) => 8 * clips * rows * (past + rows + 4 * hiddenSize),
     readsWhole: () => true,
     visionSizes: (visions, vision, clips) => new Map([['M', clips * onlyWeights(visions, vision)]]),
+    keptOfText: ({ numLayers: layers, hiddenSize: width }) => ({ layers, width, float32: 0, computed: width }),
+    keptOfTower: () => ({ layers: 1, width: 1, float32: 0, computed: 1 }),
   },
   random: null,
 };

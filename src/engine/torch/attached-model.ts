@@ -8,9 +8,10 @@ import { DEFAULT_BATCH } from '../default-batch.ts';
 import type { AnswerDistribution } from '../distribution.ts';
 import { answerDistribution } from '../distribution.ts';
 import { countPairs } from '../pairs.ts';
-import type { AttachOptions, AttachedModel, StateTensor } from '../types.ts';
+import type { AttachOptions, AttachedModel, EngineWork, StateTensor } from '../types.ts';
 import type { FeatureType, SharedExample } from './examples.ts';
 import { encodeExamples, encodePairs, encodeTree } from './examples.ts';
+import { DeviceMemoryError, ofClip } from './failed-error.ts';
 import type { LinkMessage } from './frames.ts';
 import { scheduleUpdate } from './schedule.ts';
 import type { World } from './world.ts';
@@ -32,6 +33,8 @@ export interface AttachParts {
   isSharded: boolean;
   /** Element type of features on the link. */
   features: FeatureType;
+  /** Refuses a clip that needs more memory than a device has. */
+  requireMemory: (work: EngineWork) => void;
 }
 
 /**
@@ -68,12 +71,17 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
     }
     return values;
   };
-  const send = (rank: number, op: string, some: readonly SharedExample[], numPairs = 0): Promise<LinkMessage> => {
+  const send = (
+    rank: number,
+    op: string,
+    some: readonly SharedExample[],
+    { numPairs = 0, goesOn = false } = {},
+  ): Promise<LinkMessage> => {
     const { examples, tensors } = encodeExamples(some, features);
     const { wanted } = some[0]!.example;
     const tree = wanted.kind === 'answers' ? encodeTree(wanted.tree) : null;
     const pairs = numPairs === 0 ? {} : encodePairs(some, training!.form.groupSize, numPairs, tensors);
-    return world.ask(rank, { op, ...about, examples, tree, pairs }, tensors);
+    return world.ask(rank, { op, ...about, examples, tree, pairs }, tensors, goesOn);
   };
 
   return {
@@ -86,7 +94,9 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
       const rounds = scheduleUpdate(examples, training, world.ranks);
       const hasPairs = form.over === 'answers' && form.terms.includes('fidelity');
       const numPairs = hasPairs ? countPairs(examples.length, form.groupSize) : 0;
-      await Promise.all(rounds.flatMap((round) => round.map((some, rank) => send(rank, 'accumulate', some, numPairs))));
+      await Promise.all(
+        rounds.flatMap((round) => round.map((some, rank) => send(rank, 'accumulate', some, { numPairs }))),
+      );
       const [{ header }] = (await world.askAll({ op: 'apply', ...about, learningRate })) as [LinkMessage];
       const [loss, gradientNorm] = [Number(header['loss']), Number(header['gradientNorm'])];
       if (header['finite'] !== true) {
@@ -107,7 +117,21 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
       const results: (AnswerDistribution | UserError)[] = [];
       const take = async (batch: readonly number[], rank: number): Promise<void> => {
         const some = batch.map((i) => ({ example: examples[i]!, share: 1 }));
-        const { tensors } = await send(rank, 'predict', some);
+        // Ranks that hold the model together are in the middle of a pass where one of them fails: they cannot begin another.
+        const goesOn = !parts.isSharded;
+        const answer = await send(rank, 'predict', some, { goesOn }).catch((error: unknown) => {
+          if (goesOn && error instanceof DeviceMemoryError) return error;
+          throw error;
+        });
+        if (answer instanceof DeviceMemoryError) {
+          const half = Math.ceil(batch.length / 2);
+          if (half < batch.length) {
+            await take(batch.slice(0, half), rank);
+            await take(batch.slice(half), rank);
+          } else results[batch[0]!] = ofClip(answer);
+          return;
+        }
+        const { tensors } = answer;
         const edges = tensors[0]!.data as Float32Array;
         const size = edges.length / batch.length;
         batch.forEach((i, b) => (results[i] = distributionOf(examples[i]!, edges.subarray(b * size, (b + 1) * size))));
@@ -131,7 +155,16 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
       }
       return results;
     },
-    requireMemory: () => Promise.resolve(),
+    requireMemory: ({ tokens, visionTokens, targets = 0 }, use) => {
+      const clip = { tokens, visionTokens, rows: Math.max(targets, options.answers?.numNodes ?? 1) };
+      const { gradientCheckpointing = false } = training ?? {};
+      parts.requireMemory({
+        lora,
+        training: use === 'update' ? { microBatch: 1, gradientCheckpointing, clip } : null,
+        scoring: { together: 1, clip },
+      });
+      return Promise.resolve();
+    },
     get step() {
       return step;
     },

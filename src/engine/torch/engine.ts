@@ -1,15 +1,19 @@
 // A base model in worker processes of PyTorch.
 import { availableParallelism } from 'node:os';
-import { UserError, invariant } from '../../core/index.ts';
+import { UserError, invariant, machineMemory } from '../../core/index.ts';
 import type { Checkpoint } from '../../model/index.ts';
 import { blameWeights, visionPartOf } from '../../model/index.ts';
-import type { AttachedModel, Engine, EngineOptions, RuntimeOptions } from '../types.ts';
+import type { AttachedModel, Engine, EngineOptions, EngineWork, RuntimeOptions } from '../types.ts';
 import { attachModel } from './attached-model.ts';
 import { encodePictures } from './examples.ts';
+import { DeviceMemoryError, ofClip } from './failed-error.ts';
+import type { Fit } from './fit.ts';
+import { chooseShard } from './fit.ts';
 import type { LinkTensor } from './frames.ts';
 import type { PythonFacts } from './python.ts';
 import { askPython, findPython, requirePackages } from './python.ts';
 import { shareWorld } from './shared-worlds.ts';
+import type { World } from './world.ts';
 
 let models = 0;
 let attachedModels = 0;
@@ -29,18 +33,24 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
   }
   const facts = await askPython(findPython(runtime.python));
   requirePackages(facts);
-  const { ranks, device, threads, precision, isSharded } = settle(runtime, facts);
+  const { ranks, device, threads, precision } = settle(runtime, facts);
   const { world, leave } = await shareWorld({ python: facts.python, ranks, device, threads, logs: options.logs });
   const model = models++;
   const names = checkpoint.names.map((name) => [name, weightPlace(checkpoint, name)] as const);
+  let fit: Fit;
+  let deviceBytes: number;
   try {
+    deviceBytes = await freeBytes(world);
+    const { work = A_CLIP } = options;
+    const devices = { ranks, precision, device };
+    fit = chooseShard({ model: checkpoint, work, devices, deviceBytes, shard: runtime.shard ?? 'auto' });
     await world.askAll({
       op: 'open',
       model,
       family: checkpoint.family.modelType,
       folder: checkpoint.folder,
       precision,
-      shard: isSharded ? 'full' : 'none',
+      shard: fit.isSharded ? 'full' : 'none',
       weights: Object.fromEntries(names),
     });
   } catch (error) {
@@ -49,18 +59,31 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
   }
   const { torch, transformers } = facts.versions;
   const name = `torch ${torch} ${precision}`;
+  const { isSharded } = fit;
+  const requireMemory = (work: EngineWork): void => {
+    chooseShard({
+      model: checkpoint,
+      work,
+      devices: { ranks, precision, device },
+      deviceBytes,
+      shard: isSharded ? 'full' : 'none',
+    });
+  };
   const attached = new Set<AttachedModel>();
   let next = 0;
   let trainsAll = false;
   return {
     name,
+    notes: ranks > 1 ? [fit.text] : [],
     checkpoint,
     tower: visionPartOf(checkpoint, `${name} transformers ${transformers} ${device} ${threads}`, store),
     warmUp: () => {},
     encode: async (pictures) => {
       const sent: LinkTensor[] = [];
       const header = { op: 'encode', model, pictures: encodePictures(pictures, (tensor) => sent.push(tensor) - 1) };
-      const { tensors } = await world.ask(next++ % ranks, header, sent);
+      const { tensors } = await world.ask(next++ % ranks, header, sent, true).catch((error: unknown) => {
+        throw error instanceof DeviceMemoryError ? ofClip(error) : error;
+      });
       const features = tensors[0]!.data as Float32Array;
       const bad = features.find((value) => !Number.isFinite(value));
       if (bad === undefined) return features;
@@ -72,7 +95,7 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
       trainsAll = isWhole;
       const ids = { model, attached: attachedModels++ };
       const features = precision === 'bfloat16' ? 'bf16' : 'f32';
-      const made = await attachModel({ world, checkpoint, ids, isSharded, features }, what);
+      const made = await attachModel({ world, checkpoint, ids, isSharded, features, requireMemory }, what);
       attached.add(made);
       const free = made[Symbol.asyncDispose];
       return Object.defineProperty(made, Symbol.asyncDispose, {
@@ -98,11 +121,24 @@ interface Settled {
   device: 'cuda' | 'mps' | 'cpu';
   threads: number;
   precision: 'float32' | 'bfloat16';
-  isSharded: boolean;
+}
+
+/** What is asked about where nothing is said: a clip that is scored. */
+const A_CLIP: EngineWork = {
+  lora: null,
+  training: null,
+  scoring: { together: 1, clip: { tokens: 2048, visionTokens: 1536, rows: 16 } },
+};
+
+/** Memory that the smallest device has left; on the CPU, what the machine has, in equal parts. */
+async function freeBytes(world: World): Promise<number> {
+  const answers = await world.askAll({ op: 'memory' });
+  const free = answers.map(({ header }) => header['free'] as number | null);
+  return Math.min(...free.map((bytes) => bytes ?? machineMemory() / world.ranks));
 }
 
 function settle(runtime: RuntimeOptions, facts: PythonFacts): Settled {
-  const { devices = 'auto', precision = 'auto', shard = 'auto', threads = 0 } = runtime;
+  const { devices = 'auto', precision = 'auto', threads = 0 } = runtime;
   const device = facts.device ?? 'cpu';
   const ranks = devices === 'auto' ? facts.devices : devices;
   if (device !== 'cpu' && ranks > facts.devices) {
@@ -116,7 +152,6 @@ function settle(runtime: RuntimeOptions, facts: PythonFacts): Settled {
     device,
     threads: threads === 0 ? cores : threads,
     precision: precision === 'auto' ? (facts.hasBfloat16 && device === 'cuda' ? 'bfloat16' : 'float32') : precision,
-    isSharded: shard === 'full' && ranks > 1,
   };
 }
 

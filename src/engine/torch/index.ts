@@ -3,3 +3,4 @@
  * @module engine/torch
  */
 export { openTorchEngine } from './engine.ts';
+export { forecastDevices } from './forecast.ts';

@@ -3,6 +3,7 @@ import { copyFile, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, oneLine } from '../../core/index.ts';
 import { makeTemporaryFolder } from '../../files/index.ts';
+import { DeviceMemoryError, failedError } from './failed-error.ts';
 import type { LinkMessage, LinkTensor } from './frames.ts';
 import type { Launched, LaunchOptions } from './launch.ts';
 import { launchWorkers } from './launch.ts';
@@ -27,10 +28,19 @@ export interface World {
   readonly versions: Readonly<Record<string, string>>;
   /**
    * Asks a rank. What is asked first is answered first.
+   * @param rank - which
+   * @param header - the question
+   * @param tensors - of the question
+   * @param goesOn - leave the rank running where this needs more memory than there is, to ask for less; default false
    * @returns its answer
-   * @throws UserError `worker-failed` when the rank fails or has failed; then all have
+   * @throws UserError `worker-failed` when the rank fails or has failed; then all have, but for a `DeviceMemoryError` with `goesOn`
    */
-  ask: (rank: number, header: LinkMessage['header'], tensors?: readonly LinkTensor[]) => Promise<LinkMessage>;
+  ask: (
+    rank: number,
+    header: LinkMessage['header'],
+    tensors?: readonly LinkTensor[],
+    goesOn?: boolean,
+  ) => Promise<LinkMessage>;
   /** Asks all ranks the same. */
   askAll: (header: LinkMessage['header'], tensors?: readonly LinkTensor[]) => Promise<LinkMessage[]>;
   /** Ends the processes. */
@@ -50,6 +60,8 @@ export interface WorldOptions extends Omit<LaunchOptions, 'link' | 'folder'> {
 interface Question {
   rank: number;
   op: string;
+  /** Whether the rank may be asked something smaller where this needs more memory than there is. */
+  goesOn: boolean;
   /** Beats of the rank since it began with this one. */
   beats: number;
   resolve: (answer: LinkMessage) => void;
@@ -125,8 +137,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       questions.delete(id as number);
       if (REPEATED.has(question.op)) durations.push(question.beats);
       if (op === 'done') question.resolve(message);
-      else if (op === 'failed') fail(failedError(rank, ranks, message.header));
-      if (op === 'failed') question.reject(failure);
+      if (op !== 'failed') return;
+      const error = failedError(rank, ranks, question.op, message.header);
+      const goesOn = error instanceof DeviceMemoryError && question.goesOn;
+      if (!goesOn) fail(error);
+      question.reject(error);
     },
     onEnd: (rank, why) => void failOf(rank, `it ended (${why})`),
   });
@@ -167,14 +182,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     await dispose();
     throw error;
   }
-  const ask: World['ask'] = (rank, header, tensors = []) =>
+  const ask: World['ask'] = (rank, header, tensors = [], goesOn = false) =>
     new Promise((resolve, reject) => {
       if (failure !== null) {
         reject(failure);
         return;
       }
       const id = nextId++;
-      questions.set(id, { rank, op: String(header['op']), beats: 0, resolve, reject });
+      questions.set(id, { rank, op: String(header['op']), goesOn, beats: 0, resolve, reject });
       link.send(rank, { ...header, id }, tensors).catch((error: unknown) => {
         questions.delete(id); // nobody will answer what was not sent
         reject(error);
@@ -190,20 +205,6 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     askAll: (header, tensors) => Promise.all(Array.from({ length: ranks }, (_, rank) => ask(rank, header, tensors))),
     [Symbol.asyncDispose]: dispose,
   };
-}
-
-function failedError(rank: number, ranks: number, { kind, message, stack }: LinkMessage['header']): UserError {
-  const who = `torch worker ${rank} of ${ranks}`;
-  if (kind === 'memory') {
-    return new UserError(
-      'worker-failed',
-      `${who}: expected the work to fit into the device's memory, got ${oneLine(String(message))}`,
-      {
-        hint: 'Use a smaller microBatch, train.gradientCheckpointing, or runtime.shard: full.',
-      },
-    );
-  }
-  return new UserError('worker-failed', `${who}: ${oneLine(String(message))}`, { cause: new Error(String(stack)) });
 }
 
 /** The last lines that a rank printed, as one. */

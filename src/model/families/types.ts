@@ -224,6 +224,18 @@ export interface RoughBatch {
   layers?: number;
 }
 
+/** What the layers of a text model or tower keep for a backward pass, in numbers for each token or patch. */
+export interface KeptValues {
+  /** How many layers there are. */
+  layers: number;
+  /** Width of what goes from layer to layer. */
+  width: number;
+  /** Numbers of a layer that are float32 in any precision. */
+  float32: number;
+  /** Numbers of a layer in the type of its products, but for the inputs of LoRA. */
+  computed: number;
+}
+
 /** What a forecast of memory and time must know. */
 export interface FamilyMemory<T extends TextConfig, V extends VisionConfig> {
   /**
@@ -246,6 +258,18 @@ export interface FamilyMemory<T extends TextConfig, V extends VisionConfig> {
    * @returns sizes by symbol
    */
   visionSizes(visions: readonly Pick<VisionPatches, 'grid'>[], vision: V, clips: number): Map<string, number>;
+  /**
+   * What PyTorch keeps of a token in a decoder layer, with fused attention.
+   * @param text - sizes of the text model
+   * @param trains - whether its own weights train
+   */
+  keptOfText(text: T, trains: boolean): KeptValues;
+  /**
+   * What PyTorch keeps of a patch in a layer of the tower.
+   * @param vision - sizes of the tower
+   * @param trains - whether its weights train
+   */
+  keptOfTower(vision: V, trains: boolean): KeptValues;
 }
 
 /** Models with random weights. */

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { DeviceMemoryError } from '../../../src/engine/torch/failed-error.ts';
 import type { World } from '../../../src/engine/torch/world.ts';
 import { startWorld } from '../../../src/engine/torch/world.ts';
 import { temporaryFolder } from '../../files/temporary.ts';
@@ -113,6 +114,16 @@ test.skipIf(process.platform !== 'linux')('a command that is not there', async (
   expect(left()).toEqual([]);
 });
 
+test.skipIf(process.platform !== 'linux')('a worker without memory left goes on where that was asked for', async () => {
+  const { world } = start(`${ready} asked(({ id, op }) => op === 'predict'
+    ? send({ op: 'failed', id, kind: 'memory', message: 'CUDA out of memory' }) : send({ op: 'done', id }));`);
+  const made = await world;
+  await expect(made.ask(0, { op: 'predict' }, [], true)).rejects.toThrow(DeviceMemoryError);
+  expect((await made.ask(0, { op: 'apply' })).header['op']).toBe('done');
+  await expect(made.ask(0, { op: 'predict' })).rejects.toThrow(DeviceMemoryError);
+  await expect(made.ask(0, { op: 'apply' })).rejects.toThrow('CUDA out of memory');
+});
+
 test.skipIf(process.platform !== 'linux').each([
   [
     'fails',
@@ -122,7 +133,7 @@ test.skipIf(process.platform !== 'linux').each([
   [
     'has no memory left',
     `asked(({ id }) => send({ op: 'failed', id, kind: 'memory', message: 'CUDA out of memory' }));`,
-    "expected the work to fit into the device's memory, got CUDA out of memory",
+    "expected a clip to fit into the device's memory, got CUDA out of memory",
   ],
   ['dies', 'asked(() => process.kill(process.pid, "SIGKILL"));', 'it ended (its connection was closed)'],
   [
