@@ -146,8 +146,12 @@ export type {
   AdamWOptions,
   AnswerTreeSizes,
   AttachOptions,
+  ClipSize,
+  DeviceForecast,
+  DeviceMemory,
   Engine,
   EngineOptions,
+  EngineWork,
   ExampleSize,
   GenerateLimits,
   MachineSpeed,
@@ -158,6 +162,7 @@ export type {
   StatePart,
   StateTensor,
   TrainingOptions,
+  TrainingWork,
   UpdateResult,
 } from './engine/index.ts';
 export type { AnswerTerm, Objective, ObjectiveForm } from './objectives/index.ts';
@@ -231,6 +236,7 @@ export type {
 } from './score/index.ts';
 export { exportAdapter, loadScorer, mergeScores, openScoresFile, readScores, readScoresMeta } from './score/index.ts';
 export type {
+  DeviceEstimate,
   EstimatedPart,
   Recipe,
   RecipeFile,
@@ -242,7 +248,7 @@ export type {
   TrainOptions,
   ValidationScores,
 } from './train/index.ts';
-export { estimateRun, readRunRecipe, resolveRecipe, train } from './train/index.ts';
+export { estimateDevices, estimateRun, readRunRecipe, resolveRecipe, train } from './train/index.ts';
 export type {
   CrossValidateOptions,
   CrossValidationEvent,

@@ -1,7 +1,7 @@
 // What an estimate must know of a model: sizes, and where its weights would lie. None of its weights has to be here.
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UserError } from '../core/index.ts';
 import { readJson } from '../files/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -35,7 +35,8 @@ export async function openModelShape(model: string): Promise<ModelShape> {
     if (!(error instanceof UserError)) throw error;
     const folder = await findConfigFolder(model);
     if (folder !== null && !(await hasWeights(folder))) return ofConfig(model, folder);
-    const named = existsSync(model) ? null : sizeNamed(model);
+    // A recipe takes the name of a size for that of a folder beside it.
+    const named = existsSync(model) ? null : (sizeNamed(model) ?? sizeNamed(basename(model)));
     if (named === null) throw error;
     const nano = await openCheckpoint(embeddedModel());
     const { family, random, size } = named;

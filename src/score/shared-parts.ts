@@ -66,7 +66,9 @@ export function createSharedParts(options: SharedPartsOptions, disposer: Dispose
   const engine: SharedParts['engine'] = (checkpoint) =>
     once(engines, checkpoint.folder, async () => {
       const opened = openEngine(checkpoint, { runtime, store, ...(maxMemory !== undefined && { maxMemory }) });
-      return disposer.own(await opened);
+      const made = disposer.own(await opened);
+      for (const note of made.notes ?? []) options.onNote?.(note);
+      return made;
     });
   return {
     checkpoint: async (source) => {

@@ -1,35 +1,17 @@
 // Forecasts memory and time of a run before it: sizes from a few of its clips, costs from the engine.
-import { UserError, machineMemory } from '../core/index.ts';
-import type { ForecastSample, MachineSpeed, WorkCost } from '../engine/index.ts';
+import { UserError, commandLine, machineMemory } from '../core/index.ts';
+import type { MachineSpeed, WorkCost } from '../engine/index.ts';
 import { forecastRun } from '../engine/index.ts';
-import type { PreparedVision } from '../inputs/index.ts';
-import {
-  answerTrie,
-  buildExample,
-  buildScoringExample,
-  createClipViewer,
-  frameOptions,
-  loadPromptProcessor,
-  positionsOf,
-  promptAbout,
-  promptRows,
-  trimToTargets,
-} from '../inputs/index.ts';
-import type { ModelShape } from '../model/index.ts';
 import { openModelShape } from '../model/index.ts';
-import type { ObjectiveContext } from '../objectives/index.ts';
 import { formOf, objectives } from '../objectives/index.ts';
-import type { EncodedPrompt } from '../prompt/index.ts';
-import { openFrameReader } from '../video/index.ts';
 import { inheritAdapterSettings } from './inherit-adapter.ts';
 import { detectGrouping } from './detect-grouping.ts';
 import { inheritTableOptions } from './inherit-table.ts';
 import { chooseRecipe } from './choose-recipe.ts';
 import { MAX_BYTES } from './clip-store.ts';
 import { readForecastData } from './data.ts';
-import type { Recipe, ResolvedRecipe } from './recipe/index.ts';
-import { furtherProcessors, wantedOf } from './examples.ts';
-import { scorerSettings } from './setup.ts';
+import type { ResolvedRecipe } from './recipe/index.ts';
+import { readSamples } from './samples.ts';
 import { VALIDATION_BATCH } from './validate.ts';
 
 /** One kind of work of a run. */
@@ -72,18 +54,6 @@ export interface EstimateOptions {
   threads?: number;
 }
 
-/** Clips that are opened. */
-const SAMPLES = 6;
-
-/** What a few clips of a run are like. */
-interface Samples {
-  clips: ForecastSample[];
-  context: ObjectiveContext;
-  /** Means of a clip: its tokens, and scoring passes. */
-  tokens: number;
-  passes: number;
-}
-
 /**
  * Forecasts a run. Opens a few clips of it, and measures the machine for a second or two; nothing is written.
  * @param resolved - the run, from `resolveRecipe`; its model need not be here (`openModelShape`)
@@ -95,7 +65,9 @@ export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOpt
     await detectGrouping(await chooseRecipe(await inheritTableOptions(resolved))),
   );
   if (recipe.runtime.engine === 'torch') {
-    throw new UserError('not-supported', 'runtime.engine: expected onnx to forecast, got torch');
+    throw new UserError('not-supported', 'runtime.engine: expected onnx to forecast time, got torch', {
+      hint: `${commandLine('estimate --engine torch')} forecasts memory.`,
+    });
   }
   const data = await readForecastData(recipe);
   const model = await openModelShape(recipe.model);
@@ -153,68 +125,5 @@ export async function estimateRun(resolved: ResolvedRecipe, options: EstimateOpt
     machineBytes: options.memoryBytes ?? machineMemory(),
     notes: [...model.notes, ...(options.threads === undefined ? [] : [`speeds are this machine's, times its threads`])],
     speed: costs.speed,
-  };
-}
-
-async function readSamples(
-  recipe: Recipe,
-  model: ModelShape,
-  data: Awaited<ReturnType<typeof readForecastData>>,
-): Promise<Samples> {
-  const settings = scorerSettings(recipe, data);
-  const processor = await loadPromptProcessor(model, settings, recipe.prompt);
-  const context: ObjectiveContext = {
-    processor,
-    positions: positionsOf(model, settings.positions),
-    trie: answerTrie(model, processor),
-    softLabelStd: recipe.softLabelStd,
-  };
-  const further = await furtherProcessors(recipe, model, settings, processor);
-  const objective = objectives[recipe.loss];
-  const stride = Math.max(1, Math.floor(data.train.length / SAMPLES));
-  const rows = data.train.filter((_, i) => i % stride === 0).slice(0, SAMPLES);
-  await using reader = openFrameReader({ workers: recipe.runtime.workers });
-  const viewer = createClipViewer({ frames: frameOptions(model, settings.frames), reader, features: null });
-  const clips: ForecastSample[] = [];
-  let [tokens, passes] = [0, 0];
-  let bad: UserError | undefined;
-  for (const row of rows) {
-    let viewed: Awaited<ReturnType<typeof viewer.view>>;
-    try {
-      viewed = await viewer.view(row);
-    } catch (error) {
-      // A run may leave some out; which, it says when it reads them.
-      if (!(error instanceof UserError) || recipe.data.maxBadFraction === 0) throw error;
-      bad = error;
-      continue;
-    }
-    const prompt = promptAbout(viewed, model, processor, row.prompt);
-    const { vision } = viewed;
-    const others = further.map((one) => promptAbout(viewed, model, one, row.prompt));
-    const train = { ...wantedOf(row, { prompt, further: others }, objective, context), vision, dropoutKey: 0 };
-    clips.push({ train, score: scored(prompt, vision, context) });
-    const { tokenizer, endTokenId, codec } = processor;
-    const answered = { positions: context.positions, prompt, answer: codec.encode(row.mos5), tokenizer, endTokenId };
-    tokens += trimToTargets(buildExample({ ...answered, targets: objective.targets })).tokenIds.length;
-    // Generated answers take a pass for each token and for the end.
-    passes += context.trie === null ? buildExample({ ...answered, targets: 'response' }).targets.length : 1;
-  }
-  if (clips.length === 0) throw bad!;
-  return { clips, context, tokens: tokens / clips.length, passes: passes / clips.length };
-}
-
-/** A clip as it is scored. */
-function scored(
-  prompt: EncodedPrompt,
-  vision: PreparedVision,
-  { trie, positions }: ObjectiveContext,
-): ForecastSample['score'] {
-  if (trie === null) return { rows: promptRows(prompt, positions), vision, wanted: { kind: 'text' }, dropoutKey: 0 };
-  const { nodeRows, columns, answers, ...rows } = buildScoringExample(prompt, trie, positions);
-  return {
-    rows,
-    vision,
-    wanted: { kind: 'answers', tree: { nodeRows, columns, answers }, target: null },
-    dropoutKey: 0,
   };
 }

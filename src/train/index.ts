@@ -10,6 +10,8 @@ export type { RatedRow } from './data.ts';
 export { readFoldRows, readRunRows } from './data.ts';
 export type { EstimatedPart, RunEstimate } from './estimate.ts';
 export { estimateRun } from './estimate.ts';
+export type { DeviceEstimate } from './estimate-devices.ts';
+export { estimateDevices } from './estimate-devices.ts';
 export type { TrainEvent, ValidationScores } from './events.ts';
 export type { Learner } from './loop.ts';
 export { resumeLoop, runLoop } from './loop.ts';
@@ -17,7 +19,8 @@ export { engineRuntime, formatRecipe, isSavedRecipe, recipeKeyNames, resolveReci
 export type { RecipeFile, RecipeSources, ResolvedRecipe, Recipe, RecipeInput } from './recipe/index.ts';
 export { changedKeys, readRunRecipe } from './run-folder.ts';
 export { learningRateFactor } from './schedule.ts';
-export { openTraining, scorerSettings } from './setup.ts';
+export { scorerSettings } from './scorer-settings.ts';
+export { openTraining } from './setup.ts';
 export { checkpointFolder, readOptimizer, writeOptimizer } from './state.ts';
 export type { TrainOptions } from './train.ts';
 export { train } from './train.ts';

@@ -2,9 +2,9 @@
 import type { Disposer } from '../core/index.ts';
 import { UserError, createDisposer, invariant, packageVersion, parseSize } from '../core/index.ts';
 import { findPreset, groupedBy } from '../dataset/index.ts';
-import type { AttachedModel, OpenEngine } from '../engine/index.ts';
+import type { AttachedModel, EngineWork, OpenEngine } from '../engine/index.ts';
 import { openEngine as openDefaultEngine } from '../engine/index.ts';
-import type { ClipPreparer, PreparedClip, ScorerSettings } from '../inputs/index.ts';
+import type { ClipPreparer, PreparedClip } from '../inputs/index.ts';
 import {
   answerTrie,
   createClipCache,
@@ -14,7 +14,6 @@ import {
   loadPromptProcessor,
   positionsOf,
   sharedRows,
-  withDecoder,
 } from '../inputs/index.ts';
 import type { Adapter, Checkpoint, LoraOptions } from '../model/index.ts';
 import {
@@ -44,6 +43,8 @@ import { createExampleSource, furtherProcessors } from './examples.ts';
 import { requireGroups } from './order.ts';
 import type { Recipe } from './recipe/index.ts';
 import { engineRuntime } from './recipe/index.ts';
+import { readSamples, workOf } from './samples.ts';
+import { scorerSettings } from './scorer-settings.ts';
 import { seedsOf } from './seeds.ts';
 import { readOptimizer, writeOptimizer } from './state.ts';
 
@@ -125,14 +126,17 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
   const reader = disposer.own(openFrameReader({ workers }));
   const notes = [...data.dataset.notes, ...data.notes];
   const kept = cache ? openCacheStore({ onNote: (note) => notes.push(note) }) : null;
+  const work = recipe.runtime.engine === 'torch' ? await workAhead(recipe, checkpoint, data) : undefined;
   const engine = disposer.own(
     await openEngine(checkpoint, {
+      ...(work === undefined ? {} : { work }),
       runtime: engineRuntime(recipe.runtime),
       store: kept,
       logs: recipe.out,
       ...(maxMemory === null ? {} : { maxMemory: parseSize(maxMemory) }),
     }),
   );
+  notes.push(...(engine.notes ?? []));
   const frames = frameOptions(checkpoint, settings.frames);
   const features =
     lora === null
@@ -212,6 +216,16 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
   };
 }
 
+/** What the engine is opened for, from a few clips; undefined where they cannot be read, which the run says of all of them later. */
+async function workAhead(recipe: Recipe, checkpoint: Checkpoint, data: RunData): Promise<EngineWork | undefined> {
+  try {
+    return workOf(recipe, await readSamples(recipe, checkpoint, data), data);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
 /** Golden scores; none of weights that overflow, which are saved all the same: the next update stops the run and names its clips. */
 async function goldenOrNone(
   preparer: ClipPreparer,
@@ -224,27 +238,6 @@ async function goldenOrNone(
     if (error instanceof UserError && error.code === 'non-finite') return [];
     throw error;
   }
-}
-
-/**
- * What scoring must know of a recipe.
- * @param data - its rows
- */
-export function scorerSettings(recipe: Recipe, { dataset }: Pick<RunData, 'dataset'>): ScorerSettings {
-  const { positions, decoder, ...frames } = recipe.frames;
-  const assumed = dataset.assumedFps === undefined ? {} : { assumedFps: dataset.assumedFps };
-  return {
-    frames: withDecoder({ ...frames, seed: seedsOf(recipe).frames, ...assumed }, decoder),
-    prompt: { template: recipe.prompt.template, source: null },
-    answer: answerSettings(recipe),
-    positions,
-    scale: dataset.scale,
-  };
-}
-
-/** How answers are written. The key is left out where they stand alone, as before there was a choice. */
-function answerSettings({ answer: { sentence, ...answer }, loss }: Recipe): ScorerSettings['answer'] {
-  return (sentence ?? objectives[loss].targets === 'sentence') ? { ...answer, sentence: true } : answer;
 }
 
 /** The manifest's column of the score. */

@@ -10,6 +10,7 @@ describe('openModelShape', () => {
     ['Qwen/Qwen2.5-VL-32B-Instruct', 66.9],
     ['Qwen/Qwen2.5-VL-72B-Instruct', 146.8],
     ['qwen2.5-vl-72b', 146.8],
+    ['/no/such/folder/qwen2.5-vl-7b', 16.58],
   ])('%s has %d GB of weights', async (name, gigabytes) => {
     const { names, stored, notes } = await openModelShape(name);
     const bytes = names.reduce((total, weight) => total + stored(weight).source.length, 0);

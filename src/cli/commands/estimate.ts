@@ -1,6 +1,7 @@
 // `iovqa estimate`: what a run will take, before it takes it.
-import { parseSize } from '../../core/index.ts';
-import { estimateRun } from '../../train/index.ts';
+import { UserError, formatSize, parseSize } from '../../core/index.ts';
+import type { ResolvedRecipe } from '../../train/index.ts';
+import { estimateDevices, estimateRun } from '../../train/index.ts';
 import { formatTable, printJson, printLines } from '../output.ts';
 import { formatSeconds } from '../progress.ts';
 import type { RecipeFlags } from '../recipe-options.ts';
@@ -13,6 +14,8 @@ export interface EstimateFlags extends RecipeFlags {
   memory?: string;
   /** Its cores. */
   threads?: number;
+  /** Memory of a device of the torch engine. */
+  deviceMemory?: string;
   /** Write a JSON value. */
   json?: boolean;
 }
@@ -32,7 +35,17 @@ export async function estimateCommand(
   path: string | undefined,
   flags: EstimateFlags,
 ): Promise<void> {
-  const estimate = await estimateRun(await recipeOf(path, flags, { out: 'runs/estimate' }), {
+  const resolved = await recipeOf(path, flags, { out: 'runs/estimate' });
+  const { engine } = resolved.recipe.runtime;
+  const foreign = engine === 'torch' ? (['memory', 'threads'] as const) : (['deviceMemory'] as const);
+  for (const name of foreign) {
+    if (flags[name] === undefined) continue;
+    const option = name === 'deviceMemory' ? 'device-memory' : name;
+    const wanted = engine === 'torch' ? 'onnx' : 'torch';
+    throw new UserError('bad-input', `--${option}: expected --engine ${wanted} beside it, got ${engine}`);
+  }
+  if (engine === 'torch') return devices(terminal, resolved, flags);
+  const estimate = await estimateRun(resolved, {
     ...(flags.memory === undefined ? {} : { memoryBytes: parseSize(flags.memory, '--memory') }),
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
   });
@@ -62,4 +75,53 @@ export async function estimateCommand(
   } else if (residentBytes > 0.9 * machineBytes) {
     terminal.tell('note: the weights do not all stay in memory beside that; reading them again takes time');
   }
+}
+
+/** Memory of each device of the torch engine. */
+async function devices(terminal: Terminal, resolved: ResolvedRecipe, flags: EstimateFlags): Promise<void> {
+  const bytes = flags.deviceMemory === undefined ? null : parseSize(flags.deviceMemory, '--device-memory');
+  const estimate = await estimateDevices(resolved, bytes);
+  for (const note of estimate.notes) terminal.tell(`note: ${note}`);
+  if (flags.json === true) return printJson(terminal, estimate);
+  const { ways, chosen, numSampled, tokens, visionTokens, microBatch, precision } = estimate;
+  const isKnown = bytes !== null;
+  printLines(terminal, [
+    `${tokens} tokens a clip, ${visionTokens} of them frames (the longest of ${numSampled} clips); microBatch ${microBatch}; ${precision}`,
+    ...formatTable(
+      [
+        'shard',
+        'checkpointing',
+        'weights',
+        'tower',
+        'training',
+        'gathered',
+        'activations',
+        'logits',
+        'rest',
+        'a device',
+        ...(isKnown ? ['fits', 'largest microBatch'] : []),
+      ],
+      ways.map(({ shard, gradientCheckpointing, memory, fits, largestMicroBatch }) => [
+        shard,
+        gradientCheckpointing ? 'yes' : 'no',
+        gb(memory.weights),
+        gb(memory.tower),
+        gb(memory.trained),
+        gb(memory.gathered),
+        gb(memory.activations),
+        gb(memory.logits),
+        gb(memory.other + memory.fixed),
+        gb(memory.bytes),
+        ...(isKnown ? [fits === true ? 'yes' : 'no', largestMicroBatch ?? 0] : []),
+      ]),
+    ),
+    ...(isKnown ? [inWords(estimate.devices, bytes, chosen)] : []),
+    'time: not measured yet on GPUs',
+  ]);
+}
+
+function inWords(count: number, bytes: number, chosen: { shard: string; memory: { bytes: number } } | null): string {
+  const where = `${count} ${count === 1 ? 'device' : 'devices'} of ${formatSize(bytes)}`;
+  if (chosen === null) return `${where}: the recipe does not fit`;
+  return `${where}: the recipe fits with runtime.shard ${chosen.shard}, ${gb(chosen.memory.bytes)} a device`;
 }

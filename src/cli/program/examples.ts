@@ -17,7 +17,7 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   'study status': ['iovqa study status study.yaml', 'iovqa study status study.yaml --markdown'],
   estimate: [
     'iovqa estimate recipe.yaml',
-    'iovqa estimate --manifest clips.csv --model Qwen/Qwen2.5-VL-3B-Instruct --set lora.rank=128',
+    'iovqa estimate --manifest clips.csv --model qwen2.5-vl-72b --engine torch --devices 8 --device-memory 80GB',
   ],
   'inspect mask': [
     'iovqa inspect mask recipe.yaml',

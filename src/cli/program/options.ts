@@ -38,10 +38,13 @@ export const model = [
 
 /**
  * Adds the engine and what it runs on to a command.
- * @param command - one that trains or scores
+ * @param command - one that trains, scores, or forecasts that
+ * @param options - whether it starts a Python; default true
  */
-export const withEngine = (command: Command): Command =>
-  engineOptions().reduce((made, option) => made.addOption(option), command);
+export const withEngine = (command: Command, { python = true } = {}): Command =>
+  engineOptions()
+    .filter((option) => python || option.attributeName() !== 'python')
+    .reduce((made, option) => made.addOption(option), command);
 
 const shards: readonly string[] = ['auto', 'none', 'full'];
 

@@ -101,27 +101,36 @@ export function addTraining(root: Command, terminal: Terminal): void {
       (await import('../commands/study.ts')).studyStatusCommand(terminal, path, flags),
     );
 
-  root
-    .command('estimate')
-    .description(
-      'Forecast memory and time of a run, also with a model that is not downloaded. Nothing is trained or written.',
-    )
-    .argument('[recipe]', 'recipe file')
-    .addOption(set())
-    .option(...manifest)
-    .option(
-      '--model <model>',
-      'same as --set model=MODEL: a folder, ORG/NAME of the hub, or a size such as qwen2.5-vl-7b',
-    )
-    .option('--out <folder>', 'same as --set out=FOLDER')
-    .option('--memory <size>', 'memory of the machine that the run is planned for, such as 64GB; default: this machine')
-    .option('--threads <n>', 'cores of that machine; default: this machine', integer)
-    .addOption(decoder())
-    .addOption(sandbox())
-    .addOption(json())
-    .action(async (path: string | undefined, flags: EstimateFlags) =>
-      (await import('../commands/estimate.ts')).estimateCommand(terminal, path, flags),
-    );
+  withEngine(
+    root
+      .command('estimate')
+      .description(
+        'Forecast memory and time of a run, also with a model that is not downloaded. Nothing is trained or written.',
+      )
+      .argument('[recipe]', 'recipe file')
+      .addOption(set())
+      .option(...manifest)
+      .option(
+        '--model <model>',
+        'same as --set model=MODEL: a folder, ORG/NAME of the hub, or a size such as qwen2.5-vl-7b',
+      )
+      .option('--out <folder>', 'same as --set out=FOLDER')
+      .option(
+        '--memory <size>',
+        'memory of the machine that the run is planned for, such as 64GB; default: this machine',
+      )
+      .option('--threads <n>', 'cores of that machine; default: this machine', integer)
+      .option(
+        '--device-memory <size>',
+        'memory of a device that a run on the torch engine is planned for, such as 80GB',
+      )
+      .addOption(decoder())
+      .addOption(sandbox())
+      .addOption(json()),
+    { python: false },
+  ).action(async (path: string | undefined, flags: EstimateFlags) =>
+    (await import('../commands/estimate.ts')).estimateCommand(terminal, path, flags),
+  );
 
   const inspect = root.command('inspect').description('Show what the model sees, and what it learns from.');
   inspect

@@ -387,7 +387,7 @@ const schema = z
           .enum(['auto', 'none', 'full'])
           .default('auto')
           .describe(
-            'How the devices of the torch engine hold the model: each the whole of it (`none`), or each its share of every decoder layer (`full`); `auto`: as it fits.',
+            'How the devices of the torch engine hold the model: each the whole of it (`none`), or each its share of every decoder layer (`full`); `auto`: `none` where that fits, by a forecast.',
           ),
         precision: z
           .enum(['auto', 'float32', 'bfloat16'])

@@ -238,7 +238,7 @@ export interface Recipe {
     engine: 'onnx' | 'torch';
     /** Devices of the torch engine, a process each; `auto`: all GPUs, or one process on the CPU. Default `auto`. */
     devices: 'auto' | number;
-    /** How the devices of the torch engine hold the model: each the whole of it (`none`), or each its share of every decoder layer (`full`); `auto`: as it fits. Default `auto`. */
+    /** How the devices of the torch engine hold the model: each the whole of it (`none`), or each its share of every decoder layer (`full`); `auto`: `none` where that fits, by a forecast. Default `auto`. */
     shard: 'auto' | 'none' | 'full';
     /** Type of frozen weights and of products on the torch engine; `auto`: bfloat16 on GPUs that have it, else float32. Adapter, optimizer and loss are float32. Default `auto`. */
     precision: 'auto' | 'float32' | 'bfloat16';
