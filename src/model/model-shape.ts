@@ -36,17 +36,18 @@ export async function openModelShape(model: string): Promise<ModelShape> {
     const folder = await findConfigFolder(model);
     if (folder !== null && !(await hasWeights(folder))) return ofConfig(model, folder);
     // A recipe takes the name of a size for that of a folder beside it.
-    const named = existsSync(model) ? null : (sizeNamed(model) ?? sizeNamed(basename(model)));
+    const name = sizeNamed(model) === null ? basename(model) : model;
+    const named = existsSync(model) ? null : sizeNamed(name);
     if (named === null) throw error;
     const nano = await openCheckpoint(embeddedModel());
     const { family, random, size } = named;
     const { text, vision } = random.config(size, nano.text.vocabSize) as Pick<Checkpoint, 'text' | 'vision'>;
-    const note = `${model} is not here: its sizes are those that are published, and questions are counted with the tokenizer of models/nano`;
+    const note = `${name} is not here: its sizes are those that are published, and questions are counted with the tokenizer of models/nano`;
     const processor = { ...nano.processor, patchSize: vision.patchSize };
     return {
       ...weightsOf(family, text, vision, 'bfloat16'),
       family,
-      name: model,
+      name,
       folder: nano.folder,
       tokens: nano.tokens,
       processor,

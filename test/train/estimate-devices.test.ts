@@ -14,7 +14,11 @@ beforeAll(async () => {
 afterAll(() => shop.remove());
 
 const torch = (changes: RecipeInput = {}, runtime: RecipeInput['runtime'] = {}) =>
-  shop.recipe('estimated', { model: 'qwen2.5-vl-7b', ...changes, runtime: { engine: 'torch', workers: 1, ...runtime } });
+  shop.recipe('estimated', {
+    model: 'qwen2.5-vl-7b',
+    ...changes,
+    runtime: { engine: 'torch', workers: 1, ...runtime },
+  });
 
 describe('estimateDevices', () => {
   test('chooses as a run would', async () => {
@@ -68,7 +72,9 @@ describe('iovqa estimate --engine torch', () => {
     const { stdout, stderr, code } = await estimate('--engine', 'torch', '--devices', '8', '--device-memory', '80GB');
     expect(stderr).toContain('not measured yet');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^\d+ tokens a clip, 4 of them frames \(the longest of 6 clips\); microBatch \d+; bfloat16$/m);
+    expect(stdout).toMatch(
+      /^\d+ tokens a clip, 4 of them frames \(the longest of 6 clips\); microBatch \d+; bfloat16$/m,
+    );
     expect(stdout).toMatch(/^none +no .* no +0$/m);
     expect(stdout).toMatch(/^full +yes .* yes +[1-9]\d*$/m);
     expect(stdout).toMatch(/^8 devices of 80 GB: the recipe fits with runtime\.shard full, [\d.]+ GB a device$/m);
