@@ -41,7 +41,7 @@ export const model = [
  * @param command - one that trains, scores, or forecasts that
  * @param options - whether it starts a Python; default true
  */
-export const withEngine = (command: Command, { python = true } = {}): Command =>
+export const withEngine = (command: Command, { python = true }: { python?: boolean } = {}): Command =>
   engineOptions()
     .filter((option) => python || option.attributeName() !== 'python')
     .reduce((made, option) => made.addOption(option), command);
