@@ -46,7 +46,7 @@ test.each(['jsonl', 'csv'])(
   async (form) => {
     const args = ['list.csv', '--with', 'one'];
     const out = `killed.${form}`;
-    const { numKilled } = await killScore({ cwd: folder, args, out, kills: 3, mostBytes: 1500, seed: form.length });
+    const { numKilled } = await killScore({ cwd: folder, args, out, kills: 2, mostBytes: 500, seed: form.length });
     expect(numKilled).toBeGreaterThan(0);
     const { code, stdout } = await run(`score list.csv --with one --out ${out} --resume`);
     expect([code, stdout]).toEqual([0, '']);
