@@ -80,6 +80,7 @@ export { kFold, readManifest, rowsOfSplit, splitByGroup, storeTableOptions } fro
 export type {
   DataCheck,
   DataCheckOptions,
+  DoctorOptions,
   DuplicatePictures,
   Finding,
   InspectedFrames,

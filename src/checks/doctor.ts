@@ -5,18 +5,11 @@ import { availableParallelism, cpus, freemem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Provider } from '../core/index.ts';
 import { forkModule, formatSize, machineMemory, packageVersion as version, providers } from '../core/index.ts';
+import { inspectTorch } from '../engine/index.ts';
 import { cacheFolder, cacheInfo, versionOf } from '../model/index.ts';
 import { bestConfinement, decoderBuild, systemFfmpeg } from '../video/index.ts';
-
-/** What was found of one thing. */
-export interface Finding {
-  /** What was looked at. */
-  what: string;
-  /** Whether it is there. */
-  state: 'ok' | 'missing';
-  /** What of it is there, or why it is not. */
-  detail: string;
-}
+import type { Finding } from './finding.ts';
+import { torchFindings } from './torch-findings.ts';
 
 /** How to get what is missing. */
 const advice: Partial<Record<Provider, string>> = {
@@ -26,11 +19,17 @@ const advice: Partial<Record<Provider, string>> = {
   webgpu: 'needs a GPU with a Vulkan, Metal or Direct3D 12 driver',
 };
 
+/** What is looked at. */
+export interface DoctorOptions {
+  /** Path or command of the Python of the torch engine; default: `IOVQA_PYTHON`, an active virtual environment's, else `python3`. */
+  python?: string;
+}
+
 /**
- * Looks at this machine: versions, processor and memory, what decodes and what confines it, the cache, and each provider of ONNX
- * Runtime, which multiplies two matrices in a process of its own.
+ * Looks at this machine: versions, processor and memory, what decodes and what confines it, the cache, each provider of ONNX
+ * Runtime, which multiplies two matrices in a process of its own, and the Python of the torch engine with its packages and devices.
  */
-export async function doctor(): Promise<Finding[]> {
+export async function doctor({ python }: DoctorOptions = {}): Promise<Finding[]> {
   const findings: Finding[] = [
     { what: 'iovqa', state: 'ok', detail: version },
     { what: 'Node.js', state: 'ok', detail: `${process.version} on ${process.platform} ${process.arch}` },
@@ -45,7 +44,7 @@ export async function doctor(): Promise<Finding[]> {
     await cacheFinding(),
   ];
   for (const provider of providers) findings.push(await tryProvider(provider));
-  return findings;
+  return [...findings, ...torchFindings(await inspectTorch(python))];
 }
 
 const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;

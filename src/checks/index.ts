@@ -5,8 +5,9 @@
  */
 export type { DataCheck, DataCheckOptions, DuplicatePictures, ScoreSummary } from './data-check.ts';
 export { NEARLY_EQUAL, checkData, smallFrame } from './data-check.ts';
-export type { Finding } from './doctor.ts';
+export type { DoctorOptions } from './doctor.ts';
 export { doctor } from './doctor.ts';
+export type { Finding } from './finding.ts';
 export type {
   InspectedFrames,
   InspectedMask,

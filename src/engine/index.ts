@@ -4,7 +4,8 @@
  */
 import type { ForecastOptions, RunForecast } from './forecast.ts';
 import type { DeviceForecast, DeviceForecastOptions } from './torch/forecast.ts';
-import type { OpenEngine } from './types.ts';
+import type { TorchSetup } from './torch/index.ts';
+import type { OpenEngine, Precision, RuntimeOptions } from './types.ts';
 
 export type { Provider } from '../core/index.ts';
 export { providers } from '../core/index.ts';
@@ -16,6 +17,7 @@ export type { ForecastSample, WorkCost } from './forecast.ts';
 export type { MemoryLimits } from './memory-limit.ts';
 export type { DeviceForecast } from './torch/forecast.ts';
 export type { DeviceMemory } from './torch/memory.ts';
+export type { TorchSetup } from './torch/index.ts';
 export type {
   AdamWOptions,
   AnswerTreeSizes,
@@ -29,6 +31,7 @@ export type {
   ExampleSize,
   GenerateLimits,
   OpenEngine,
+  Precision,
   PredictOptions,
   RuntimeOptions,
   StatePart,
@@ -43,6 +46,20 @@ export const openEngine: OpenEngine = async (checkpoint, options) =>
   options?.runtime?.engine === 'torch'
     ? (await import('./torch/index.ts')).openTorchEngine(checkpoint, options)
     : (await import('./onnx/index.ts')).openOnnxEngine(checkpoint, options);
+
+/**
+ * Looks for what the engine on PyTorch needs.
+ * @param python - path or command of the Python; default: as {@link openEngine} finds it
+ */
+export const inspectTorch = async (python?: string): Promise<TorchSetup> =>
+  (await import('./torch/index.ts')).inspectTorch(python);
+
+/**
+ * The element type that an engine computes in with these settings; `auto` depends on the devices.
+ * @throws UserError `not-supported` where the devices must be known and the Python does not run
+ */
+export const settledPrecision = async (runtime: RuntimeOptions): Promise<Precision> =>
+  runtime.engine === 'torch' ? (await import('./torch/index.ts')).settledPrecision(runtime) : 'float32';
 
 /**
  * Forecasts what a run costs with that engine. Measures the machine for a second or two.

@@ -10,6 +10,9 @@ import type { MemoryLimits } from './memory-limit.ts';
 /** Who computes: the engine of the project on ONNX Runtime, or PyTorch in worker processes. */
 export type EngineName = 'onnx' | 'torch';
 
+/** Element type of frozen weights and of products. */
+export type Precision = 'float32' | 'bfloat16';
+
 /** Settings of the PyTorch engine. */
 export interface TorchOptions {
   /** Path or command of the Python; default: `IOVQA_PYTHON`, an active virtual environment's, else `python3`. */
@@ -19,7 +22,7 @@ export interface TorchOptions {
   /** `none`: each process holds the whole model. `full`: each holds its share of every decoder layer. Default `auto`: `none` where that fits. */
   shard?: 'auto' | 'none' | 'full';
   /** Element type of frozen weights and of products; default `auto`: bfloat16 on GPUs that have it, else float32. */
-  precision?: 'auto' | 'float32' | 'bfloat16';
+  precision?: 'auto' | Precision;
 }
 
 /** Runtime settings. An engine ignores those that it does not support. */
@@ -267,6 +270,8 @@ export interface AttachedModel {
 export interface Engine extends VisionEncoder {
   /** Names the engine, its version and its element type, such as `torch 2.13 bfloat16`; `onnx` for the engine of the project. */
   readonly name: string;
+  /** Element type of its products. */
+  readonly precision: Precision;
   /** What a user should know of how it was opened; none where it is left out. */
   readonly notes?: readonly string[];
   /** The model. */

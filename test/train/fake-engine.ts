@@ -19,6 +19,7 @@ const seenOf = ({ vision }: PreparedExample): number => {
 export function fakeEngine(calls: Calls, stuck = false): OpenEngine {
   return (checkpoint): Engine => ({
     name: 'fake',
+    precision: 'float32',
     checkpoint,
     tower: { what: 'vision', key: () => Promise.resolve('fake'), isCurrent: () => Promise.resolve(true) },
     warmUp: () => {},

@@ -5,6 +5,8 @@ import type { Terminal } from '../terminal.ts';
 
 /** Flags of `doctor`. */
 export interface DoctorFlags {
+  /** Python of the torch engine. */
+  python?: string;
   /** Write a JSON value. */
   json?: boolean;
 }
@@ -14,7 +16,7 @@ export interface DoctorFlags {
  * @param terminal - where it is shown
  */
 export async function doctorCommand(terminal: Terminal, flags: DoctorFlags): Promise<void> {
-  const findings = await doctor();
+  const findings = await doctor(flags.python === undefined ? {} : { python: flags.python });
   if (flags.json === true) return printJson(terminal, findings);
   const rows = findings.map(({ what, state, detail }) => [what, state, detail]);
   printLines(terminal, formatTable(['what', 'state', 'detail'], rows));

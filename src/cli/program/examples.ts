@@ -57,7 +57,7 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
   'cache info': ['iovqa cache info', 'iovqa cache info --json'],
   'cache limit': ['iovqa cache limit 50GB', 'iovqa cache limit 0'],
   'cache clear': ['iovqa cache clear', 'iovqa cache clear --json'],
-  doctor: ['iovqa doctor', 'iovqa doctor --json'],
+  doctor: ['iovqa doctor', 'iovqa doctor --python iovqa-torch/bin/python --json'],
   completion: ['source <(iovqa completion bash)', 'iovqa completion fish > ~/.config/fish/completions/iovqa.fish'],
 };
 

@@ -8,7 +8,7 @@ import type { DoctorFlags } from '../commands/doctor.ts';
 import type { ExportFlags } from '../commands/export.ts';
 import type { ModelsListFlags, ModelsNewFlags, ModelsPullFlags } from '../commands/models.ts';
 import type { Terminal } from '../terminal.ts';
-import { integer, json, sandbox } from './options.ts';
+import { integer, json, python, sandbox } from './options.ts';
 
 const exportFormats: readonly ExportFormat[] = ['merged', 'adapter'];
 
@@ -92,7 +92,8 @@ export function addModels(root: Command, terminal: Terminal): void {
 
   root
     .command('doctor')
-    .description('Show what this machine has: decoder, sandbox, memory, providers.')
+    .description('Show what this machine has: decoder, sandbox, memory, providers, and Python for the torch engine.')
+    .addOption(python())
     .addOption(json())
     .action(async (flags: DoctorFlags) => (await import('../commands/doctor.ts')).doctorCommand(terminal, flags));
 

@@ -36,6 +36,13 @@ export const model = [
   'same as --set model=MODEL: a folder, or ORG/NAME of a model that was pulled',
 ] as const;
 
+/** `--python`. */
+export const python = (): Option =>
+  new Option(
+    '--python <path>',
+    'Python of the torch engine; default: IOVQA_PYTHON, else an active virtual environment',
+  );
+
 /**
  * Adds the engine and what it runs on to a command.
  * @param command - one that trains, scores, or forecasts that
@@ -72,10 +79,7 @@ const engineOptions = (): Option[] => [
     'onnx',
     'torch',
   ]),
-  new Option(
-    '--python <path>',
-    'Python of the torch engine; default: IOVQA_PYTHON, else an active virtual environment',
-  ),
+  python(),
   new Option('--devices <n>', 'devices of the torch engine, a process each; default: all GPUs, or one CPU').argParser(
     devices,
   ),

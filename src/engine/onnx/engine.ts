@@ -66,6 +66,7 @@ export function openOnnxEngine(checkpoint: Checkpoint, options: OnnxEngineOption
   };
   return {
     name: 'onnx',
+    precision: 'float32',
     checkpoint,
     tower: visionPart(checkpoint, run, store),
     warmUp: () => {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { UserError, invariant, machineMemory } from '../../core/index.ts';
 import type { Checkpoint } from '../../model/index.ts';
 import { blameWeights, visionPartOf } from '../../model/index.ts';
-import type { AttachedModel, Engine, EngineOptions, EngineWork, RuntimeOptions } from '../types.ts';
+import type { AttachedModel, Engine, EngineOptions, EngineWork, Precision, RuntimeOptions } from '../types.ts';
 import { attachModel } from './attached-model.ts';
 import { encodePictures } from './examples.ts';
 import { DeviceMemoryError, ofClip } from './failed-error.ts';
@@ -11,7 +11,7 @@ import type { Fit } from './fit.ts';
 import { chooseShard } from './fit.ts';
 import type { LinkTensor } from './frames.ts';
 import type { PythonFacts } from './python.ts';
-import { askPython, findPython, requirePackages } from './python.ts';
+import { askPython, findPython, requirePackages, settlePrecision } from './python.ts';
 import { shareWorld } from './shared-worlds.ts';
 import type { World } from './world.ts';
 
@@ -74,6 +74,7 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
   let trainsAll = false;
   return {
     name,
+    precision,
     notes: ranks > 1 ? [fit.text] : [],
     checkpoint,
     tower: visionPartOf(checkpoint, `${name} transformers ${transformers} ${device} ${threads}`, store),
@@ -120,7 +121,7 @@ interface Settled {
   ranks: number;
   device: 'cuda' | 'mps' | 'cpu';
   threads: number;
-  precision: 'float32' | 'bfloat16';
+  precision: Precision;
 }
 
 /** What is asked about where nothing is said: a clip that is scored. */
@@ -151,7 +152,7 @@ function settle(runtime: RuntimeOptions, facts: PythonFacts): Settled {
     ranks,
     device,
     threads: threads === 0 ? cores : threads,
-    precision: precision === 'auto' ? (facts.hasBfloat16 && device === 'cuda' ? 'bfloat16' : 'float32') : precision,
+    precision: settlePrecision(precision, facts),
   };
 }
 

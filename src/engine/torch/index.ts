@@ -4,3 +4,5 @@
  */
 export { openTorchEngine } from './engine.ts';
 export { forecastDevices } from './forecast.ts';
+export type { TorchPart, TorchSetup } from './setup.ts';
+export { inspectTorch, settledPrecision } from './setup.ts';

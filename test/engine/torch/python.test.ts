@@ -32,6 +32,7 @@ test('names every package that is missing or too old, and the line that installs
     device: 'cpu',
     devices: 1,
     names: [],
+    memories: [],
     hasBfloat16: false,
   };
   expect(() => requirePackages(facts)).toThrow(
