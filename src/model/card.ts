@@ -80,6 +80,8 @@ export interface Card {
   about?: string | undefined;
   /** Scores to compare with after loading; none with generated answers. */
   goldenScores: CardGoldenScore[];
+  /** Element type in which these were computed; left out for float32. */
+  goldenPrecision?: 'bfloat16' | undefined;
   /** Version of iovqa that wrote it. */
   writtenBy: string;
 }
@@ -107,6 +109,7 @@ const schema: z.ZodType<Card> = z.strictObject({
     .refine((text) => text.trim() !== '', 'expected text')
     .optional(),
   goldenScores: shortList(100).pipe(z.array(z.strictObject({ inputSha256: hex, score: z.number() }))),
+  goldenPrecision: z.literal('bfloat16').optional(),
   writtenBy: words(200),
 });
 

@@ -1,6 +1,7 @@
 // Converts scorer settings to an adapter's card and back.
 import { UserError, show } from '../core/index.ts';
 import { parseScale } from '../dataset/index.ts';
+import type { Precision } from '../engine/index.ts';
 import type { FrameSettings, PromptProcessor, ScorerSettings } from '../inputs/index.ts';
 import type { Card, Checkpoint, PositionRule } from '../model/index.ts';
 import type { AnswerKind, AnswerStep } from '../prompt/index.ts';
@@ -15,6 +16,8 @@ export interface CardFacts {
   isAdapter: boolean;
   /** Scores of the golden pictures. */
   goldenScores: Card['goldenScores'];
+  /** Element type in which they were computed. */
+  precision: Precision;
   /** Version of iovqa. */
   writtenBy: string;
 }
@@ -32,7 +35,7 @@ export async function makeCard(
   settings: ScorerSettings,
   facts: CardFacts,
 ): Promise<Card> {
-  const { isAdapter, ...rest } = facts;
+  const { isAdapter, precision, ...rest } = facts;
   const { assumedFps, ...frames } = settings.frames;
   return {
     format: 1,
@@ -44,7 +47,13 @@ export async function makeCard(
     positions: settings.positions,
     scale: settings.scale,
     ...rest,
+    ...goldenPrecisionOf(precision),
   };
+}
+
+/** How a card says in which type its golden scores were computed: nothing for float32, as before there was a choice. */
+export function goldenPrecisionOf(precision: Precision): Pick<Card, 'goldenPrecision'> {
+  return precision === 'float32' ? {} : { goldenPrecision: precision };
 }
 
 /** The decoder with its version; nothing for node-av, as before there was a choice. */

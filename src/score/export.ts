@@ -5,23 +5,13 @@ import type { FloatDtype } from '../files/index.ts';
 import { acquireLock, lockBeside, makeFolder, writeFolderAtomic } from '../files/index.ts';
 import type { RuntimeOptions } from '../engine/index.ts';
 import { openEngine } from '../engine/index.ts';
-import {
-  answerTrie,
-  createClipCache,
-  createClipPreparer,
-  createClipViewer,
-  frameOptions,
-  loadPromptProcessor,
-} from '../inputs/index.ts';
-import type { Adapter, Card, Checkpoint } from '../model/index.ts';
+import type { Adapter } from '../model/index.ts';
 import { mergeAdapter, modelDtype, openCheckpoint, writeAdapter, writeCard, writeCheckpoint } from '../model/index.ts';
-import { openFrameReader } from '../video/index.ts';
-import { settingsOf } from './card.ts';
-import { createClipPredictor } from './clip-predictor.ts';
-import type { GoldenScore } from './golden.ts';
-import { goldenScores } from './golden.ts';
+import { goldenPrecisionOf } from './card.ts';
+import { goldenScoresOf } from './golden-of-card.ts';
 import type { OpenedModel } from './open-model.ts';
 import { openModel } from './open-model.ts';
+import { openTrustedEngine } from './trusted-engine.ts';
 
 /** What is written: a model of its own, or the adapter. */
 export type ExportFormat = 'merged' | 'adapter';
@@ -120,37 +110,15 @@ async function writeMerged(
   }
   signal?.throwIfAborted();
   if (card === null) return null;
-  const scores = await scoreGoldenPictures(await openCheckpoint(folder), card, folder, runtime);
-  await writeCard(folder, { ...card, baseHash: null, baseModel: null, goldenScores: scores });
+  const { goldenPrecision: _, ...rest } = card;
+  const machine = runtime === undefined ? {} : { runtime };
+  await using engine = await openTrustedEngine(openEngine, await openCheckpoint(folder), machine);
+  const scores = await goldenScoresOf({ engine, adapter: null, card, folder });
+  const golden = { goldenScores: scores, ...goldenPrecisionOf(engine.precision) };
+  await writeCard(folder, { ...rest, baseHash: null, baseModel: null, ...golden });
   const differences = card.goldenScores.flatMap(({ inputSha256, score }) => {
     const same = scores.find((golden) => golden.inputSha256 === inputSha256);
     return same === undefined ? [] : [Math.abs(same.score - score)];
   });
   return differences.length === 0 ? null : Math.max(...differences);
-}
-
-async function scoreGoldenPictures(
-  checkpoint: Checkpoint,
-  card: Card,
-  folder: string,
-  runtime: RuntimeOptions | undefined,
-): Promise<GoldenScore[]> {
-  const settings = settingsOf(card, folder);
-  const processor = await loadPromptProcessor(checkpoint, settings);
-  const frames = frameOptions(checkpoint, settings.frames);
-  const trie = answerTrie(checkpoint, processor);
-  await using reader = openFrameReader({ workers: 1 });
-  await using engine = await openEngine(checkpoint, runtime === undefined ? {} : { runtime });
-  const answers = trie === null ? null : { numNodes: trie.nodes.length, numColumns: trie.columns.length };
-  await using model = await engine.attach({ lora: null, parameters: null, training: null, answers });
-  const viewer = createClipViewer({
-    frames,
-    reader,
-    features: { encoder: engine, cache: createClipCache(null, engine.tower, frames) },
-  });
-  return await goldenScores(
-    createClipPreparer(viewer, checkpoint, processor),
-    createClipPredictor({ model, checkpoint, processor, trie, settings }),
-    checkpoint.vision.patchSize * checkpoint.vision.spatialMergeSize,
-  );
 }

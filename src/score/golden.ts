@@ -3,7 +3,9 @@
 import { createHash } from 'node:crypto';
 import { UserError, randomStream } from '../core/index.ts';
 import type { RgbFrame } from '../video/index.ts';
+import type { Precision } from '../engine/index.ts';
 import type { ClipPreparer } from '../inputs/index.ts';
+import type { Card } from '../model/index.ts';
 import type { ClipPredictor } from './clip-predictor.ts';
 
 /** A golden score. */
@@ -20,8 +22,11 @@ const SIDES = [
   [2, 4],
 ] as const;
 
-/** How far a score may be off, as a share of the scale: rounding on other processors is far below it, any mistake far above. */
-const TOLERANCE = 2e-3;
+/**
+ * How far a score may be off, as a share of the scale, by the rougher one of the types in which it was and is computed: rounding on other
+ * processors is far below it, another model or a damaged file far above (`npx tsx bench/golden.ts`).
+ */
+const TOLERANCE: Readonly<Record<Precision, number>> = { float32: 2e-3, bfloat16: 3e-2 };
 
 /**
  * The golden pictures: a slope with noise on it.
@@ -64,24 +69,44 @@ export async function goldenScores(
 
 /**
  * Compares golden scores.
- * @param where - the adapter or model, for the message
- * @param saved - from the card
+ * @param saved - from a card
  * @param computed - from {@link goldenScores}
- * @param range - width of the score's scale
+ * @param tolerance - by how much they may differ
+ * @returns the first two that differ by more, of the same picture; null for none
+ */
+export function goldenDifference(
+  saved: readonly GoldenScore[],
+  computed: readonly GoldenScore[],
+  tolerance: number,
+): { saved: number; computed: number } | null {
+  for (const { inputSha256, score } of saved) {
+    const now = computed.find((golden) => golden.inputSha256 === inputSha256)?.score;
+    // A picture of another formula than this version's cannot be compared.
+    if (now !== undefined && !(Math.abs(now - score) <= tolerance)) return { saved: score, computed: now };
+  }
+  return null;
+}
+
+/**
+ * Compares golden scores with those of a card.
+ * @param where - the adapter or model, for the message
+ * @param card - its card
+ * @param computed - from {@link goldenScores}
+ * @param precision - type in which they were computed
  * @throws UserError `bad-checkpoint` when a picture gets another score than when the adapter was saved
  */
 export function checkGoldenScores(
   where: string,
-  saved: readonly GoldenScore[],
+  { goldenScores: saved, goldenPrecision, scale }: Pick<Card, 'goldenScores' | 'goldenPrecision' | 'scale'>,
   computed: readonly GoldenScore[],
-  range: number,
+  precision: Precision,
 ): void {
-  for (const { inputSha256, score } of saved) {
-    const now = computed.find((golden) => golden.inputSha256 === inputSha256)?.score;
-    // A picture of another formula than this version's cannot be compared.
-    if (now === undefined || Math.abs(now - score) <= TOLERANCE * range) continue;
-    throw new UserError('bad-checkpoint', `${where}: expected its golden picture to score ${score}, got ${now}`, {
-      hint: 'The base model is another one than it was trained on, or a file is damaged.',
-    });
-  }
+  const share = Math.max(TOLERANCE[precision], TOLERANCE[goldenPrecision ?? 'float32']);
+  const off = goldenDifference(saved, computed, share * (scale.max - scale.min));
+  if (off === null) return;
+  throw new UserError(
+    'bad-checkpoint',
+    `${where}: expected its golden picture to score ${off.saved}, got ${off.computed}`,
+    { hint: 'The base model is another one than it was trained on, or a file is damaged.' },
+  );
 }

@@ -8,6 +8,7 @@ export { createClipPredictor, sizeOfPrompt } from './clip-predictor.ts';
 export type { Exported, ExportFormat, ExportOptions } from './export.ts';
 export { exportAdapter } from './export.ts';
 export { goldenScores } from './golden.ts';
+export { checkCard } from './golden-of-card.ts';
 export type { ClipLimits } from './limits.ts';
 export { openModel } from './open-model.ts';
 export type { ClipPrediction, SeenFrames } from './predict-clips.ts';
@@ -67,3 +68,4 @@ export type {
 } from './scores-file/index.ts';
 export type { SharedPartsOptions } from './shared-parts.ts';
 export { createSharedParts } from './shared-parts.ts';
+export { openTrustedEngine } from './trusted-engine.ts';

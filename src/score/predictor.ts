@@ -131,7 +131,7 @@ export async function openPredictor(source: string, options: PredictorOptions, p
     const preparer = createClipPreparer(await parts.viewer(checkpoint, own.frames), checkpoint, ownProcessor);
     const ownClips = { model, checkpoint, processor: ownProcessor, trie, settings: own };
     const computed = await goldenScores(preparer, isOwn ? clips : createClipPredictor(ownClips), patch);
-    checkGoldenScores(folder, card.goldenScores, computed, own.scale.max - own.scale.min);
+    checkGoldenScores(folder, card, computed, engine.precision);
   }
   const prefixOf = commonPrefixes((seen, text) => promptAbout(seen, checkpoint, processor, text));
   return {

@@ -9,6 +9,7 @@ import type { CacheStore, Checkpoint } from '../model/index.ts';
 import { findModelFolder, openCacheStore, openCheckpoint } from '../model/index.ts';
 import type { DecoderName } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
+import { openTrustedEngine } from './trusted-engine.ts';
 
 /** How what is shared is set up. */
 export interface SharedPartsOptions extends MemoryLimits {
@@ -65,8 +66,8 @@ export function createSharedParts(options: SharedPartsOptions, disposer: Dispose
   const viewers = new Map<string, Promise<ClipViewer>>();
   const engine: SharedParts['engine'] = (checkpoint) =>
     once(engines, checkpoint.folder, async () => {
-      const opened = openEngine(checkpoint, { runtime, store, ...(maxMemory !== undefined && { maxMemory }) });
-      const made = disposer.own(await opened);
+      const machine = { runtime, store, ...(maxMemory !== undefined && { maxMemory }) };
+      const made = disposer.own(await openTrustedEngine(openEngine, checkpoint, machine));
       for (const note of made.notes ?? []) options.onNote?.(note);
       return made;
     });

@@ -30,7 +30,14 @@ import {
 import type { Objective, ObjectiveContext } from '../objectives/index.ts';
 import { formOf, objectives } from '../objectives/index.ts';
 import type { ClipPredictor } from '../score/index.ts';
-import { createClipPredictor, goldenScores, makeCard, sizeOfPrompt } from '../score/index.ts';
+import {
+  checkCard,
+  createClipPredictor,
+  goldenScores,
+  makeCard,
+  openTrustedEngine,
+  sizeOfPrompt,
+} from '../score/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { numParameters } from './choose-recipe.ts';
 import type { ClipStore } from './clip-store.ts';
@@ -77,6 +84,8 @@ export interface TrainingSetup {
   requireMemory: (clip: Pick<PreparedClip, 'prompt' | 'further'>, isTrained: boolean) => Promise<void>;
   /** Numbers of the whole model. */
   numModelParameters: number;
+  /** Name of the engine, with its version and element type. */
+  engine: string;
   /** What the cache on disk may take, in bytes; 0 without one. */
   cacheBytes: () => Promise<number>;
   /** What a user should know that turned up since the last call. */
@@ -128,7 +137,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
   const kept = cache ? openCacheStore({ onNote: (note) => notes.push(note) }) : null;
   const work = recipe.runtime.engine === 'torch' ? await workAhead(recipe, checkpoint, data) : undefined;
   const engine = disposer.own(
-    await openEngine(checkpoint, {
+    await openTrustedEngine(openEngine, checkpoint, {
       ...(work === undefined ? {} : { work }),
       runtime: engineRuntime(recipe.runtime),
       store: kept,
@@ -137,6 +146,9 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
     }),
   );
   notes.push(...(engine.notes ?? []));
+  if (recipe.runtime.engine === 'torch' && recipe.adapter !== null && base?.card != null) {
+    await checkCard({ engine, adapter: base, card: base.card, folder: startAdapter(recipe.adapter) });
+  }
   const frames = frameOptions(checkpoint, settings.frames);
   const features =
     lora === null
@@ -168,6 +180,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
       },
       isAdapter: lora !== null,
       goldenScores: await goldenOrNone(preparer, predictor, checkpoint),
+      precision: engine.precision,
       writtenBy: `iovqa ${packageVersion}`,
     });
     const tensors = model.exportState('parameters');
@@ -210,6 +223,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
       return model.requireMemory({ ...size, tokens, targets }, 'update');
     },
     numModelParameters: numParameters(checkpoint),
+    engine: engine.name,
     cacheBytes: async () => (features === null ? 0 : ((await kept?.limit().catch(() => 0)) ?? 0)),
     takeNotes: () => notes.splice(0),
     [Symbol.asyncDispose]: disposer[Symbol.asyncDispose],

@@ -33,6 +33,7 @@ export async function saveAdapter(
     training: { manifestSha256: '0'.repeat(64), targetColumn: 'mos', numClips: 3, step: 1 },
     isAdapter: true,
     goldenScores: await goldenScores(preparer, predictor, 28),
+    precision: 'float32',
     writtenBy: 'test',
   });
   await writeAdapter(folder, { lora, tensors, card, baseModel: model }, checkpoint.family);
