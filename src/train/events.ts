@@ -35,6 +35,8 @@ export type TrainEvent =
       numParameters: number;
       /** Numbers of the whole model. */
       numModelParameters: number;
+      /** Who computes: the engine with its version and element type. */
+      engine: string;
     }
   | {
       /** A clip was read, and its features are there. */

@@ -142,6 +142,7 @@ async function* run(
   let position = await resumeLoop(out, setup.state, checkpoint.keep);
   await log.cutTo(position.step);
   const history = await readEvaluations(out);
+  const before = position.step === 0 ? undefined : await engineOfLog(out);
   const concurrency = 2 * recipe.runtime.workers;
   const cacheBytes = await setup.cacheBytes();
   const { requireMemory } = setup;
@@ -159,7 +160,12 @@ async function* run(
     numValidation: data.validation.length,
     numParameters: [...model.shapes.values()].reduce((total, shape) => total + shape.reduce((a, b) => a * b, 1), 0),
     numModelParameters: setup.numModelParameters,
+    engine: setup.engine,
   };
+  if (before !== undefined && before !== setup.engine) {
+    const text = `computed by ${setup.engine} from here on, and by ${before} until here: the run's numbers change with it`;
+    yield { type: 'note', text };
+  }
   if (position.step > 0 && (position.ended || position.step >= totalSteps)) {
     yield { type: 'note', text: `the run has ended. ${howToTrainOn(recipe)}` };
   }
@@ -228,6 +234,12 @@ async function* run(
 async function readEvaluations(out: string): Promise<Evaluated[]> {
   const events = (await readJsonLines(join(out, 'events.jsonl'))) as TrainEvent[];
   return events.filter((event) => event.type === 'evaluation');
+}
+
+/** The engine that computed last, as a run's log has it; undefined in those of before it was said. */
+async function engineOfLog(out: string): Promise<string | undefined> {
+  const events = (await readJsonLines(join(out, 'events.jsonl'))) as Partial<TrainEvent & { engine: string }>[];
+  return events.findLast(({ type }) => type === 'start')?.engine;
 }
 
 /** Runs the frozen layers below an adapter for every clip, where it is on the last layers only. */

@@ -1,7 +1,7 @@
 // Studies: every run once, the same table whatever happened on the way, and results that need neither runs nor their machine.
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Dataset } from '../../src/dataset/index.ts';
 import { fromMos5, parseScale } from '../../src/dataset/index.ts';
 import { compare } from '../../src/metrics/index.ts';
@@ -400,6 +400,35 @@ describe('the file of a study', () => {
     expect(await identify({ recipe: before as Recipe, provenance: known }, arm!, null)).toEqual(now);
     const set = new Map(provenance).set('auxiliaryWeight', '--set');
     expect((await identify({ recipe, provenance: set }, arm!, null)).identity).not.toBe(now.identity);
+  });
+
+  test('is of the same bytes as ever with the engine of the project, and has the precision that torch would compute in', async () => {
+    const study = await readStudy(path);
+    const { recipe, provenance } = resolveRecipe(sourcesOfRun(study, study.arms[0]!, 0, shop.at('x'), undefined));
+    const identityOf = async (runtime: Partial<Recipe['runtime']>): Promise<string> => {
+      const other = { ...recipe, runtime: { ...recipe.runtime, threads: 1, ...runtime } };
+      return (await identifier(study)({ recipe: other, provenance }, study.arms[0]!, null)).identity;
+    };
+    // Results that are there stay results of their runs: this may change with nothing but the study above.
+    expect(await identityOf({})).toBe('b6a9ec7dcf11688ebad54e728e5433ef381b2e290bab370187ecd67cd8c808e7');
+    expect(await identityOf({ precision: 'bfloat16' })).toBe(await identityOf({}));
+    // A Python that says what its devices have; the path makes it another one for each test.
+    const devices = async (device: string, has: boolean): Promise<string> => {
+      const versions = { python: '3.12.0', torch: '2.13.0', transformers: '5.17.0', peft: '0.21.0' };
+      const facts = { versions, device, devices: 1, names: [device], memories: [], hasBfloat16: has };
+      const python = shop.at(`python-${device}`);
+      await writeFile(python, `#!/bin/sh\necho '${JSON.stringify(facts)}'\n`, { mode: 0o755 });
+      return python;
+    };
+    const torch = async (precision: Recipe['runtime']['precision']): Promise<string> =>
+      identityOf({ engine: 'torch', precision });
+    const [exact, rough] = [await torch('float32'), await torch('bfloat16')];
+    expect(new Set([await identityOf({}), exact, rough]).size).toBe(3);
+    vi.stubEnv('IOVQA_PYTHON', await devices('cpu', false));
+    expect(await torch('auto')).toBe(exact);
+    vi.stubEnv('IOVQA_PYTHON', await devices('cuda', true));
+    expect(await torch('auto')).toBe(rough);
+    vi.unstubAllEnvs();
   });
 
   test('seeds vary the run and not the split', async () => {

@@ -139,6 +139,27 @@ describe('the training loop', () => {
       expect((await weights(name, 24)).equals(await weights('whole', 24))).toBe(true);
     }
   });
+
+  test('says so where it goes on with another engine, or in another precision', async () => {
+    /** Up to an update, with an engine of that name; gives its notes about engines. */
+    const notesOf = async (engine: string, until: number): Promise<string[]> => {
+      const openEngine: OpenEngine = async (...how) => ({ ...(await fakeEngine(none())(...how)), name: engine });
+      const stop = new AbortController();
+      const options = { resume: until > 1, signal: stop.signal, openEngine };
+      const events: TrainEvent[] = [];
+      for await (const event of train(recipeOf('engines'), options)) {
+        events.push(event);
+        if (event.type === 'step' && event.step === until) stop.abort();
+      }
+      expect(only(events, 'start')).toMatchObject([{ engine }]);
+      return only(events, 'note').flatMap(({ text }) => (text.startsWith('computed by') ? [text] : []));
+    };
+    expect(await notesOf('torch 2.13 float32', 1)).toEqual([]);
+    expect(await notesOf('torch 2.13 bfloat16', 2)).toEqual([
+      "computed by torch 2.13 bfloat16 from here on, and by torch 2.13 float32 until here: the run's numbers change with it",
+    ]);
+    expect(await notesOf('torch 2.13 bfloat16', 3)).toEqual([]);
+  });
 });
 
 describe('seeds', () => {

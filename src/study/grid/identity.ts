@@ -1,6 +1,7 @@
 // What identifies a run: a hash of all that its scores depend on, but for machine and version.
 import { createHash } from 'node:crypto';
 import { dirname, isAbsolute } from 'node:path';
+import { settledPrecision } from '../../engine/index.ts';
 import { sha256File } from '../../files/index.ts';
 import { adapterTensorsFile, openCheckpoint, startAdapter } from '../../model/index.ts';
 import type { Recipe, ResolvedRecipe } from '../../train/index.ts';
@@ -57,7 +58,7 @@ export function identifier(study: Study): Identify {
       threads: runtime.threads,
       provider: runtime.provider,
       // Left out for the engine of the project, as in results of before.
-      ...(runtime.engine === 'onnx' ? {} : { engine: runtime.engine, precision: runtime.precision }),
+      ...(runtime.engine === 'onnx' ? {} : { engine: runtime.engine, precision: await settledPrecision(runtime) }),
       maxMemory: runtime.maxMemory,
       table,
       model: await once(`model ${model}`, async () => (await openCheckpoint(model)).hash()),
