@@ -2,7 +2,7 @@
 // Several can be alive at once and take turns, so that all see the same machine; their memory is watched from outside.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { statusOf } from './process.ts';
+import { largestAnonymous, processorSeconds } from './process.ts';
 
 /** A contestant at work. */
 export interface Contestant {
@@ -12,7 +12,7 @@ export interface Contestant {
   readonly about: Readonly<Record<string, unknown>>;
   /** Has it work once; gives what it answers, `seconds` among it. */
   run: (command?: string) => Promise<Turn>;
-  /** Most memory of its own (RssAnon) so far, in bytes. */
+  /** Most memory of its own (RssAnon) so far, in bytes: of its process, or of the largest one that it started. */
   peakAnonymousBytes: () => number;
   /** Ends it. */
   stop: () => Promise<void>;
@@ -22,6 +22,8 @@ export interface Contestant {
 export interface Turn {
   /** How long the work took. */
   seconds: number;
+  /** Processor time, of all threads; other work on the machine does not change it by much. */
+  processor: number;
   /** Anything else. */
   [key: string]: unknown;
 }
@@ -38,7 +40,7 @@ export async function startContestant(name: string, command: readonly string[], 
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
   let peak = 0;
   const timer = setInterval(() => {
-    peak = Math.max(peak, (child.pid === undefined ? null : statusOf(child.pid))?.anonymous ?? 0);
+    peak = Math.max(peak, child.pid === undefined ? 0 : largestAnonymous(child.pid));
   }, 20);
   const answer = async (): Promise<Record<string, unknown>> => {
     const { value, done } = await lines.next();
@@ -51,8 +53,10 @@ export async function startContestant(name: string, command: readonly string[], 
     name,
     about,
     run: async (line = '') => {
+      const before = processorSeconds(child.pid!);
       child.stdin.write(`${line}\n`);
-      return (await answer()) as Turn;
+      const said = (await answer()) as { seconds: number };
+      return { ...said, processor: processorSeconds(child.pid!) - before };
     },
     peakAnonymousBytes: () => peak,
     stop: async () => {

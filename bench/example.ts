@@ -1,6 +1,7 @@
 // The example that speed is measured with: 20 text tokens, one picture between its markers, 100 text tokens, a two-digit answer, the end
 // of the turn in two tokens: 382.
-import type { PreparedExample } from '../src/inputs/index.ts';
+import { randomStream } from '../src/core/index.ts';
+import type { PreparedExample, PreparedPicture } from '../src/inputs/index.ts';
 import { positionsOf, trimToTargets } from '../src/inputs/index.ts';
 import type { Checkpoint } from '../src/model/index.ts';
 
@@ -64,4 +65,20 @@ export function ourExample(
   });
   const { targets: trained, answer: _, ...rows } = trimmed;
   return { rows, wanted: { kind: 'tokens', targets: trained }, ...seen };
+}
+
+/**
+ * A picture of noise, for engines that take pictures.
+ * @param plain - the example
+ * @param checkpoint - says how it is cut
+ */
+export function noisePicture(
+  { side }: Pick<PlainExample, 'side'>,
+  { processor }: Pick<Checkpoint, 'processor'>,
+): PreparedPicture {
+  const pixels = side * processor.patchSize;
+  const stream = randomStream(1);
+  const data = Uint8Array.from({ length: pixels * pixels * 3 }, () => stream.below(256));
+  const frames = [{ width: pixels, height: pixels, data }];
+  return { kind: 'image', frames, grid: { t: 1, h: side, w: side }, patches: processor };
 }

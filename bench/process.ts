@@ -27,6 +27,32 @@ export function statusOf(pid: number): { parent: number; resident: number; anony
   }
 }
 
+/** A process and those that its main threads started. */
+function family(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+    return [pid, ...children.flatMap((child) => family(Number(child)))];
+  } catch {
+    return [];
+  }
+}
+
+/** The largest RssAnon among a process and those that it started, in bytes; 0 when it is gone. */
+export function largestAnonymous(pid: number): number {
+  return Math.max(0, ...family(pid).map((one) => statusOf(one)?.anonymous ?? 0));
+}
+
+/** Processor time of a process and those that it started and that still run, in seconds, to 0.01 of each. */
+export function processorSeconds(pid: number): number {
+  return family(pid).reduce((total, one) => {
+    // Fields 14 and 15, behind the name in parentheses, in hundredths.
+    const fields = readFileSync(`/proc/${one}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return total + (Number(fields[11]) + Number(fields[12])) / 100;
+  }, 0);
+}
+
 /** A process and all below it, by what their status says. */
 function tree(root: number): { resident: number; anonymous: number }[] {
   const all = readdirSync('/proc')

@@ -1,7 +1,7 @@
-// Scoring against transformers' `generate` of two tokens, from picture files to answers, on the same checkpoint, pictures, question and
+// Scoring with both engines against transformers' `generate` of two tokens, from picture files to answers, on the same checkpoint, pictures, question and
 // threads, in turns; and an ensemble of five adapters (three of rank 32, two of 128) against the same, five times, with PEFT's
 // `set_adapter` between. The peer batches as it likes best of 1, 2, 4 and 8; ours gives all 41 probabilities. Results: docs/performance.md.
-//   IOVQA_REFERENCE_PYTHON=python npx tsx bench/score.ts runs/304m [ROUNDS]
+//   IOVQA_REFERENCE_PYTHON=python npx tsx bench/score.ts runs/304m [ROUNDS] [THREADS]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,16 +12,15 @@ import { loadPromptProcessor } from '../src/inputs/index.ts';
 import type { LoraOptions } from '../src/model/index.ts';
 import { adapterShapes, initLora, loraTargets, openCheckpoint, writeAdapter } from '../src/model/index.ts';
 import { encodePrompt } from '../src/prompt/index.ts';
-import type { Turn } from './contestant.ts';
+import type { Contestant, Turn } from './contestant.ts';
 import { spread, startContestant } from './contestant.ts';
 
-const [model, rounds = '5'] = process.argv.slice(2);
+const [model, rounds = '5', threads = '2'] = process.argv.slice(2);
 const python = process.env['IOVQA_REFERENCE_PYTHON'];
 if (model === undefined || python === undefined) {
-  throw new Error('usage: IOVQA_REFERENCE_PYTHON=PYTHON npx tsx bench/score.ts MODEL [ROUNDS]');
+  throw new Error('usage: IOVQA_REFERENCE_PYTHON=PYTHON npx tsx bench/score.ts MODEL [ROUNDS] [THREADS]');
 }
 const CLIPS = 8;
-const threads = '2';
 /** About as many tokens of the bench model as the four dimensions are of Qwen's. */
 const question =
   'Rate the quality of this picture. Consider sharpness, noise, artifacts and distortions; composition, colour and light; and how ' +
@@ -68,17 +67,12 @@ const { tokenIds } = encodePrompt({
   visions: [{ kind: 'image', grid: { t: 1, h: 32, w: 32 } }],
   model: checkpoint,
 });
-const ours = await startContestant('iovqa', [
-  process.execPath,
-  '--import',
-  'tsx',
-  'bench/ours/score.ts',
-  model,
-  threads,
-  question,
-  join(folder, 'cache'),
-  ...adapters,
-]);
+const start = (name: string, engine: string): Promise<Contestant> => {
+  const command = [process.execPath, '--import', 'tsx', 'bench/ours/score.ts', model, threads, question];
+  return startContestant(name, [...command, join(folder, `cache of ${name}`), engine, ...adapters]);
+};
+const ours = await start('iovqa', 'onnx');
+const worker = await start('iovqa --engine torch', python);
 const peer = await startContestant(
   'transformers generate',
   [python, '-P', 'bench/peers/score.py', model, threads],
@@ -93,7 +87,9 @@ for (const batch of [1, 2, 4, 8]) {
   process.stderr.write(`peer, batch ${batch}: ${(seconds / CLIPS).toFixed(3)} s a clip\n`);
   if (seconds < best.seconds) best = { batch, seconds };
 }
-const times = { fresh: [], cached: [], peer: [], first: [], five: [], peerFive: [] } as Record<string, number[]>;
+const names = ['fresh', 'cached', 'first', 'torch', 'torchCached', 'peer', 'five', 'torchFive', 'peerFive'];
+const times = Object.fromEntries(names.map((name): [string, number[]] => [name, []]));
+const processor = Object.fromEntries(names.map((name): [string, number[]] => [name, []]));
 for (let round = -1; round < Number(rounds); round++) {
   const files = await pictures(CLIPS);
   const others = await pictures(CLIPS);
@@ -102,29 +98,41 @@ for (let round = -1; round < Number(rounds); round++) {
     fresh: await ours.run(JSON.stringify({ files })),
     cached: await ours.run(JSON.stringify({ files })),
     first: await ours.run(JSON.stringify({ files, how: 'question first' })),
+    torch: await worker.run(JSON.stringify({ files })),
+    torchCached: await worker.run(JSON.stringify({ files })),
     peer: await ask(files, best.batch),
+    torchFive: await worker.run(JSON.stringify({ files: others, how: 'ensemble' })),
     five: await ours.run(JSON.stringify({ files: others, how: 'ensemble' })),
     peerFive: await ask(others, best.batch, adapters.length),
   };
   process.stderr.write(`round ${round + 1} of ${rounds}\n`);
   if (round < 0) continue;
-  for (const [name, { seconds }] of Object.entries(turns)) times[name]!.push(seconds / CLIPS);
+  for (const [name, turn] of Object.entries(turns)) {
+    times[name]!.push(turn.seconds / CLIPS);
+    processor[name]!.push(turn.processor / CLIPS);
+  }
 }
 console.log(`${tokenIds.length} tokens a clip; ${CLIPS} clips a turn; the peer takes ${best.batch} at a time`);
-console.log('| | seconds a clip, median [quartiles] | peer / ours |');
-console.log('|---|---|---|');
+console.log('| | seconds a clip, median [quartiles] | of the processor | peer / ours |');
+console.log('|---|---|---|---|');
 for (const [label, name, peerName] of [
   ["transformers' `generate` of two tokens", 'peer', null],
   ['iovqa, new clips', 'fresh', 'peer'],
   ['iovqa, features cached', 'cached', 'peer'],
   ['iovqa, features cached, question before the picture', 'first', 'peer'],
+  ['iovqa --engine torch, new clips', 'torch', 'peer'],
+  ['iovqa --engine torch, features cached', 'torchCached', 'peer'],
   ['`generate` with five adapters, one after the other', 'peerFive', null],
   ['iovqa, ensemble of the five, new clips', 'five', 'peerFive'],
+  ['iovqa --engine torch, ensemble of the five, new clips', 'torchFive', 'peerFive'],
 ] as const) {
   const { median, low, high } = spread(times[name]!);
   const gain = peerName === null ? '' : `${(spread(times[peerName]!).median / median).toFixed(2)} ×`;
-  console.log(`| ${label} | ${median.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}] | ${gain} |`);
+  console.log(
+    `| ${label} | ${median.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}] | ${spread(processor[name]!).median.toFixed(2)} | ${gain} |`,
+  );
 }
 await ours.stop();
+await worker.stop();
 await peer.stop();
 rmSync(folder, { recursive: true });

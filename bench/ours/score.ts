@@ -1,13 +1,14 @@
 // Our side of bench/score.ts: scores the pictures of each line on stdin, with the model, asked behind the picture or before it, or
 // with an ensemble of adapters.
-//   node --import tsx bench/ours/score.ts MODEL THREADS QUESTION CACHE ADAPTERS...
+//   node --import tsx bench/ours/score.ts MODEL THREADS QUESTION CACHE PYTHON|onnx ADAPTERS...
 import { loadScorer } from '../../src/score/index.ts';
 import { loadEnsemble } from '../../src/study/index.ts';
 import { contend } from '../contestant.ts';
 
-const [folder, threads, question, cache, ...adapters] = process.argv.slice(2);
+const [folder, threads, question, cache, python, ...adapters] = process.argv.slice(2);
+const torch = { engine: 'torch', python, devices: 1, precision: 'float32' } as const;
 const options = {
-  runtime: { threads: Number(threads) },
+  runtime: { threads: Number(threads), ...(python === 'onnx' ? {} : torch) },
   settings: { prompt: { template: 'bench', source: question! } },
   cache: cache!,
 };

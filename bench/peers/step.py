@@ -1,20 +1,16 @@
-"""python step.py MODEL THREADS LOSS: one LoRA step of transformers + PEFT for each line on stdin, timed, for bench/step.ts.
-LOSS is `plain` (labels) or `trl` (the chunked loss that TRL's SFTTrainer uses by default: the head at labelled rows only).
+"""python step.py MODEL THREADS: one LoRA step of transformers + PEFT for each line on stdin, timed, for bench/step.ts.
 The step is the whole of it: tower, text, loss, backward pass, AdamW. The example is that of bench/example.ts."""
 import json, pathlib, sys, time
 import torch, transformers, peft
 from transformers import Qwen2_5_VLForConditionalGeneration as Model
 
-folder, threads, loss_kind = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+folder, threads = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 model = Model.from_pretrained(folder, dtype=torch.float32)
 c = model.config
 PATTERN = r"model\.language_model\.layers\.\d+\.(self_attn\.(q_proj|k_proj|v_proj|o_proj)|mlp\.(gate_proj|up_proj|down_proj))"
 model = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", r=32, lora_alpha=32, lora_dropout=0.1, target_modules=PATTERN))
-if loss_kind == "trl":
-    from trl.trainer.sft_trainer import _CHUNKED_LM_HEAD_CHUNK_SIZE, _patch_chunked_ce_lm_head
-    _patch_chunked_ce_lm_head(model.get_base_model(), chunk_size=_CHUNKED_LM_HEAD_CHUNK_SIZE, is_vlm=True)
 model.train()
 example = json.loads(sys.stdin.readline())
 ids = torch.tensor(example["ids"])[None]
