@@ -8,6 +8,7 @@ from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from dropout import HashDropout
+from lora import LoraLinear
 
 
 def attach(text: torch.nn.Module, name: str, lora: dict, shapes: dict[str, list[int]], device) -> dict[str, torch.nn.Parameter]:
@@ -26,8 +27,7 @@ def attach(text: torch.nn.Module, name: str, lora: dict, shapes: dict[str, list[
     parameters = {}
     for module in modules:
         layer = text.model.get_submodule(module)
-        # Autocast says in which type products are computed; casts of whole activations would only take memory.
-        layer.cast_input_dtype_enabled = False
+        layer.__class__ = LoraLinear
         layer.lora_dropout[name] = HashDropout(module, lora["dropout"])
         for factor, part in (("lora_A", layer.lora_A[name]), ("lora_B", layer.lora_B[name])):
             key = f"{module}.{factor}.weight"

@@ -23,7 +23,7 @@ class Attached:
         self.lora = header["lora"]
         self.training = header["training"]
         self.tree: Tree | None = None
-        self.loss = 0.0
+        self.loss = torch.zeros(1, device=self.world.device)
         self.gathered: torch.Tensor | None = None
         self.parameters: dict[str, torch.nn.Parameter] = {}
         self.optimizer = None
@@ -52,14 +52,15 @@ class Attached:
         finally:
             HashDropout.rows = None
             self._recompute(False)
-        self.loss += loss.item()
+        self.loss += loss.detach()
+        self.world.let_one_wait()
 
     def _loss(self, header: dict, tensors: list, batch) -> torch.Tensor:
         examples = header["examples"]
-        device, length = self.world.device, batch.tokens.shape[1]
+        device = self.world.device
         form = self.training["form"]
         if form["over"] == "tokens":
-            rows, tokens, weights = token_targets(examples, length, device)
+            rows, tokens, weights = token_targets(examples, device)
             return token_loss(self.base.text(batch, rows), tokens, weights)
         wanted = {
             "shares": torch.tensor([e["share"] for e in examples], device=device),
@@ -74,8 +75,7 @@ class Attached:
     def _edges(self, examples: list[dict], tensors: list, batch) -> torch.Tensor:
         """[B, Q, K]"""
         nodes = torch.stack([tensor_of(tensors[e["nodeRows"]]) for e in examples]).long()
-        rows = (nodes + torch.arange(len(examples))[:, None] * batch.tokens.shape[1]).flatten()
-        return edges_of(self.base.text(batch, rows.to(self.world.device)), self.tree.columns, len(examples))
+        return edges_of(self.base.text(batch, nodes.to(self.world.device)), self.tree.columns)
 
     def apply(self, learning_rate: float) -> dict:
         """One step of AdamW with what was accumulated, or none where a number is not finite."""
@@ -84,12 +84,11 @@ class Attached:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in parameters]
-        loss = torch.tensor([self.loss], device=self.world.device)
         # Those of sharded weights were added up in the backward pass.
         self.world.add_up([gradient for gradient in gradients if not isinstance(gradient, DTensor)])
-        self.world.add_up([loss])
+        self.world.add_up([self.loss])
         norm = self._norm(gradients)
-        result = {"loss": loss.item(), "gradientNorm": norm}
+        result = {"loss": self.loss.item(), "gradientNorm": norm}
         finite = all(value - value == 0 for value in result.values())
         if finite:
             if self.training["clipNorm"] is not None:
@@ -99,7 +98,7 @@ class Attached:
             self.optimizer.param_groups[0]["lr"] = learning_rate
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss = 0.0
+        self.loss.zero_()
         return {**{name: str(value) for name, value in result.items()}, "finite": finite}
 
     def _norm(self, gradients: list[torch.Tensor]) -> float:
@@ -129,10 +128,9 @@ class Attached:
         self._use()
         batch = self._collate(header["examples"], tensors)
         cache, answer = DynamicCache(config=self.base.text.model.config), []
-        row = torch.tensor([batch.lengths[0] - 1], device=self.world.device)
         while len(answer) < header["maxTokens"]:
             with self.base.autocast():
-                logits = self.base.text(batch, row, cache)[0].float()
+                logits = self.base.text(batch, None, cache)[0].float()
             if not torch.isfinite(logits).all():
                 return None
             token = int(logits.argmax())
@@ -142,7 +140,6 @@ class Attached:
             batch.tokens = torch.tensor([[token]], device=self.world.device)
             batch.positions = batch.positions[:, :, -1:] + 1
             batch.vision_rows = batch.vision_rows[:0]
-            row = torch.zeros(1, dtype=torch.long, device=self.world.device)
         return answer
 
     def read(self, name: str, start: int, end: int) -> torch.Tensor:

@@ -58,22 +58,33 @@ def collate(examples: list[dict], tensors: list, device: torch.device, features_
     return Batch(
         tokens=filled[0].to(device),
         positions=filled[1:4].to(device),
-        mask=seen(parents, lengths, device),
+        mask=seen(parents, device),
         vision_rows=torch.cat(vision_rows).to(device),
         features=torch.cat(features) if features else torch.empty(0, device=device),
         lengths=lengths,
     )
 
 
-def seen(parents: torch.Tensor, lengths: list[int], device: torch.device) -> torch.Tensor | None:
+def seen(parents: torch.Tensor, device: torch.device) -> torch.Tensor | None:
     """attentionBias of src/model/families/shared/attention-bias.ts as a mask. Without branches rows see all before them, and what is
     filled up comes behind: no mask is needed, and the fastest attention can be used."""
-    branches = (parents >= 0).nonzero().tolist()
-    if not branches:
+    if not (parents >= 0).any():
         return None
-    count, length = parents.shape
-    mask = torch.ones((length, length), dtype=torch.bool).tril().expand(count, length, length).clone()
-    for b, row in branches:
-        mask[b, row] = mask[b, parents[b, row]]
-        mask[b, row, row] = True
-    return mask[:, None].to(device)
+    columns = torch.arange(parents.shape[1], device=device)
+    # The rows that stand for each: itself, then its parent, until all stand in no branch. Of these all before are seen.
+    above = torch.where(parents >= 0, parents, torch.arange(parents.shape[1])).to(device)
+    row = columns.expand(parents.shape)
+    mask = torch.zeros((*parents.shape, parents.shape[1]), dtype=torch.bool, device=device)
+    for _ in range(depth_of(parents)):
+        mask.scatter_(2, row[..., None], True)
+        row = above.gather(1, row)
+    return (mask | (columns <= row[..., None]))[:, None]
+
+
+def depth_of(parents: torch.Tensor) -> int:
+    """How many branches hang on each other at most."""
+    depth, row = 0, torch.arange(parents.shape[1]).expand(parents.shape)
+    while (on_branch := parents.gather(1, row) >= 0).any():
+        row = torch.where(on_branch, parents.gather(1, row), row)
+        depth += 1
+    return depth

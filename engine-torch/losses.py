@@ -4,26 +4,23 @@ import torch
 from torch.nn.functional import log_softmax
 
 
-def token_targets(examples: list[dict], length: int, device) -> tuple[torch.Tensor, ...]:
-    """Rows of the B·T whose logits are trained, their tokens, their weights."""
-    flat = [
-        (b * length + row, token, weight * example["share"])
-        for b, example in enumerate(examples)
-        for row, token, weight in example["targets"]
-    ]
-    rows, tokens, weights = zip(*flat, strict=True)
+def token_targets(examples: list[dict], device) -> tuple[torch.Tensor, ...]:
+    """Rows whose logits are trained, their tokens, their weights, [B, Q] each. Of examples with fewer targets some have no weight."""
+    most = max(len(e["targets"]) for e in examples)
+    filled = [[(row, token, weight * e["share"]) for row, token, weight in e["targets"]] for e in examples]
+    rows, tokens, weights = zip(*(zip(*some, *[(0, 0, 0.0)] * (most - len(some)), strict=True) for some in filled), strict=True)
     return torch.tensor(rows, device=device), torch.tensor(tokens, device=device), torch.tensor(weights, device=device)
 
 
 def token_loss(logits: torch.Tensor, tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """− Σ weight · log softmax(logits)[token]; logits [R, V]."""
-    picked = log_softmax(logits.float(), -1).gather(1, tokens[:, None]).squeeze(1)
+    """− Σ weight · log softmax(logits)[token]; logits [B, Q, V]."""
+    picked = log_softmax(logits.float(), -1).gather(2, tokens[..., None]).squeeze(2)
     return -(picked * weights).sum()
 
 
-def edges_of(logits: torch.Tensor, columns: torch.Tensor, count: int) -> torch.Tensor:
-    """Log-probabilities of the tree's edges, [B, Q, K], of logits [B·Q, V]."""
-    return log_softmax(logits.float(), -1)[:, columns].view(count, -1, columns.numel())
+def edges_of(logits: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities of the tree's edges, [B, Q, K], of logits [B, Q, V]."""
+    return log_softmax(logits.float(), -1)[..., columns]
 
 
 class Tree:

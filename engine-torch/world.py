@@ -34,6 +34,7 @@ class World:
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         local = int(os.environ.get("LOCAL_RANK", "0"))
         self.device = torch.device(f"cuda:{local}" if device == "cuda" else device)
+        self._queued = None
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         if self.size > 1:
@@ -59,6 +60,17 @@ class World:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def let_one_wait(self):
+        """Returns when the GPU is done with the micro-batch before this one: while it computes one, the next is made ready."""
+        if self.device.type != "cuda":
+            return
+        import torch
+
+        before, self._queued = self._queued, torch.cuda.Event()
+        self._queued.record()
+        if before is not None:
+            before.synchronize()
 
     def add_up(self, tensors):
         """Replaces tensors of one dtype by their sums over all processes."""

@@ -3,7 +3,11 @@
 import numpy
 import torch
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLDecoderLayer, rotate_half
+
+from dropout import only_rows
 
 
 def parameter_name(name: str) -> str:
@@ -16,6 +20,42 @@ def parameter_name(name: str) -> str:
 def is_of_tower(name: str) -> bool:
     """Whether a weight is one of the tower's."""
     return name.startswith("visual.")
+
+
+class LastLayer(Qwen2_5_VLDecoderLayer):
+    """The last decoder layer, which can be asked for some rows: the others are only looked at."""
+
+    def forward(self, hidden, attention_mask=None, position_embeddings=None, wanted=None, **others) -> torch.Tensor:
+        """wanted: int64 [B, Q], rows of each of the B examples, of which it gives [B, Q, C]; None: all."""
+        if wanted is None:
+            return super().forward(hidden, attention_mask=attention_mask, position_embeddings=position_embeddings, **others)
+        count, length, _ = hidden.shape
+        attention = self.self_attn
+        flat = (wanted + length * torch.arange(count, device=wanted.device)[:, None]).flatten()
+
+        def heads(x: torch.Tensor) -> torch.Tensor:
+            return x.view(count, -1, x.shape[-1] // attention.head_dim, attention.head_dim).transpose(1, 2)
+
+        def rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+            return x * cos[:, None] + rotate_half(x) * sin[:, None]
+
+        def of_rows(x: torch.Tensor) -> torch.Tensor:
+            return x.reshape(count * length, -1)[flat].view(*wanted.shape, -1)
+
+        normal = self.input_layernorm(hidden)
+        keys = rotated(heads(attention.k_proj(normal)), *position_embeddings)
+        values = heads(attention.v_proj(normal))
+        if attention_mask is None:
+            seen = torch.arange(length, device=wanted.device) <= wanted[:, None, :, None]
+        else:
+            seen = attention_mask.gather(2, wanted[:, None, :, None].expand(-1, -1, -1, length))
+        with only_rows(flat):
+            queries = rotated(heads(attention.q_proj(of_rows(normal))), *(of_rows(part) for part in position_embeddings))
+            groups = attention.num_key_value_groups
+            keys, values = keys.repeat_interleave(groups, 1), values.repeat_interleave(groups, 1)
+            looked = scaled_dot_product_attention(queries, keys, values, seen, scale=attention.scaling)
+            hidden = of_rows(hidden) + attention.o_proj(looked.transpose(1, 2).flatten(2))
+            return hidden + self.mlp(self.post_attention_layernorm(hidden))
 
 
 class Text(nn.Module):
@@ -36,21 +76,34 @@ class Text(nn.Module):
     def layers(self) -> nn.ModuleList:
         return self.model.layers
 
-    def forward(self, batch, rows: torch.Tensor, cache=None) -> torch.Tensor:
-        """Logits [R, V] at the rows of the B·T; with a cache, of keys and values before these rows."""
-        embedded = self.model.embed_tokens(batch.tokens)
-        if batch.vision_rows.numel() > 0:
-            flat = embedded.reshape(-1, embedded.shape[-1])
-            features = batch.features.to(flat.dtype)
-            embedded = flat.index_put((batch.vision_rows,), features).view_as(embedded)
+    def forward(self, batch, wanted: torch.Tensor | None, cache=None) -> torch.Tensor:
+        """Logits [B, Q, V] at Q rows of each example, int64 [B, Q]; with a cache, of keys and values before these rows: at the last one,
+        [1, V], of one example."""
+        embedded = self._embed(batch)
+        if cache is None:
+            turns = self.model.rotary_emb(embedded, batch.positions)
+            *layers, last = self.layers
+            hidden = embedded
+            for layer in layers:
+                hidden = layer(hidden, attention_mask=batch.mask, position_embeddings=turns)
+            hidden = last(hidden, attention_mask=batch.mask, position_embeddings=turns, wanted=wanted)
+            return self.lm_head(self.model.norm(hidden))
         hidden = self.model(
             inputs_embeds=embedded,
             position_ids=batch.positions,
             attention_mask={"full_attention": batch.mask},
             past_key_values=cache,
-            use_cache=cache is not None,
+            use_cache=True,
         ).last_hidden_state
-        return self.lm_head(hidden.reshape(-1, hidden.shape[-1])[rows])
+        return self.lm_head(hidden[:, -1])
+
+    def _embed(self, batch) -> torch.Tensor:
+        """[B, T, C]: tokens, and vision where it stands."""
+        embedded = self.model.embed_tokens(batch.tokens)
+        if batch.vision_rows.numel() == 0:
+            return embedded
+        flat = embedded.reshape(-1, embedded.shape[-1])
+        return flat.index_put((batch.vision_rows,), batch.features.to(flat.dtype)).view_as(embedded)
 
 
 class Tower(nn.Module):
@@ -73,6 +126,7 @@ def build(folder: str, dtype: torch.dtype) -> tuple[Text, Tower]:
     config._attn_implementation = "sdpa"
     with torch.device("meta"):
         model = Qwen2_5_VLForConditionalGeneration._from_config(config, dtype=dtype).eval()
+        model.model.language_model.layers[-1].__class__ = LastLayer
     return Text(model), Tower(model)
 
 

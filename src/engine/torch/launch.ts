@@ -111,6 +111,8 @@ function environmentOf({ link, device, threads, folder }: LaunchOptions): NodeJS
     TRANSFORMERS_OFFLINE: '1',
     HF_HUB_DISABLE_TELEMETRY: '1',
     OMP_NUM_THREADS: String(threads),
+    // Where others want the cores too, threads that wait in a loop take minutes for what takes seconds.
+    OMP_WAIT_POLICY: 'PASSIVE',
     IOVQA_LINK: link.address,
     IOVQA_TOKEN: link.token,
     IOVQA_DEVICE: device,
