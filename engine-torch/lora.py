@@ -13,9 +13,10 @@ class LoraLinear(lora.Linear):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         base = self.base_layer
-        if not self.active_adapters:
+        # The active one may have nothing on this module.
+        name = next((name for name in self.active_adapters if name in self.lora_A), None)
+        if name is None:
             return base(x)
-        (name,) = self.active_adapters
         dropout = self.lora_dropout[name]
         dropped, scale = dropout.now(), self.scaling[name]
         if dropped is not None:

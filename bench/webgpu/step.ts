@@ -1,6 +1,6 @@
 // Seconds of a training step on a provider: the example of bench/step.ts with LoRA, or every weight over a batch of 224×224 pictures.
-//   npx tsx bench/gpu/step.ts runs/bench-304m webgpu [STEPS]
-//   npx tsx bench/gpu/step.ts runs/small webgpu STEPS full BATCH
+//   npx tsx bench/webgpu/step.ts runs/bench-304m webgpu [STEPS]
+//   npx tsx bench/webgpu/step.ts runs/small webgpu STEPS full BATCH
 import { adamWUpdate, compileStep, compileTower, gradientNorm, initAdamW } from '../../src/engine/onnx/index.ts';
 import { patchesOf } from '../../src/engine/onnx/model.ts';
 import type { Provider } from '../../src/core/index.ts';
@@ -9,7 +9,7 @@ import { allParameters, form, lora, loraParameters, openModel, picture, stepFeed
 
 const [folder, provider = 'webgpu', steps = '10', method = 'lora', batch = '1', threads = '0'] = process.argv.slice(2);
 if (folder === undefined)
-  throw new Error('usage: npx tsx bench/gpu/step.ts MODEL [PROVIDER] [STEPS] [lora|full] [BATCH] [THREADS]');
+  throw new Error('usage: npx tsx bench/webgpu/step.ts MODEL [PROVIDER] [STEPS] [lora|full] [BATCH] [THREADS]');
 const isFull = method === 'full';
 const now = (): number => performance.now() / 1000;
 const checkpoint = await openModel(folder);

@@ -1,5 +1,5 @@
 // Products on a provider against the CPU, in all sizes that could be special: multiples of 4 and of tiles, and others.
-//   npx tsx bench/gpu/shapes.ts webgpu
+//   npx tsx bench/webgpu/shapes.ts webgpu
 import { randomStream } from '../../src/core/index.ts';
 import type { Provider } from '../../src/core/index.ts';
 import { add, compile, input, matmul } from '../../src/graph/index.ts';

@@ -1,5 +1,5 @@
 // How fast a provider multiplies: the sizes of the 304 million model's layers, in each of the forms that a step uses.
-//   npx tsx bench/gpu/products.ts webgpu
+//   npx tsx bench/webgpu/products.ts webgpu
 import type { Provider } from '../../src/core/index.ts';
 import type { Value } from '../../src/graph/index.ts';
 import { compile, constant, input, controlDependency, matmul, sum } from '../../src/graph/index.ts';

@@ -1,5 +1,5 @@
 // What it costs to bring numbers to a provider's memory and back, in one tensor and in many.
-//   npx tsx bench/gpu/transfers.ts webgpu
+//   npx tsx bench/webgpu/transfers.ts webgpu
 import type { Provider } from '../../src/core/index.ts';
 import type { TensorData, Value } from '../../src/graph/index.ts';
 import { add, compile, expand, input, sum } from '../../src/graph/index.ts';

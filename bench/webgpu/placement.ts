@@ -1,5 +1,5 @@
 // Which ops of a training step a provider takes, which are left to the CPU, and what both cost: a run under the runtime's profiler.
-//   npx tsx bench/gpu/placement.ts runs/small webgpu [full]
+//   npx tsx bench/webgpu/placement.ts runs/small webgpu [full]
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { pickFeeds } from '../../src/engine/onnx/index.ts';
 import { allParameters, form, lora, loraParameters, openModel, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu', method] = process.argv.slice(2);
-if (folder === undefined) throw new Error('usage: npx tsx bench/gpu/placement.ts MODEL [PROVIDER] [full]');
+if (folder === undefined) throw new Error('usage: npx tsx bench/webgpu/placement.ts MODEL [PROVIDER] [full]');
 const isFull = method === 'full';
 const checkpoint = await openModel(folder);
 const graph = stepGraph({ model: checkpoint, lora: isFull ? null : lora, form, numColumns: 0 });
@@ -33,7 +33,7 @@ const session = await ort.InferenceSession.create(model.bytes, {
   extra: { session: files, optimization: { disable_specified_optimizers: 'ConstantFolding' } },
 });
 const parameters = isFull ? await allParameters(checkpoint) : loraParameters(checkpoint);
-// The batches of bench/gpu/step.ts.
+// The batches of bench/webgpu/step.ts.
 const size = isFull ? { sides: Array.from({ length: 64 }, () => 16), text: 30 } : { sides: [32] };
 const typeOf = { float32: 'float32', int64: 'int64', uint32: 'uint32', bool: 'bool' } as const;
 const feeds: Record<string, ort.Tensor> = {};

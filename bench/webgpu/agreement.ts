@@ -1,6 +1,6 @@
 // A provider against the CPU on a random model: dropout masks, features, losses, all gradients of a LoRA step and of a step of every
 // weight, and the distribution over the answers.
-//   npx tsx bench/gpu/agreement.ts runs/small webgpu
+//   npx tsx bench/webgpu/agreement.ts runs/small webgpu
 import { hashKey, randomStream } from '../../src/core/index.ts';
 import { compileAnswerScorer } from '../../src/engine/onnx/answer-graph.ts';
 import { compileStep, compileTower } from '../../src/engine/onnx/index.ts';
@@ -14,7 +14,7 @@ import { buildAnswerTrie, createAnswerCodec, loadTokenizer } from '../../src/pro
 import { allParameters, form, lora, loraParameters, openModel, picture, relative, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu'] = process.argv.slice(2);
-if (folder === undefined) throw new Error('usage: npx tsx bench/gpu/agreement.ts MODEL [PROVIDER]');
+if (folder === undefined) throw new Error('usage: npx tsx bench/webgpu/agreement.ts MODEL [PROVIDER]');
 const runs: RunOptions[] = [{ provider: 'cpu' }, { provider: provider as 'webgpu' }];
 const checkpoint = await openModel(folder);
 const { text, tokens } = checkpoint;

@@ -1,11 +1,11 @@
 // Where a provider's gradients of a step of every weight differ from the CPU's: a step each, the provider's three times.
-//   npx tsx bench/gpu/difference.ts runs/bench-304m webgpu
+//   npx tsx bench/webgpu/difference.ts runs/bench-304m webgpu
 import { compileStep } from '../../src/engine/onnx/index.ts';
 import type { Provider } from '../../src/core/index.ts';
 import { allParameters, form, openModel, relative, stepFeeds } from './common.ts';
 
 const [folder, provider = 'webgpu', runs = '3'] = process.argv.slice(2);
-if (folder === undefined) throw new Error('usage: npx tsx bench/gpu/difference.ts MODEL [PROVIDER] [RUNS]');
+if (folder === undefined) throw new Error('usage: npx tsx bench/webgpu/difference.ts MODEL [PROVIDER] [RUNS]');
 const checkpoint = await openModel(folder);
 const { stored } = checkpoint;
 const parameters = await allParameters(checkpoint);

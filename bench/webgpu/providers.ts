@@ -1,5 +1,5 @@
 // Which of the runtime's providers work on this machine, and with what words the others refuse.
-//   npx tsx bench/gpu/providers.ts
+//   npx tsx bench/webgpu/providers.ts
 import type { Provider } from '../../src/core/index.ts';
 import { providers } from '../../src/core/index.ts';
 import { compile, input, matmul } from '../../src/graph/index.ts';

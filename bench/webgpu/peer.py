@@ -1,5 +1,5 @@
-"""python peer.py MODEL DEVICE lora|full BATCH STEPS < EXAMPLE: a training step of transformers (and PEFT), as bench/gpu/step.ts makes it,
-in float32, with TF32 products, and with bfloat16 autocast. EXAMPLE is what bench/gpu/example.ts prints.
+"""python peer.py MODEL DEVICE lora|full BATCH STEPS < EXAMPLE: a training step of transformers (and PEFT), as bench/webgpu/step.ts makes it,
+in float32, with TF32 products, and with bfloat16 autocast. EXAMPLE is what bench/webgpu/example.ts prints.
 The step is the whole of it: tower, text, loss, backward pass, AdamW. `tower` is the frozen tower alone."""
 import json, pathlib, statistics, sys, time
 import torch, transformers, peft

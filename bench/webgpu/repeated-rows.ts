@@ -1,5 +1,5 @@
 // Rows that are added to the same place, as the gradient of an embedding adds those of a token: how often a provider loses some.
-//   npx tsx bench/gpu/repeated-rows.ts cpu 2
+//   npx tsx bench/webgpu/repeated-rows.ts cpu 2
 import { randomStream } from '../../src/core/index.ts';
 import type { Provider } from '../../src/core/index.ts';
 import { compile, input, scatterAdd } from '../../src/graph/index.ts';
