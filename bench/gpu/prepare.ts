@@ -19,15 +19,13 @@ mkdirSync(join(OUT, 'node', 'ours'), { recursive: true });
 writeFileSync(join(OUT, 'missing.cjs'), 'module.exports = { env: {} };\n');
 copyFileSync('package.json', join(OUT, 'package.json')); // the version is read from there
 execFileSync('npx', [
-  ...[
-    'esbuild',
-    'bench/gpu/ours.ts',
-    '--bundle',
-    '--platform=node',
-    '--format=esm',
-    '--target=node20',
-    '--log-level=error',
-  ],
+  'esbuild',
+  'bench/gpu/ours.ts',
+  '--bundle',
+  '--platform=node',
+  '--format=esm',
+  '--target=node20',
+  '--log-level=error',
   `--outfile=${join(OUT, 'node', 'ours', 'ours.mjs')}`,
   // Packages that are CommonJS ask for `require`.
   "--banner:js=import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
