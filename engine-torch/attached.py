@@ -8,7 +8,7 @@ from transformers import DynamicCache
 
 import adapters
 from base import first_row
-from batch import collate, tensor_of
+from batch import collate, on_device, tensor_of
 from dropout import HashDropout, row_keys
 from losses import Tree, answer_loss, edges_of, token_loss, token_targets
 
@@ -75,7 +75,7 @@ class Attached:
     def _edges(self, examples: list[dict], tensors: list, batch) -> torch.Tensor:
         """[B, Q, K]"""
         nodes = torch.stack([tensor_of(tensors[e["nodeRows"]]) for e in examples]).long()
-        return edges_of(self.base.text(batch, nodes.to(self.world.device)), self.tree.columns)
+        return edges_of(self.base.text(batch, on_device(nodes, self.world.device)), self.tree.columns)
 
     def apply(self, learning_rate: float) -> dict:
         """One step of AdamW with what was accumulated, or none where a number is not finite."""
@@ -199,7 +199,7 @@ class Attached:
         def features_of(example: dict) -> torch.Tensor:
             if "pictures" in example:
                 return self.base.encode(example["pictures"], tensors)
-            return tensor_of(tensors[example["features"]]).view(-1, width).to(self.world.device)
+            return tensor_of(tensors[example["features"]]).view(-1, width)
 
         with self.base.autocast():
             return collate(examples, tensors, self.world.device, features_of)

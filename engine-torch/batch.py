@@ -21,10 +21,34 @@ def tensor_of(part) -> torch.Tensor:
     return torch.frombuffer(data, dtype=ELEMENTS[dtype]).view(shape)
 
 
-def message_of(tensor: torch.Tensor):
-    """A tensor as a message takes it, as float32."""
-    tensor = tensor.detach().to("cpu", torch.float32).contiguous()
-    return "f32", list(tensor.shape), memoryview(tensor.numpy()).cast("B") if tensor.numel() > 0 else b""
+class Coming:
+    """A tensor, float32 or bfloat16, on its way to a message. A GPU copies it behind what it computes now, and is not waited for."""
+
+    def __init__(self, tensor: torch.Tensor):
+        tensor = tensor.detach().contiguous()
+        self._copied: torch.cuda.Event | None = None
+        if tensor.device.type == "cuda":
+            self._tensor = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+            self._tensor.copy_(tensor, non_blocking=True)
+            self._copied = torch.cuda.Event()
+            self._copied.record()
+        else:
+            self._tensor = tensor.cpu()
+
+    def message(self):
+        """As a message takes it, once it is there."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        flat = self._tensor.reshape(-1).view(torch.uint8)
+        dtype = "bf16" if self._tensor.dtype == torch.bfloat16 else "f32"
+        return dtype, list(self._tensor.shape), memoryview(flat.numpy()) if flat.numel() > 0 else b""
+
+
+def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor where it is computed with. A copy to a GPU from pinned memory does not wait for what the GPU computes."""
+    if device.type != "cuda" or tensor.device.type != "cpu":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 @dataclass
@@ -40,7 +64,7 @@ class Batch:
 
 
 def collate(examples: list[dict], tensors: list, device: torch.device, features_of) -> Batch:
-    """features_of: gives [M, C] for an example."""
+    """features_of: gives [M, C] for an example, on the CPU or on the device."""
     rows = [tensor_of(tensors[example["rows"]]) for example in examples]
     lengths = [part.shape[1] for part in rows]
     count, length = len(rows), max(lengths)
@@ -54,13 +78,14 @@ def collate(examples: list[dict], tensors: list, device: torch.device, features_
         places = (slots[b] >= 0).nonzero().squeeze(1)
         vision_rows.append(places + b * length)
         if places.numel() > 0:
-            features.append(features_of(example)[slots[b, places].to(device)])
+            own = features_of(example)
+            features.append(own[slots[b, places].to(own.device)])
     return Batch(
-        tokens=filled[0].to(device),
-        positions=filled[1:4].to(device),
+        tokens=on_device(filled[0], device),
+        positions=on_device(filled[1:4], device),
         mask=seen(parents, device),
-        vision_rows=torch.cat(vision_rows).to(device),
-        features=torch.cat(features) if features else torch.empty(0, device=device),
+        vision_rows=on_device(torch.cat(vision_rows), device),
+        features=on_device(torch.cat(features), device) if features else torch.empty(0, device=device),
         lengths=lengths,
     )
 

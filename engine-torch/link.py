@@ -1,6 +1,7 @@
 """Frames between Node.js and a worker: a header in JSON, and the bytes of tensors behind it."""
 
 import json
+import queue
 import socket
 import struct
 import threading
@@ -15,6 +16,8 @@ MAX_BODY = 2**30
 # Each tensor begins at a multiple of so many bytes of the body.
 ALIGNMENT = 8
 HEARTBEAT_SECONDS = 2.0
+# Messages that are taken in while the process computes.
+AHEAD = 2
 
 
 class Closed(Exception):
@@ -22,13 +25,16 @@ class Closed(Exception):
 
 
 class Link:
-    """One connection. Any thread may send; one receives."""
+    """One connection. Any thread may send. Messages are taken in ahead of the one that is worked on. `waited`: seconds for which the last
+    one was waited for."""
 
     def __init__(self, address: str, token: str, rank: int):
         host, port = address.rsplit(":", 1)
         self._socket = socket.create_connection((host, int(port)))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._lock = threading.Lock()
+        self._messages = queue.Queue(AHEAD)
+        self.waited = 0.0
         self.send({"op": "hello", "token": token, "rank": rank})
 
     def send(self, header: dict, tensors: list[tuple[str, list[int], bytes | memoryview]] = ()):
@@ -46,6 +52,30 @@ class Link:
 
     def receive(self) -> tuple[dict, list[tuple[str, list[int], memoryview]]]:
         """Waits for a message; raises Closed at the end."""
+        started = time.monotonic()
+        message = self._messages.get()
+        self.waited = time.monotonic() - started
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+    def has_next(self) -> bool:
+        """Whether there is a message that need not be waited for."""
+        return not self._messages.empty()
+
+    def read_ahead(self):
+        """Takes messages in, from a thread of its own."""
+
+        def run():
+            try:
+                while True:
+                    self._messages.put(self._read())
+            except Exception as error:
+                self._messages.put(error)  # whoever receives meets it
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def _read(self) -> tuple[dict, list[tuple[str, list[int], memoryview]]]:
         magic, version, header_bytes, body_bytes = PREFIX.unpack(self._exactly(PREFIX.size))
         if magic != MAGIC or version != VERSION or header_bytes > MAX_HEADER or body_bytes > MAX_BODY:
             raise ValueError(f"a frame of {magic!r} {version}, {header_bytes} and {body_bytes} bytes")

@@ -6,12 +6,17 @@ Started as `python -I worker.py`, or by `launch.py` in several processes. IOVQA_
 import os
 import signal
 import sys
+import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from link import Closed, Link  # noqa: E402
 from world import World, die_with_parent  # noqa: E402
+
+
+# What is computed again and again: waiting between two of these is waiting for input.
+COMPUTING = {"encode", "accumulate", "apply", "predict", "generate"}
 
 
 class Worker:
@@ -22,11 +27,37 @@ class Worker:
         self.world = world
         self.bases = {}
         self.attached = {}
+        self.began: float | None = None
+        self.unsent = None
 
     def handle(self, header: dict, tensors: list):
-        """Does what a message asks for, and answers."""
+        """Does what a message asks for, and answers. Where a GPU still computes, the answer is kept until the work of the next message
+        has been put behind it."""
+        from batch import Coming
+
+        spans = self._spans(header["op"])
         answer, parts = getattr(self, f"on_{header['op']}")(header, tensors) or ({}, [])
-        self.link.send({"op": "done", "id": header["id"], **answer}, parts)
+        coming = [Coming(part) for part in parts]
+        self.finish()
+        self.unsent = {"op": "done", "id": header["id"], **spans, **answer}, coming
+        if self.world.device.type != "cuda" or not parts:
+            self.finish()
+
+    def finish(self):
+        """Sends the answer that is left, once its numbers are there."""
+        if self.unsent is None:
+            return
+        answer, coming = self.unsent
+        self.unsent = None
+        self.link.send(answer, [part.message() for part in coming])
+
+    def _spans(self, op: str) -> dict:
+        """Seconds since the computing message before this one, and how many of them it was waited for."""
+        now, before = time.monotonic(), self.began
+        self.began = now if op in COMPUTING else None
+        if before is None or self.began is None:
+            return {}
+        return {"elapsed": now - before, "waited": self.link.waited}
 
     def on_open(self, header, tensors):
         from base import Base
@@ -35,11 +66,11 @@ class Worker:
 
     def on_encode(self, header, tensors):
         import torch
-        from batch import message_of
 
         base = self.bases[header["model"]]
+        dtype = torch.bfloat16 if base.computes_in_bfloat16 else torch.float32
         with torch.no_grad(), base.autocast():
-            return {}, [message_of(base.encode(header["pictures"], tensors))]
+            return {}, [base.encode(header["pictures"], tensors).to(dtype)]
 
     def on_attach(self, header, tensors):
         from attached import Attached
@@ -54,19 +85,15 @@ class Worker:
         return self.attached[header["attached"]].apply(header["learningRate"]), []
 
     def on_predict(self, header, tensors):
-        from batch import message_of
-
-        return {}, [message_of(self.attached[header["attached"]].predict(header, tensors))]
+        return {}, [self.attached[header["attached"]].predict(header, tensors)]
 
     def on_generate(self, header, tensors):
         return {"tokens": self.attached[header["attached"]].generate(header, tensors)}, []
 
     def on_read(self, header, tensors):
         """Some elements of a tensor of the state: large ones go in pieces. One process answers for all."""
-        from batch import message_of
-
         part = self.attached[header["attached"]].read(header["name"], header["start"], header["end"])
-        return {}, [message_of(part)] if self.world.rank == 0 else []
+        return {}, [part.float()] if self.world.rank == 0 else []
 
     def on_load(self, header, tensors):
         self.attached[header["attached"]].load(header, tensors)
@@ -109,6 +136,7 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = Link(os.environ["IOVQA_LINK"], os.environ.pop("IOVQA_TOKEN"), rank)
     link.beat()
+    link.read_ahead()
     try:
         import peft
         import torch
@@ -121,6 +149,8 @@ def main():
         link.send({"op": "ready", "versions": versions, "size": world.size, "device": str(world.device)})
         worker = Worker(link, world)
         while True:
+            if not link.has_next():
+                worker.finish()
             header, tensors = link.receive()
             try:
                 worker.handle(header, tensors)

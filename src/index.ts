@@ -109,6 +109,7 @@ export type { ExternalSource } from './graph/index.ts';
 export type {
   CachedModel,
   CacheStore,
+  FeatureArray,
   FrozenPart,
   LoraOptions,
   CacheInfo,
@@ -155,6 +156,7 @@ export type {
   EngineWork,
   ExampleSize,
   GenerateLimits,
+  InputWait,
   MachineSpeed,
   MemoryLimits,
   OpenEngine,

@@ -6,7 +6,9 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLDecoderLayer, rotate_half
+from transformers.vision_utils import get_vision_position_ids
 
+from batch import on_device
 from dropout import only_rows
 
 
@@ -114,10 +116,12 @@ class Tower(nn.Module):
         self.visual = model.model.visual
 
     def forward(self, pictures: list[dict]) -> torch.Tensor:
-        parameter = next(self.visual.parameters())
-        patches, grids = zip(*(cut(picture) for picture in pictures), strict=True)
-        pixels = torch.cat(patches).to(parameter.device)
-        return self.visual(pixels, torch.tensor(grids, device=parameter.device)).pooler_output
+        device = next(self.visual.parameters()).device
+        patches, grids = zip(*(cut(picture, device) for picture in pictures), strict=True)
+        # Sizes stay on the CPU: each layer asks how windows are cut, and would wait for all that a GPU has to do.
+        sizes = torch.tensor(grids)
+        positions = get_vision_position_ids(sizes, self.visual.spatial_merge_size)
+        return self.visual(torch.cat(patches), sizes, position_ids=on_device(positions, device)).pooler_output
 
 
 def build(folder: str, dtype: torch.dtype) -> tuple[Text, Tower]:
@@ -139,21 +143,23 @@ def make_buffers(module: nn.Module, device: torch.device):
             part.original_inv_freq = nn.Buffer(fresh.original_inv_freq.to(device), persistent=False)
 
 
-def cut(picture: dict) -> tuple[torch.Tensor, list[int]]:
-    """Normalises a picture and cuts it into patches: `cutPatches` of src/video/patches.ts, in its float32 steps.
+def cut(picture: dict, device: torch.device) -> tuple[torch.Tensor, list[int]]:
+    """Normalises a picture and cuts it into patches: `cutPatches` of src/video/patches.ts, with numbers of its float32 steps.
     picture: kind, frames uint8 [F, H, W, 3], patchSize, mergeSize, temporalPatchSize, mean, std."""
-    frames, size, merge = picture["frames"].numpy(), picture["patchSize"], picture["mergeSize"]
+    frames, size, merge = on_device(picture["frames"], device), picture["patchSize"], picture["mergeSize"]
     depth = picture["temporalPatchSize"]
     missing = -len(frames) % depth
     if missing:
-        frames = numpy.concatenate([frames, numpy.repeat(frames[-1:], missing, 0)])
+        frames = torch.cat([frames, frames[-1:].expand(missing, -1, -1, -1)])
     count, height, width, _ = frames.shape
     grid = [count // depth, height // size, width // size]
     tables = [normalisation(picture["kind"], m, s) for m, s in zip(picture["mean"], picture["std"], strict=True)]
-    values = numpy.stack([table[frames[..., c]] for c, table in enumerate(tables)], -1)
-    cells = values.reshape(grid[0], depth, grid[1] // merge, merge, size, grid[2] // merge, merge, size, 3)
-    ordered = cells.transpose(0, 2, 5, 3, 6, 8, 1, 4, 7)
-    return torch.from_numpy(numpy.ascontiguousarray(ordered).reshape(grid[0] * grid[1] * grid[2], -1)), grid
+    table = on_device(torch.from_numpy(numpy.concatenate(tables)), device)
+    cells = frames.reshape(grid[0], depth, grid[1] // merge, merge, size, grid[2] // merge, merge, size, 3)
+    ordered = cells.permute(0, 2, 5, 3, 6, 8, 1, 4, 7).reshape(-1, 3, depth * size * size).to(torch.int32)
+    # A channel's table begins where that of the one before it ends.
+    places = ordered + torch.arange(0, 768, 256, dtype=torch.int32, device=device)[:, None]
+    return table.index_select(0, places.flatten()).view(grid[0] * grid[1] * grid[2], -1), grid
 
 
 def normalisation(kind: str, mean: float, std: float) -> numpy.ndarray:

@@ -30,6 +30,7 @@ export type {
   EngineWork,
   ExampleSize,
   GenerateLimits,
+  InputWait,
   OpenEngine,
   Precision,
   PredictOptions,

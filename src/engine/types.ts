@@ -2,7 +2,7 @@
 // state, tensor by tensor. An engine keeps parameters, moments and gradients on its own side.
 import type { Provider, UserError } from '../core/index.ts';
 import type { PreparedExample, PreparedPicture, VisionEncoder } from '../inputs/index.ts';
-import type { CacheStore, Checkpoint, FrozenPart, LoraOptions } from '../model/index.ts';
+import type { CacheStore, Checkpoint, FeatureArray, FrozenPart, LoraOptions } from '../model/index.ts';
 import type { ObjectiveForm } from '../objectives/index.ts';
 import type { AnswerDistribution } from './distribution.ts';
 import type { MemoryLimits } from './memory-limit.ts';
@@ -69,6 +69,14 @@ export interface EngineWork {
 export interface TrainingWork extends Pick<TrainingOptions, 'microBatch' | 'gradientCheckpointing'> {
   /** A large clip. */
   clip: ClipSize;
+}
+
+/** How long worker processes waited for input, all of them together. */
+export interface InputWait {
+  /** Seconds for which they had nothing to compute. */
+  waited: number;
+  /** Seconds from one thing that they computed to the next, waiting included. */
+  elapsed: number;
 }
 
 /** How an engine is opened. */
@@ -207,6 +215,11 @@ export interface AttachedModel {
    */
   readonly hasFrozenPrefix: boolean;
   /**
+   * Most calls of {@link AttachedModel.predict} that may be open at a time: the next examples are there when the ones before are done.
+   * Left out: 1, each call waits for the one before it.
+   */
+  readonly predictsAhead?: number;
+  /**
    * Computes and keeps what updates with examples will need again and again.
    * @param examples - examples of the training objective
    */
@@ -264,8 +277,8 @@ export interface AttachedModel {
 }
 
 /**
- * A base model, opened by an engine. Dispose of it to free its memory. Calls of `encode` may overlap each other and other calls. Every other
- * call must wait until the one before it has ended.
+ * A base model, opened by an engine. Dispose of it to free its memory. Calls of `encode` may overlap each other and other calls; so may those
+ * of `predict`, as many as `predictsAhead` says. Every other call must wait until the one before it has ended.
  */
 export interface Engine extends VisionEncoder {
   /** Names the engine, its version and its element type, such as `torch 2.13 bfloat16`; `onnx` for the engine of the project. */
@@ -284,7 +297,9 @@ export interface Engine extends VisionEncoder {
    * @returns features in the layout of the model's family
    * @throws UserError `non-finite` when they are not finite, with the weights to blame
    */
-  encode: (pictures: readonly PreparedPicture[]) => Promise<Float32Array>;
+  encode: (pictures: readonly PreparedPicture[]) => Promise<FeatureArray>;
+  /** How long its workers waited for input so far; left out by an engine that computes in this process. */
+  readonly inputWait?: () => InputWait;
   /**
    * Puts an adapter on the model, or opens it for training. Several may be attached; those of one shape share what they can.
    * @param options - adapter, objective

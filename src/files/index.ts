@@ -7,7 +7,7 @@ export { isCode } from './codes.ts';
 export { asWriteError, environmentFault } from './faults.ts';
 export { makeFolder, realPlace } from './folder.ts';
 export type { FloatDtype } from './half.ts';
-export { narrow } from './half.ts';
+export { narrow, widen } from './half.ts';
 export { sha256File } from './hash.ts';
 export type { JsonLinesWriter } from './json-lines.ts';
 export { openJsonLines, readJsonLines, truncateJsonLines } from './json-lines.ts';

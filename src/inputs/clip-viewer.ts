@@ -1,6 +1,6 @@
 // From a clip's file to what the model sees of it: frames, and features of the frozen tower; the same for every prompt.
 import { createHash } from 'node:crypto';
-import type { VisionInput } from '../model/index.ts';
+import type { FeatureArray, VisionInput } from '../model/index.ts';
 import type { FrameOptions, FramePlan, FrameReader, RgbFrame } from '../video/index.ts';
 import { patchGrid } from '../video/index.ts';
 import type { Clip } from './clip.ts';
@@ -32,7 +32,7 @@ export interface VisionEncoder {
    * @param pictures - the images and videos of one clip
    * @returns features in the layout of the model's family, all of them finite
    */
-  encode: (pictures: readonly PreparedPicture[]) => Promise<Float32Array>;
+  encode: (pictures: readonly PreparedPicture[]) => Promise<FeatureArray>;
   /** Begins to open the tower, while a clip is still being decoded. Errors are reported when the tower runs. */
   warmUp: () => void;
 }

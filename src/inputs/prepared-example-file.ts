@@ -2,6 +2,7 @@
 import { UserError, invariant, show } from '../core/index.ts';
 import type { SafetensorsHeader, TypedTensor } from '../files/index.ts';
 import { readSafetensorsHeader, readTypedTensor, writeTypedSafetensors } from '../files/index.ts';
+import { asFloat32 } from '../model/index.ts';
 import type { TrieAnswer } from '../prompt/index.ts';
 import type { RgbFrame } from '../video/index.ts';
 import type { PreparedExample, PreparedPicture, PreparedVision, Wanted } from './prepared-example.ts';
@@ -38,7 +39,7 @@ export async function writePreparedExample(path: string, example: PreparedExampl
     ['visionSlots', { data: visionSlots, shape: [T] }],
     ['branchParent', { data: branchParent, shape: [T] }],
   ]);
-  if (vision.kind === 'features') tensors.set('features', flat(vision.features));
+  if (vision.kind === 'features') tensors.set('features', flat(asFloat32(vision.features)));
   else vision.pictures.forEach(({ frames }, i) => tensors.set(`pictures.${i}`, stacked(frames)));
   if (wanted.kind === 'answers') {
     tensors.set('nodeRows', flat(wanted.tree.nodeRows)).set('columns', flat(wanted.tree.columns));

@@ -1,6 +1,6 @@
 // What an engine is given of a clip: plain data, complete, the same for every engine.
 import type { TrieAnswer } from '../prompt/index.ts';
-import type { PatchGrid } from '../model/index.ts';
+import type { FeatureArray, PatchGrid } from '../model/index.ts';
 import type { PatchOptions, RgbFrame } from '../video/index.ts';
 import type { Target, TokenRows } from './token-rows.ts';
 
@@ -22,7 +22,7 @@ export type PreparedVision =
       /** Features of a frozen tower, as `Engine.encode` gave them. */
       kind: 'features';
       /** Numbers whose layout is the model family's. */
-      features: Float32Array;
+      features: FeatureArray;
     }
   | {
       /** Pixels, for a tower that trains. */

@@ -5,6 +5,8 @@
 export { readAdapterConfig } from './adapter-config.ts';
 export type { Adapter } from './adapter.ts';
 export { adapterTensorsFile, initLora, readAdapter, writeAdapter } from './adapter.ts';
+export type { FeatureArray } from './features.ts';
+export { asBfloat16, asFloat32, firstNotFinite } from './features.ts';
 export type { FeatureCache, FrozenPart } from './cache/feature-cache.ts';
 export { createFeatureCache } from './cache/feature-cache.ts';
 export { identifyFile, isSameFile } from './cache/file-identity.ts';

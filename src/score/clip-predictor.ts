@@ -28,6 +28,8 @@ export interface ClipPredictorOptions {
 
 /** Predicts clips. */
 export interface ClipPredictor {
+  /** Most calls of `predict` that may be open at a time; as `AttachedModel.predictsAhead`. */
+  readonly predictsAhead: number;
   /**
    * Predicts clips.
    * @param clips - any number
@@ -87,6 +89,7 @@ export function createClipPredictor(options: ClipPredictorOptions): ClipPredicto
     }
   };
   return {
+    predictsAhead: trie === null ? 1 : (model.predictsAhead ?? 1),
     generate: async (clips) => {
       const answers: (FreeAnswer | UserError)[] = [];
       for (const { prompt, vision } of clips) {

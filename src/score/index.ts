@@ -16,6 +16,7 @@ export { predictClips } from './predict-clips.ts';
 export type { FreeAnswer, Prediction } from './prediction.ts';
 export type { Predictor, PredictorOptions } from './predictor.ts';
 export { notesOn, openPredictor } from './predictor.ts';
+export { runSizes } from './run-defaults.ts';
 export type { FailedClip, RejectedClip, ScoreListOptions, ScoreStream } from './score-stream.ts';
 export type { ClipAnswer, ClipScore, Scorer, ScorerOptions } from './scorer.ts';
 export { loadScorer } from './scorer.ts';

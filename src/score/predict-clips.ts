@@ -8,7 +8,7 @@ import type { Prediction } from './prediction.ts';
 import type { Predictor, PromptedClip } from './predictor.ts';
 import type { FailedClip, RejectedClip, ScoreListOptions } from './score-stream.ts';
 import { rowsOfGroup } from './score-stream.ts';
-import { prepareAhead } from './stream.ts';
+import { mapAhead, prepareAhead } from './stream.ts';
 
 /** What was looked at of a clip. */
 export interface SeenFrames {
@@ -65,7 +65,9 @@ export function predictClips(
   clips: Iterable<Clip | RejectedClip> | AsyncIterable<Clip | RejectedClip>,
   options: PredictClipsOptions,
 ): AsyncGenerator<AskedClip<Prediction> | FailedClip, void> {
-  return askClips<Prediction>(predictors, clips, (predictor, some, size) => predictor.predict(some, size), options);
+  const atOnce = Math.min(...predictors.map(({ predictsAhead }) => predictsAhead));
+  const ask: Ask<Prediction> = (predictor, some, size) => predictor.predict(some, size);
+  return askClips<Prediction>(predictors, clips, ask, options, atOnce);
 }
 
 /**
@@ -75,6 +77,7 @@ export function predictClips(
  *   their results
  * @param ask - what each model is asked
  * @param options - batches
+ * @param atOnce - most groups that models are asked about at a time
  * @returns one result a clip, in the order given
  */
 export async function* askClips<Said>(
@@ -82,6 +85,7 @@ export async function* askClips<Said>(
   clips: Iterable<Clip | RejectedClip> | AsyncIterable<Clip | RejectedClip>,
   ask: Ask<Said>,
   options: PredictClipsOptions,
+  atOnce = 1,
 ): AsyncGenerator<AskedClip<Said> | FailedClip, void> {
   const { batchSize = DEFAULT_BATCH, workers = 2, inGroups = !(Symbol.asyncIterator in clips), signal } = options;
   const viewers = [...new Set(predictors.map(({ viewer }) => viewer))];
@@ -106,14 +110,16 @@ export async function* askClips<Said>(
 
   const size = inGroups ? rowsOfGroup(batchSize) : 1;
   const groupOf = ({ row }: Numbered): number => Math.ceil(row / size);
+  // A source that is still waited for when the stream ends early is closed, too.
+  const ended = new AbortController();
   const ahead = {
     group: size,
     ahead: rowsOfGroup(batchSize) - size + 2 * workers,
     endsGroup: (one: Numbered, next?: Numbered) =>
       one.row % size === 0 || (next !== undefined && groupOf(one) !== groupOf(next)),
-    signal,
+    signal: signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]),
   };
-  for await (const group of prepareAhead(numbered(clips), prepare, ahead)) {
+  const askGroup = async (group: readonly (Prepared | FailedClip)[]): Promise<(AskedClip<Said> | FailedClip)[]> => {
     const results: (AskedClip<Said> | FailedClip)[] = group.map((item) =>
       'error' in item ? item : { clip: item.clip, row: item.row, predictions: [] },
     );
@@ -129,10 +135,17 @@ export async function* askClips<Said>(
         else predictions.push({ ...prediction, plan: prompted[n]!.plan, cached: prompted[n]!.cached });
       }
     }
-    for (const result of results) {
-      signal?.throwIfAborted();
-      yield result;
+    return results;
+  };
+  try {
+    for await (const results of mapAhead(prepareAhead(numbered(clips), prepare, ahead), askGroup, atOnce)) {
+      for (const result of results) {
+        signal?.throwIfAborted();
+        yield result;
+      }
     }
+  } finally {
+    ended.abort();
   }
 }
 

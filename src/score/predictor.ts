@@ -64,6 +64,8 @@ export interface Predictor {
    * @throws UserError `bad-input` when the template needs a text prompt and the clip has none, and for a text of too many tokens
    */
   prompt: (viewed: ViewedClip, clip: Clip) => PromptedClip;
+  /** Most calls of `predict` that may be open at a time; as `AttachedModel.predictsAhead`. */
+  readonly predictsAhead: number;
   /**
    * Predicts clips. What a clip gets does not depend on the others, but for the rounding of float32; and that is the same whenever the
    * group holds the same rows.
@@ -150,6 +152,7 @@ export async function openPredictor(source: string, options: PredictorOptions, p
       const prompt = promptAboutClip(viewed, checkpoint, processor, clip);
       return { prompt, prefix: prefixOf(viewed), plan, vision, cached };
     },
+    predictsAhead: clips.predictsAhead,
     predict: (some, batchSize) => {
       const prefixes = some.map(({ row, prefix }) => (row > SHARE_AFTER ? prefix : NO_PREFIX));
       return clips.predict(some, { batchSize, prefixes });

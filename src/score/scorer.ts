@@ -1,11 +1,13 @@
 // A scorer: a model or adapter from disk with the card that says how it is to be asked, and a stream of scores for clips.
 import { createDisposer } from '../core/index.ts';
+import type { InputWait } from '../engine/index.ts';
 import type { Clip, ScorerSettings } from '../inputs/index.ts';
 import type { ClipPrediction, SeenFrames } from './predict-clips.ts';
 import { askClips, predictClips } from './predict-clips.ts';
 import type { FreeAnswer } from './prediction.ts';
 import type { PredictorOptions } from './predictor.ts';
 import { notesOn, openPredictor } from './predictor.ts';
+import { runSizes } from './run-defaults.ts';
 import type { ScoreStream } from './score-stream.ts';
 import type { ScoresMeta } from './scores-file/index.ts';
 import { describeScores } from './scores-file/index.ts';
@@ -14,7 +16,7 @@ import { createSharedParts } from './shared-parts.ts';
 
 /** How a scorer is opened. */
 export interface ScorerOptions extends PredictorOptions, SharedPartsOptions {
-  /** Most clips scored by one run of the graph; default 4, fewer where they are long. The scores do not depend on it. */
+  /** Most clips scored by one run of the model; default 4, with PyTorch 16, fewer where they are long. The scores do not depend on it. */
   batchSize?: number;
 }
 
@@ -50,7 +52,7 @@ export interface Scorer {
   checkPrompt: (prompt: string) => void;
   /**
    * Scores clips in order. One that cannot be read gives its error, and the next ones go on. However many there are, only a few are
-   * held: two batches, the next two, and two clips for each decoding process.
+   * held: two batches, the next two, and two clips for each decoding process; with PyTorch two batches more for each worker.
    * Same clips in the same rows, same machine, same thread count: the same bits, however fast they come, and also when a part of a
    * list is scored by itself, if that begins with the first row of a group (rows 1, 9, 17, … with the default batch size).
    * @param clips - the clips; taken as they are needed, ahead of their results. A rejected one comes out in its place
@@ -69,6 +71,8 @@ export interface Scorer {
    * @returns one result a clip, in the order given
    */
   generate: ScoreStream<ClipAnswer>;
+  /** How long worker processes waited for input so far; null where the engine computes in this process. */
+  inputWait: () => InputWait | null;
   /** What makes the scores, for `FILE.meta.json` beside them. */
   describe: () => Promise<ScoresMeta>;
   /** Ends the decoding processes and frees the sessions. */
@@ -80,19 +84,22 @@ export interface Scorer {
 /**
  * Opens a scorer.
  * @param path - the folder of a run (its best checkpoint), an adapter or a model
- * @param options - base model, machine
+ * @param asked - base model, machine
  * @throws UserError `bad-checkpoint` when it is none of these, does not fit its base model, or scores its golden pictures otherwise
  */
-export async function loadScorer(path: string, options: ScorerOptions = {}): Promise<Scorer> {
+export async function loadScorer(path: string, asked: ScorerOptions = {}): Promise<Scorer> {
+  const options = { ...asked, ...runSizes(asked) };
   const disposer = createDisposer();
   const close = disposer[Symbol.asyncDispose];
   try {
-    const predictor = await openPredictor(path, options, createSharedParts(options, disposer));
+    const parts = createSharedParts(options, disposer);
+    const predictor = await openPredictor(path, options, parts);
     return {
       settings: predictor.settings,
       about: predictor.about,
       notes: notesOn(predictor),
       checkPrompt: predictor.checkPrompt,
+      inputWait: parts.inputWait,
       score: async function* (clips, signal, { inGroups } = {}) {
         for await (const result of predictClips([predictor], clips, { ...options, inGroups, signal })) {
           yield 'error' in result ? result : { clip: result.clip, row: result.row, ...result.predictions[0]! };

@@ -1,7 +1,7 @@
 // What models that score together share: decoding processes, the cache, checkpoints with their engines, and looks at clips.
 import { realpath } from 'node:fs/promises';
 import type { Disposer } from '../core/index.ts';
-import type { Engine, MemoryLimits, OpenEngine, RuntimeOptions } from '../engine/index.ts';
+import type { Engine, InputWait, MemoryLimits, OpenEngine, RuntimeOptions } from '../engine/index.ts';
 import { openEngine as openDefaultEngine } from '../engine/index.ts';
 import type { ClipViewer, FrameSettings } from '../inputs/index.ts';
 import { createClipCache, createClipViewer, frameOptions } from '../inputs/index.ts';
@@ -10,12 +10,13 @@ import { findModelFolder, openCacheStore, openCheckpoint } from '../model/index.
 import type { DecoderName } from '../video/index.ts';
 import { openFrameReader } from '../video/index.ts';
 import { openTrustedEngine } from './trusted-engine.ts';
+import { runSizes } from './run-defaults.ts';
 
 /** How what is shared is set up. */
 export interface SharedPartsOptions extends MemoryLimits {
   /** How models are run; default without `prepack`, which takes the memory of the weights again and is no faster with batches. */
   runtime?: RuntimeOptions;
-  /** Processes that decode clips; default 2. */
+  /** Processes that decode clips; default 2, with PyTorch half of the cores where that is more. */
   workers?: number;
   /** What will decode most of the videos; default node-av. */
   decoder?: DecoderName;
@@ -48,6 +49,8 @@ export interface SharedParts {
    * @param frames - which frames
    */
   viewer: (checkpoint: Checkpoint, frames: FrameSettings) => Promise<ClipViewer>;
+  /** How long worker processes waited for input so far; null where engines compute in this process. */
+  inputWait: () => InputWait | null;
 }
 
 /**
@@ -58,17 +61,19 @@ export interface SharedParts {
 export function createSharedParts(options: SharedPartsOptions, disposer: Disposer): SharedParts {
   const runtime: RuntimeOptions = { prepack: false, ...options.runtime };
   const { openEngine = openDefaultEngine, maxMemory } = options;
-  const reader = disposer.own(openFrameReader({ workers: options.workers ?? 2 }));
+  const reader = disposer.own(openFrameReader({ workers: runSizes(options).workers }));
   reader.start(options.decoder); // while the models are opened
   const store = openStore(options);
   const checkpoints = new Map<string, Promise<Checkpoint>>();
   const engines = new Map<string, Promise<Engine>>();
+  const waits: (() => InputWait)[] = [];
   const viewers = new Map<string, Promise<ClipViewer>>();
   const engine: SharedParts['engine'] = (checkpoint) =>
     once(engines, checkpoint.folder, async () => {
       const machine = { runtime, store, ...(maxMemory !== undefined && { maxMemory }) };
       const made = disposer.own(await openTrustedEngine(openEngine, checkpoint, machine));
       for (const note of made.notes ?? []) options.onNote?.(note);
+      if (made.inputWait !== undefined) waits.push(made.inputWait);
       return made;
     });
   return {
@@ -78,6 +83,12 @@ export function createSharedParts(options: SharedPartsOptions, disposer: Dispose
       return once(checkpoints, place, () => openCheckpoint(source));
     },
     engine,
+    inputWait: () => {
+      if (waits.length === 0) return null;
+      const read = waits.map((wait) => wait());
+      const sum = (of: keyof InputWait): number => read.reduce((total, one) => total + one[of], 0);
+      return { waited: sum('waited'), elapsed: sum('elapsed') };
+    },
     viewer: (checkpoint, settings) => {
       const frames = frameOptions(checkpoint, settings);
       return once(viewers, JSON.stringify([checkpoint.folder, frames]), async () => {

@@ -86,3 +86,49 @@ export async function* prepareAhead<T, R>(
     }
   }
 }
+
+/**
+ * Does work on items, some at a time. A result comes out when it is there, also where the next item is long in coming.
+ * @param source - the items; closed when the stream ends early, once it has given what it was asked for
+ * @param work - is begun in order
+ * @param atOnce - most items that are worked on; with 1 an item is asked for when the one before is done
+ * @returns results, in order
+ */
+export async function* mapAhead<T, R>(
+  source: AsyncGenerator<T, void>,
+  work: (item: T) => Promise<R>,
+  atOnce: number,
+): AsyncGenerator<R, void> {
+  const open: Promise<R>[] = [];
+  let coming: Promise<IteratorResult<T, void>> | null = null;
+  let hasEnded = false;
+  try {
+    while (!hasEnded || open.length > 0) {
+      if (!hasEnded && open.length < atOnce && coming === null) {
+        coming = source.next();
+        coming.catch(() => {}); // it is met when its turn comes
+      }
+      const [first] = open;
+      const isDone = first?.then(() => true);
+      const isNext = open.length < atOnce && coming !== null ? coming.then(() => false) : undefined;
+      if (await Promise.race([isDone, isNext].filter((one) => one !== undefined))) {
+        void open.shift();
+        yield await first!;
+        continue;
+      }
+      const { value, done } = await coming!;
+      coming = null;
+      if (done === true) hasEnded = true;
+      else {
+        const result = work(value);
+        result.catch(() => {}); // so is this
+        open.push(result);
+      }
+    }
+  } finally {
+    // Not waited for where it is still asked for an item: its own source may be silent for ever.
+    const closed = source.return();
+    if (coming === null) await closed;
+    else void closed.catch(() => {});
+  }
+}

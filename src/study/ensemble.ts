@@ -2,8 +2,9 @@
 import { UserError, createDisposer, oneLine } from '../core/index.ts';
 import type { MosScale } from '../dataset/index.ts';
 import { scaleName } from '../dataset/index.ts';
+import type { InputWait } from '../engine/index.ts';
 import type { Predictor, ScorerOptions, ScoresMeta, ScoreStream } from '../score/index.ts';
-import { createSharedParts, describeScores, notesOn, openPredictor, predictClips } from '../score/index.ts';
+import { createSharedParts, describeScores, notesOn, openPredictor, predictClips, runSizes } from '../score/index.ts';
 import type { EnsembleScore } from './ensemble-combine.ts';
 import { combine, rankingOf } from './ensemble-combine.ts';
 import type { StoredMember } from './ensemble-file.ts';
@@ -57,6 +58,8 @@ export interface Ensemble {
    * @param options - whether clips are read in groups
    */
   score: ScoreStream<EnsembleScore>;
+  /** How long worker processes waited for input so far; null where engines compute in this process. */
+  inputWait: () => InputWait | null;
   /** What makes the scores, for `FILE.meta.json` beside them. */
   describe: () => Promise<ScoresMeta>;
   /** Ends the decoding processes and frees the sessions. */
@@ -69,14 +72,15 @@ export interface Ensemble {
  * Opens an ensemble. Members share what they can: frames are decoded and seen by the tower once for all that take the same frames of
  * the same base model, and adapters of one shape share a session.
  * @param source - the folder that {@link createEnsemble} made, or members
- * @param options - machine, base model, question of members without a card
+ * @param given - machine, base model, question of members without a card
  * @throws UserError `bad-checkpoint` for members that do not open, that changed since, or that score on different scales; `bad-input`
  *   for a reference that is not the member's, or is missing
  */
 export async function loadEnsemble(
   source: string | readonly EnsembleMember[],
-  options: EnsembleOptions = {},
+  given: EnsembleOptions = {},
 ): Promise<Ensemble> {
+  const options = { ...given, ...runSizes(given) };
   const stored = typeof source === 'string' ? await readEnsembleFile(source) : null;
   const asked: readonly Pick<EnsembleMember, 'path' | 'weight'>[] = stored ?? (source as readonly EnsembleMember[]);
   if (asked.length === 0) throw new UserError('bad-input', 'ensemble: expected at least one member, got none');
@@ -102,6 +106,7 @@ export async function loadEnsemble(
       checkPrompt: (prompt) => {
         for (const member of members) member.checkPrompt(prompt);
       },
+      inputWait: parts.inputWait,
       score: async function* (clips, signal, { inGroups } = {}) {
         for await (const result of predictClips(members, clips, { ...options, inGroups, signal })) {
           yield 'error' in result

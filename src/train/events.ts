@@ -97,6 +97,11 @@ export type TrainEvent =
       clipsPerSecond: number;
       /** Seconds until the last update at that speed. */
       secondsLeft: number;
+      /**
+       * Share of the time since the update before, 0 to 1, for which worker processes waited for input; left out where the engine has
+       * none, or nothing was computed.
+       */
+      waiting?: number;
     }
   | ({
       /** The validation rows were scored. */

@@ -1,6 +1,6 @@
 // The training loop: order of updates, evaluations, early stopping and checkpoints, and how a run goes on after an interruption. It knows
 // nothing of clips, recipes or engines: pretraining runs by it as well.
-import type { UpdateResult } from '../engine/index.ts';
+import type { InputWait, UpdateResult } from '../engine/index.ts';
 import type { LoopEvent, ValidationScores } from './events.ts';
 import type { RunPosition } from './state.ts';
 import { checkpointFolder, findLatestState, prune, saveState } from './state.ts';
@@ -71,6 +71,8 @@ export interface LoopOptions<Batch> {
   isCheckpointDue: (step: number) => boolean;
   /** Number of latest checkpoints to keep in addition to the best one. */
   keep: number;
+  /** How long worker processes waited for input so far; left out where there are none. */
+  inputWait?: (() => InputWait) | undefined;
   /** Called before a checkpoint is written. */
   beforeCheckpoint?: () => Promise<void>;
   /** Stops the run after the present update, with a checkpoint. */
@@ -105,6 +107,7 @@ export async function* runLoop<Batch>(options: LoopOptions<Batch>): AsyncGenerat
   const { out, totalSteps, stepsPerEpoch, batchSize, learner, evaluation, signal } = options;
   let { position } = options;
   const speed = speedometer();
+  const waiting = waitingSince(options.inputWait);
   // A run that early stopping ended, and that is resumed, has nothing to do.
   let reason: 'finished' | 'early-stop' | 'aborted' = position.ended ? 'early-stop' : 'finished';
   let saved = position.step;
@@ -132,6 +135,7 @@ export async function* runLoop<Batch>(options: LoopOptions<Batch>): AsyncGenerat
       gradientNorm,
       clipsPerSecond,
       secondsLeft: samplesLeft / clipsPerSecond,
+      ...waiting(),
     };
 
     let improved = false;
@@ -180,5 +184,17 @@ function speedometer(): (samples: number) => number {
       rate = rate === null ? current : 1 / (0.9 / rate + 0.1 / current);
     }
     return rate ?? 0;
+  };
+}
+
+/** The share of waiting since the last call. */
+function waitingSince(read: (() => InputWait) | undefined): () => { waiting?: number } {
+  let last = read?.();
+  return () => {
+    const now = read?.();
+    if (now === undefined || last === undefined) return {};
+    const [waited, elapsed] = [now.waited - last.waited, now.elapsed - last.elapsed];
+    last = now;
+    return elapsed > 0 ? { waiting: waited / elapsed } : {};
   };
 }

@@ -2,7 +2,7 @@
 import type { Disposer } from '../core/index.ts';
 import { UserError, createDisposer, invariant, packageVersion, parseSize } from '../core/index.ts';
 import { findPreset, groupedBy } from '../dataset/index.ts';
-import type { AttachedModel, EngineWork, OpenEngine } from '../engine/index.ts';
+import type { AttachedModel, Engine, EngineWork, OpenEngine } from '../engine/index.ts';
 import { openEngine as openDefaultEngine } from '../engine/index.ts';
 import type { ClipPreparer, PreparedClip } from '../inputs/index.ts';
 import {
@@ -65,6 +65,8 @@ export interface TrainingSetup {
   store: ClipStore;
   /** The model, and what is trained on it. */
   model: AttachedModel;
+  /** How long its engine's workers waited for input; undefined where it has none. */
+  inputWait: Engine['inputWait'];
   /** What is minimised. */
   objective: Objective;
   /** What the objective works with. */
@@ -203,6 +205,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
     checkpoint,
     examples: createExampleSource(data, store, { objective, context, seed: seedsOf(recipe).dropout }),
     predictor,
+    inputWait: engine.inputWait,
     state: {
       write: async (folder, step) => {
         invariant(model.step === step, `step ${step} with an engine at ${model.step}`);

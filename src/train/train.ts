@@ -183,7 +183,7 @@ async function* run(
     step % (every === 'epoch' ? stepsPerEpoch : every) === 0 || step === totalSteps;
   const peak = position.gentle === true ? recipe.optimizer.gentleLearningRate! : recipe.optimizer.learningRate;
   const warmup = Math.round(recipe.schedule.warmup * totalSteps);
-  const batchOf = batches(setup, lengths, stepsPerEpoch);
+  const batchOf = oneAhead(batches(setup, lengths, stepsPerEpoch), totalSteps);
   const events = runLoop({
     out,
     position,
@@ -213,6 +213,7 @@ async function* run(
           },
     isCheckpointDue: (step) => isDue(checkpoint.every, step),
     keep: checkpoint.keep,
+    inputWait: setup.inputWait,
     beforeCheckpoint: async () => {
       await log.writer().sync();
       await folder.requireInPlace();
@@ -290,6 +291,21 @@ function batches(
       ids: samples.map((sample) => data.train[sample]!.id),
       examples: await Promise.all(samples.map((sample) => examples.get(sample, epoch))),
     };
+  };
+}
+
+/** Begins with the next batch when one has come: clips that are not held are read while the model is trained. */
+function oneAhead<Batch>(batchOf: (step: number) => Promise<Batch>, totalSteps: number): typeof batchOf {
+  const coming = new Map<number, Promise<Batch>>();
+  return async (step) => {
+    const batch = await (coming.get(step) ?? batchOf(step));
+    coming.clear();
+    if (step + 1 < totalSteps) {
+      const next = batchOf(step + 1);
+      next.catch(() => {}); // it is met when its turn comes
+      coming.set(step + 1, next);
+    }
+    return batch;
   };
 }
 

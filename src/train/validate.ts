@@ -1,8 +1,9 @@
 // Scores the validation rows with the present parameters.
+import pMap from 'p-map';
 import { UserError, show } from '../core/index.ts';
 import type { Stat } from '../metrics/index.ts';
 import { plcc, rmse, rmseOfMean, srcc } from '../metrics/index.ts';
-import type { ClipPredictor } from '../score/index.ts';
+import type { ClipPredictor, Prediction } from '../score/index.ts';
 import type { ClipStore } from './clip-store.ts';
 import type { RatedRow } from './data.ts';
 import type { ValidationScores } from './events.ts';
@@ -26,10 +27,14 @@ export async function validate(
   const predictions: number[] = [];
   const masses: number[] = [];
   const failures: string[] = [];
-  for (let i = 0; i < rows.length; i += VALIDATION_BATCH) {
-    const batch = rows.slice(i, i + VALIDATION_BATCH);
-    const clips = await Promise.all(batch.map((row) => store.get(row)));
-    for (const [n, result] of (await predictor.predict(clips, { batching: 'as-given' })).entries()) {
+  const batches = Array.from({ length: Math.ceil(rows.length / VALIDATION_BATCH) }, (_, i) =>
+    rows.slice(i * VALIDATION_BATCH, (i + 1) * VALIDATION_BATCH),
+  );
+  const predict = async (batch: readonly RatedRow[]): Promise<(Prediction | UserError)[]> =>
+    predictor.predict(await Promise.all(batch.map((row) => store.get(row))), { batching: 'as-given' });
+  const predicted = await pMap(batches, predict, { concurrency: predictor.predictsAhead });
+  for (const [i, batch] of batches.entries()) {
+    for (const [n, result] of predicted[i]!.entries()) {
       const id = show(batch[n]!.id);
       if (!(result instanceof UserError)) {
         predictions.push(result.score);

@@ -12,6 +12,7 @@ import {
   readPreparedExample,
   writePreparedExample,
 } from '../../src/inputs/index.ts';
+import type { FeatureArray } from '../../src/model/index.ts';
 import { buildAnswerTrie, createAnswerCodec, encodePrompt } from '../../src/prompt/index.ts';
 import { patchGrid } from '../../src/video/index.ts';
 import { temporaryFolder } from '../files/temporary.ts';
@@ -89,7 +90,7 @@ describe('a prepared example', () => {
     const read = await readPreparedExample(path);
     expect(read).toEqual(example);
     if (example.vision.kind !== 'features' || read.vision.kind !== 'features') return;
-    const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer =>
+    const bytesOf = ({ buffer, byteOffset, byteLength }: FeatureArray): Buffer =>
       Buffer.from(buffer, byteOffset, byteLength);
     expect(bytesOf(read.vision.features).equals(bytesOf(example.vision.features))).toBe(true);
   });

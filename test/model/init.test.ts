@@ -18,7 +18,7 @@ import {
   promptRows,
 } from '../../src/inputs/index.ts';
 import type { Adapter, Checkpoint } from '../../src/model/index.ts';
-import { createRandomCheckpoint, openCheckpoint, readAdapter, writeAdapter } from '../../src/model/index.ts';
+import { asFloat32, createRandomCheckpoint, openCheckpoint, readAdapter, writeAdapter } from '../../src/model/index.ts';
 import { modelSizes } from '../../src/model/families/qwen2-5-vl/sizes.ts';
 import { byteTokenizer, specialTokens } from '../../src/model/families/qwen2-5-vl/tokenizer.ts';
 import { encodePrompt, loadChatTemplate, loadTokenizer } from '../../src/prompt/index.ts';
@@ -93,7 +93,7 @@ async function encodePicture(
   const viewer = createClipViewer({ frames, reader, features: { encoder: engine, cache } });
   const { prompt, vision } = await createClipPreparer(viewer, checkpoint, processor).prepare({ path, kind: 'image' });
   const { rgb } = await reader.read({ path, kind: 'image' }, frames);
-  const features = vision.kind === 'features' ? vision.features : new Float32Array();
+  const features = vision.kind === 'features' ? asFloat32(vision.features) : new Float32Array();
   const { pixels } = cutPatches('image', rgb, checkpoint.processor);
   return { example: promptRows(prompt, positionsOf(checkpoint)), features, pixels };
 }

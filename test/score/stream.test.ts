@@ -1,6 +1,6 @@
 // Streams that prepare items ahead: order, bounds, ends, sources that pause or fail.
 import { describe, expect, test } from 'vitest';
-import { prepareAhead } from '../../src/score/stream.ts';
+import { mapAhead, prepareAhead } from '../../src/score/stream.ts';
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -112,5 +112,78 @@ describe('prepareAhead', () => {
     const next = stream.next();
     setTimeout(() => stop.abort(new Error('enough')), 5);
     await expect(next).rejects.toThrow('enough');
+  });
+});
+
+describe('mapAhead', () => {
+  /** Work that ends when it is told to. */
+  const byHand = (): { begun: number[]; work: (i: number) => Promise<number>; finish: (i: number) => void } => {
+    const begun: number[] = [];
+    const ends = new Map<number, () => void>();
+    const work = (i: number): Promise<number> => {
+      begun.push(i);
+      return new Promise((resolve) => ends.set(i, () => resolve(i)));
+    };
+    return { begun, work, finish: (i) => ends.get(i)!() };
+  };
+  const upTo = async function* (count: number): AsyncGenerator<number, void> {
+    for (let i = 0; i < count; i++) yield i;
+  };
+
+  test('works on as many as it may, and gives results in order', async () => {
+    const { begun, work, finish } = byHand();
+    const stream = mapAhead(upTo(5), work, 3);
+    const first = stream.next();
+    await sleep(5);
+    expect(begun).toEqual([0, 1, 2]);
+    finish(1);
+    await sleep(5);
+    expect(begun).toEqual([0, 1, 2]);
+    finish(0);
+    expect((await first).value).toBe(0);
+    expect((await stream.next()).value).toBe(1);
+    const third = stream.next();
+    await sleep(5);
+    expect(begun).toEqual([0, 1, 2, 3, 4]);
+    [4, 3, 2].forEach(finish);
+    expect([(await third).value, (await stream.next()).value, (await stream.next()).value]).toEqual([2, 3, 4]);
+    expect((await stream.next()).done).toBe(true);
+  });
+
+  test('gives a result while the source is long in giving the next item', async () => {
+    let ask = (): void => {};
+    const source = async function* (): AsyncGenerator<number, void> {
+      yield 1;
+      await new Promise<void>((resolve) => (ask = resolve));
+      yield 2;
+    };
+    const stream = mapAhead(source(), async (i) => 10 * i, 4);
+    expect((await stream.next()).value).toBe(10);
+    ask();
+    expect((await stream.next()).value).toBe(20);
+  });
+
+  test('closes the source when it is left early, and tells of errors of source and work in their place', async () => {
+    let isClosed = false;
+    const source = async function* (): AsyncGenerator<number, void> {
+      try {
+        for (let i = 0; ; i++) yield i;
+      } finally {
+        isClosed = true;
+      }
+    };
+    for await (const i of mapAhead(source(), async (i) => i, 2)) if (i === 3) break;
+    await sleep(5);
+    expect(isClosed).toBe(true);
+    const failing = mapAhead(upTo(3), async (i) => (i === 1 ? Promise.reject(new Error('item 1')) : i), 3);
+    expect((await failing.next()).value).toBe(0);
+    await expect(failing.next()).rejects.toThrow('item 1');
+    const broken = async function* (): AsyncGenerator<number, void> {
+      yield 0;
+      throw new Error('source');
+    };
+    const stream = mapAhead(broken(), async (i) => i, 2);
+    expect((await stream.next()).value).toBe(0);
+    await expect(stream.next()).rejects.toThrow('source');
   });
 });

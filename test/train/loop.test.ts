@@ -62,6 +62,27 @@ describe('the training loop', () => {
     expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'finished' });
   });
 
+  test('says for what share of the time workers waited for input since the update before', async () => {
+    const total = { waited: 5, elapsed: 7 };
+    const openEngine: OpenEngine = async (...how) => {
+      const engine = await fakeEngine(none())(...how);
+      const inputWait = (): typeof total => {
+        total.waited += 1;
+        total.elapsed += 4;
+        return { ...total };
+      };
+      return { ...engine, inputWait };
+    };
+    const waiting: (number | undefined)[] = [];
+    for await (const event of train(recipeOf('waits', { epochs: 1 }), { openEngine })) {
+      if (event.type === 'step') waiting.push(event.waiting);
+    }
+    expect(waiting).toEqual([0.25, 0.25, 0.25]);
+    expect(
+      only(await run('waits not', none(), { epochs: 1 }), 'step').map((event) => 'waiting' in event),
+    ).not.toContain(true);
+  });
+
   test.each(['group', 'prompt'] as const)('gives an update neighbours of one %s', async (groupBy) => {
     // Twelve pictures of three groups, each of which has one score.
     const rows = Array.from({ length: 12 }, (_, i) => `grey-${i}.png,${1 + (i % 3)},${['a', 'b', 'c'][i % 3]}`);

@@ -115,6 +115,10 @@ export async function score(terminal: Terminal, inputs: string[], flags: ScoreFl
     for (const text of pixels.lines()) note(text);
     if (counts.cached > 0)
       terminal.tell(`vision features of ${counts.cached} of ${counts.scored} clips were in the cache`);
+    const wait = scorer.inputWait();
+    if (wait !== null && wait.elapsed > 0) {
+      terminal.tell(`workers waited for input ${Math.round((100 * wait.waited) / wait.elapsed)} % of the time`);
+    }
     if (counts.keptFailed > 0) {
       terminal.tell(
         `${counts.keptFailed} rows of ${flags.out} have an error from before: --retry-failed scores them again`,

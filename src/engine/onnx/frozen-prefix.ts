@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { invariant } from '../../core/index.ts';
 import type { PreparedExample } from '../../inputs/index.ts';
 import type { FeatureCache } from '../../model/index.ts';
+import { asFloat32 } from '../../model/index.ts';
 import type { HiddenRows } from './collate.ts';
 import type { Lazy, Unloadable } from './lazy.ts';
 import type { EngineModel } from './model.ts';
@@ -44,7 +45,7 @@ export function createFrozenPrefix(options: FrozenPrefixOptions): FrozenPrefix {
   return {
     get: async ({ rows, vision }) => {
       invariant(vision.kind === 'features', 'a frozen prefix takes features of a frozen tower');
-      const key = keyOf(rows, vision.features);
+      const key = keyOf(rows, asFloat32(vision.features));
       let hidden = held.get(key);
       if (hidden === undefined) {
         const { values } = await cache.get(key, async () =>
@@ -53,7 +54,7 @@ export function createFrozenPrefix(options: FrozenPrefixOptions): FrozenPrefix {
             ...visionFeeds([vision], model),
           }),
         );
-        hidden = values;
+        hidden = asFloat32(values);
         if (bytes + hidden.byteLength <= maxBytes) {
           held.set(key, hidden);
           bytes += hidden.byteLength;

@@ -3,6 +3,7 @@ import type { TensorData } from '../../graph/index.ts';
 import type { PreparedPicture, PreparedVision } from '../../inputs/index.ts';
 import { invariant } from '../../core/index.ts';
 import type { Checkpoint, Feeds, LoraOptions, VisionPatches, WholeGraph } from '../../model/index.ts';
+import { asFloat32 } from '../../model/index.ts';
 import { cutPatches } from '../../video/index.ts';
 
 /** What graphs and feeds are made from. */
@@ -47,7 +48,7 @@ export function visionFeeds(clips: readonly PreparedVision[], { family, text, vi
   const features: Float32Array[] = [];
   const pictures: PreparedPicture[] = [];
   for (const clip of clips) {
-    if (clip.kind === 'features') features.push(clip.features);
+    if (clip.kind === 'features') features.push(asFloat32(clip.features));
     else pictures.push(...clip.pictures);
   }
   invariant(features.length === 0 || pictures.length === 0, 'a batch holds features and pictures');

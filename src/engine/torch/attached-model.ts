@@ -12,7 +12,8 @@ import type { AttachOptions, AttachedModel, EngineWork, StateTensor } from '../t
 import type { FeatureType, SharedExample } from './examples.ts';
 import { encodeExamples, encodePairs, encodeTree } from './examples.ts';
 import { DeviceMemoryError, ofClip } from './failed-error.ts';
-import type { LinkMessage } from './frames.ts';
+import type { LinkMessage, LinkTensor } from './frames.ts';
+import { createPasses } from './passes.ts';
 import { scheduleUpdate } from './schedule.ts';
 import type { World } from './world.ts';
 
@@ -83,10 +84,18 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
     const pairs = numPairs === 0 ? {} : encodePairs(some, training!.form.groupSize, numPairs, tensors);
     return world.ask(rank, { op, ...about, examples, tree, pairs }, tensors, goesOn);
   };
+  const { ranks } = world;
+  const pass = createPasses({
+    ranks,
+    isSharded: parts.isSharded,
+    send: async (rank, batch) => send(rank, 'predict', batch, { goesOn: !parts.isSharded }),
+  });
 
   return {
     shapes,
     hasFrozenPrefix: false,
+    // A group of clips is two batches or more.
+    predictsAhead: 2 * ranks + 1,
     prepare: () => Promise.resolve(),
     update: async (examples, learningRate) => {
       invariant(training !== null, 'a model that was attached without an objective cannot be trained');
@@ -115,19 +124,18 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
           ? [examples.map((_, i) => i)]
           : batchByLength(lengths, { clips: batchSize, tokens: BATCH_TOKENS });
       const results: (AnswerDistribution | UserError)[] = [];
-      const take = async (batch: readonly number[], rank: number): Promise<void> => {
+      // Ranks that hold the model together are in the middle of a pass where one of them fails: they cannot begin another.
+      const take = async (batch: readonly number[]): Promise<void> => {
         const some = batch.map((i) => ({ example: examples[i]!, share: 1 }));
-        // Ranks that hold the model together are in the middle of a pass where one of them fails: they cannot begin another.
-        const goesOn = !parts.isSharded;
-        const answer = await send(rank, 'predict', some, { goesOn }).catch((error: unknown) => {
-          if (goesOn && error instanceof DeviceMemoryError) return error;
+        const answer = await pass(some).catch((error: unknown) => {
+          if (!parts.isSharded && error instanceof DeviceMemoryError) return error;
           throw error;
         });
         if (answer instanceof DeviceMemoryError) {
           const half = Math.ceil(batch.length / 2);
           if (half < batch.length) {
-            await take(batch.slice(0, half), rank);
-            await take(batch.slice(half), rank);
+            await take(batch.slice(0, half));
+            await take(batch.slice(half));
           } else results[batch[0]!] = ofClip(answer);
           return;
         }
@@ -136,22 +144,27 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
         const size = edges.length / batch.length;
         batch.forEach((i, b) => (results[i] = distributionOf(examples[i]!, edges.subarray(b * size, (b + 1) * size))));
       };
-      // Where ranks hold the model together, each takes part in every pass: all compute the batch, and one answer is read.
-      const ranksOf = (i: number): number[] =>
-        parts.isSharded ? Array.from({ length: world.ranks }, (_, rank) => rank) : [i % world.ranks];
-      await Promise.all(batches.flatMap((batch, i) => ranksOf(i).map((rank) => take(batch, rank))));
+      await Promise.all(batches.map(take));
       return results;
     },
     generate: async (examples, limits) => {
+      const generateOne = async (
+        example: PreparedExample,
+        ask: (header: LinkMessage['header'], tensors: readonly LinkTensor[]) => Promise<LinkMessage>,
+      ): Promise<readonly number[] | UserError> => {
+        const { examples: encoded, tensors } = encodeExamples([{ example, share: 1 }], features);
+        const answer = await ask({ op: 'generate', ...about, ...limits, examples: encoded, tree: null }, tensors);
+        const tokens = answer.header['tokens'] as number[] | null;
+        return tokens ?? new UserError('non-finite', 'expected finite logits from the model, got others');
+      };
+      if (!parts.isSharded) {
+        return Promise.all(
+          examples.map((example, i) => generateOne(example, (...asked) => world.ask(i % ranks, ...asked))),
+        );
+      }
       const results: (readonly number[] | UserError)[] = [];
       for (const example of examples) {
-        const encoded = encodeExamples([{ example, share: 1 }], features);
-        const answers = await world.askAll(
-          { op: 'generate', ...about, ...limits, examples: encoded.examples, tree: null },
-          encoded.tensors,
-        );
-        const tokens = answers[0]!.header['tokens'] as number[] | null;
-        results.push(tokens ?? new UserError('non-finite', 'expected finite logits from the model, got others'));
+        results.push(await generateOne(example, async (...asked) => (await world.askAll(...asked))[0]!));
       }
       return results;
     },

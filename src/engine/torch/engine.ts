@@ -1,8 +1,8 @@
 // A base model in worker processes of PyTorch.
 import { availableParallelism } from 'node:os';
 import { UserError, invariant, machineMemory } from '../../core/index.ts';
-import type { Checkpoint } from '../../model/index.ts';
-import { blameWeights, visionPartOf } from '../../model/index.ts';
+import type { Checkpoint, FeatureArray } from '../../model/index.ts';
+import { blameWeights, firstNotFinite, visionPartOf } from '../../model/index.ts';
 import type { AttachedModel, Engine, EngineOptions, EngineWork, Precision, RuntimeOptions } from '../types.ts';
 import { attachModel } from './attached-model.ts';
 import { encodePictures } from './examples.ts';
@@ -10,6 +10,7 @@ import { DeviceMemoryError, ofClip } from './failed-error.ts';
 import type { Fit } from './fit.ts';
 import { chooseShard } from './fit.ts';
 import type { LinkTensor } from './frames.ts';
+import { meterWait } from './input-wait.ts';
 import type { PythonFacts } from './python.ts';
 import { askPython, findPython, requirePackages, settlePrecision } from './python.ts';
 import { shareWorld } from './shared-worlds.ts';
@@ -34,7 +35,9 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
   const facts = await askPython(findPython(runtime.python));
   requirePackages(facts);
   const { ranks, device, threads, precision } = settle(runtime, facts);
-  const { world, leave } = await shareWorld({ python: facts.python, ranks, device, threads, logs: options.logs });
+  const settings = { python: facts.python, ranks, device, threads, logs: options.logs };
+  const { world: shared, leave } = await shareWorld(settings);
+  const { world, read: inputWait } = meterWait(shared);
   const model = models++;
   const names = checkpoint.names.map((name) => [name, weightPlace(checkpoint, name)] as const);
   let fit: Fit;
@@ -77,16 +80,17 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
     precision,
     notes: ranks > 1 ? [fit.text] : [],
     checkpoint,
-    tower: visionPartOf(checkpoint, `${name} transformers ${transformers} ${device} ${threads}`, store),
+    tower: visionPartOf(checkpoint, `${name} transformers ${transformers} ${device} ${threads}`, precision, store),
     warmUp: () => {},
+    inputWait,
     encode: async (pictures) => {
       const sent: LinkTensor[] = [];
       const header = { op: 'encode', model, pictures: encodePictures(pictures, (tensor) => sent.push(tensor) - 1) };
       const { tensors } = await world.ask(next++ % ranks, header, sent, true).catch((error: unknown) => {
         throw error instanceof DeviceMemoryError ? ofClip(error) : error;
       });
-      const features = tensors[0]!.data as Float32Array;
-      const bad = features.find((value) => !Number.isFinite(value));
+      const features = tensors[0]!.data as FeatureArray;
+      const bad = firstNotFinite(features);
       if (bad === undefined) return features;
       throw await blameWeights(checkpoint, new UserError('non-finite', `expected finite vision features, got ${bad}`));
     },

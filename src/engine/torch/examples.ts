@@ -1,7 +1,7 @@
 // Examples as a message to a worker: rows and features as tensors, what is wanted of them in the header.
 import { invariant } from '../../core/index.ts';
-import { narrow } from '../../files/index.ts';
 import type { AnswerTree, PreparedExample, PreparedPicture } from '../../inputs/index.ts';
+import { asBfloat16, asFloat32 } from '../../model/index.ts';
 import { pairTargets } from '../pairs.ts';
 import type { LinkTensor } from './frames.ts';
 
@@ -71,7 +71,7 @@ function encodeVision(
     features: put({
       dtype: type,
       shape: [features.length],
-      data: type === 'f32' ? features : narrow('BF16', features),
+      data: type === 'f32' ? asFloat32(features) : asBfloat16(features),
     }),
   };
 }

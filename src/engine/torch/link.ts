@@ -41,6 +41,7 @@ export async function openLinkServer(size: number, events: LinkEvents): Promise<
   const server = createServer((socket) => {
     open.add(socket);
     socket.setNoDelay(true);
+    socket.setMaxListeners(0); // one for each message that waits until it can be sent
     const parser = createFrameParser();
     let rank: number | null = null;
     let why = 'its connection was closed';

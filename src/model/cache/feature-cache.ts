@@ -1,11 +1,13 @@
 // What a frozen part of a model makes of an input, kept by all that it depends on: computed once, whoever asks for it.
+import { invariant } from '../../core/index.ts';
+import type { FeatureArray } from '../features.ts';
 import type { CacheStore } from './store.ts';
 import { cacheKey } from './store.ts';
 
 /** What a frozen part of a model makes of an input. */
 export interface Features {
   /** The numbers. */
-  values: Float32Array;
+  values: FeatureArray;
   /** Whether they were kept from before. */
   cached: boolean;
 }
@@ -17,19 +19,21 @@ export interface FeatureCache {
    * @param input - says what goes in
    * @returns null when it is not kept
    */
-  find: (input: string) => Promise<Float32Array | null>;
+  find: (input: string) => Promise<FeatureArray | null>;
   /**
    * What is kept, or else computed now and kept. Calls for one input at a time share one computation.
    * @param input - says what goes in
    * @param compute - runs that part of the model
    */
-  get: (input: string, compute: () => Promise<Float32Array>) => Promise<Features>;
+  get: (input: string, compute: () => Promise<FeatureArray>) => Promise<Features>;
 }
 
 /** The part of a model that computes. */
 export interface FrozenPart {
   /** What it is, such as `vision`. */
   what: string;
+  /** Element type of its numbers; default float32. */
+  dtype?: 'f32' | 'bf16';
   /** Names its weights, sizes and the way it is run: all that its numbers depend on besides the input. Asked for once. */
   key: () => Promise<string>;
   /** Whether the weights on disk are still those of the key. */
@@ -44,21 +48,25 @@ export interface FrozenPart {
 export function createFeatureCache(store: CacheStore | null, part: FrozenPart): FeatureCache {
   const running = new Map<string, Promise<Features>>();
   let partKey: Promise<string> | undefined;
+  const { dtype = 'f32' } = part;
   const keyOf = async (input: string): Promise<string> => cacheKey(part.what, [await (partKey ??= part.key()), input]);
 
-  const find = async (input: string): Promise<Float32Array | null> => {
+  const find = async (input: string): Promise<FeatureArray | null> => {
     if (store === null) return null;
-    const bytes = await store.read(await keyOf(input), 'f32');
-    return bytes === null
-      ? null
-      : new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4);
+    const bytes = await store.read(await keyOf(input), dtype);
+    if (bytes === null) return null;
+    const { buffer, byteOffset, byteLength } = bytes;
+    return dtype === 'f32'
+      ? new Float32Array(buffer, byteOffset, byteLength / 4)
+      : new Uint16Array(buffer, byteOffset, byteLength / 2);
   };
-  const load = async (input: string, compute: () => Promise<Float32Array>): Promise<Features> => {
+  const load = async (input: string, compute: () => Promise<FeatureArray>): Promise<Features> => {
     const kept = await find(input);
     if (kept !== null) return { values: kept, cached: true };
     const values = await compute();
     if (store !== null && (await part.isCurrent())) {
-      await store.write(await keyOf(input), 'f32', new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      invariant((dtype === 'f32') === values instanceof Float32Array, `features that are not ${dtype}`);
+      await store.write(await keyOf(input), dtype, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     }
     return { values, cached: false };
   };

@@ -35,6 +35,8 @@ export interface FrozenPartOptions {
   run?: RunOptions | undefined;
   /** Another engine that runs it: everything of it that can change bits; default: none. */
   engine?: string | undefined;
+  /** Element type of its numbers; default float32. */
+  dtype?: FrozenPart['dtype'];
   /** Remembers the hash of weights whose files have not changed; null: they are hashed anew. */
   store: CacheStore | null;
 }
@@ -52,15 +54,22 @@ export function visionPart(checkpoint: Checkpoint, run: RunOptions | undefined, 
 /**
  * The frozen tower of a model on another engine than that of the project.
  * @param engine - name, versions, element type, device, threads: everything that can change bits
+ * @param precision - of its numbers
  * @param store - remembers the hash of its weights
  */
-export function visionPartOf(checkpoint: Checkpoint, engine: string, store: CacheStore | null): FrozenPart {
+export function visionPartOf(
+  checkpoint: Checkpoint,
+  engine: string,
+  precision: 'float32' | 'bfloat16',
+  store: CacheStore | null,
+): FrozenPart {
   return frozenPart({
     what: 'vision',
     checkpoint,
     has: isOfTower(checkpoint),
     sizes: checkpoint.vision,
     engine,
+    dtype: precision === 'bfloat16' ? 'bf16' : 'f32',
     store,
   });
 }
@@ -95,7 +104,7 @@ export function prefixPart(
  * @param options - which part, how it is run
  */
 export function frozenPart(options: FrozenPartOptions): FrozenPart {
-  const { what, checkpoint, has, sizes, run = {}, engine, store } = options;
+  const { what, checkpoint, has, sizes, run = {}, engine, dtype = 'f32', store } = options;
   const names = checkpoint.names.filter(has).sort();
   const files = [...new Set(names.map((name) => checkpoint.stored(name).source.file))];
   let seen: FileIdentity[] | undefined;
@@ -114,6 +123,7 @@ export function frozenPart(options: FrozenPartOptions): FrozenPart {
   let made: Promise<string> | undefined;
   return {
     what,
+    dtype,
     // Once: caches that share the part must agree on the weights that it is of.
     key: () => (made ??= makeKey()),
     isCurrent: async () => {

@@ -218,7 +218,7 @@ export async function cacheInfo(folder: string): Promise<CacheInfo> {
     folder,
     limitBytes: await readLimit(root),
     sizeBytes: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    numFeatures: entries.filter(({ kind }) => kind === 'f32').length,
+    numFeatures: entries.filter(({ kind }) => kind !== 'json').length,
     numFacts: entries.filter(({ kind }) => kind === 'json').length,
     oldestUse: entries.length === 0 ? null : new Date(oldest).toISOString(),
   };

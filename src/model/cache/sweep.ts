@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isCode, removeLeftovers } from '../../files/index.ts';
 
 /** Kinds of entries, as their names end: numbers, and small facts in JSON. */
-const entryKinds = ['f32', 'json'] as const;
+const entryKinds = ['f32', 'bf16', 'json'] as const;
 /** Kind of an entry: numbers, or small facts. */
 export type EntryKind = (typeof entryKinds)[number];
 
@@ -21,7 +21,7 @@ export interface EntryFile {
 }
 
 const shardName = /^[0-9a-f]{2}$/;
-const entryName = /^[0-9a-f]{64}\.(f32|json)$/;
+const entryName = /^[0-9a-f]{64}\.(f32|bf16|json)$/;
 const BLOCK = 4096;
 
 /**

@@ -110,7 +110,7 @@ async function outcome(out: string): Promise<{ events: string[]; losses: number[
   const events = lines
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .filter(({ type }) => type === 'step' || type === 'evaluation')
-    .map(({ time: _time, clipsPerSecond: _rate, secondsLeft: _left, ...rest }) => rest);
+    .map(({ time: _time, clipsPerSecond: _rate, secondsLeft: _left, waiting: _waiting, ...rest }) => rest);
   const steps = (await readdir(join(out, 'checkpoints'))).filter((name) => name.startsWith('step-'));
   const last = steps.toSorted((a, b) => Number(b.slice(5)) - Number(a.slice(5)))[0]!;
   const header = await readSafetensorsHeader(join(out, 'checkpoints', last, 'adapter_model.safetensors'));
