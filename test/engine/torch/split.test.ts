@@ -79,7 +79,7 @@ test('ranks that hold a model together cannot begin again', async () => {
   await expect(refused).rejects.toMatchObject({ code: 'worker-failed', goesOn: false });
   expect(asked).toEqual([
     [0, 'predict', 2],
-    [1, 'predict', 2],
+    [1, 'predict', 1], // the shortest, with weight 0
   ]);
 });
 
