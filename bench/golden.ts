@@ -20,6 +20,7 @@ import { settingsOf } from '../src/score/card.ts';
 import type { RgbFrame } from '../src/video/index.ts';
 import { openFrameReader } from '../src/video/index.ts';
 import { spread } from './contestant.ts';
+import { asFloat32 } from '../src/model/features.ts';
 
 const python = process.env['IOVQA_REFERENCE_PYTHON'];
 const count = Number(process.argv[2] ?? '40');
@@ -76,7 +77,7 @@ const featuresOf =
   (of: (features: Float32Array) => Float32Array): Change =>
   (example) => {
     if (example.vision.kind !== 'features') throw new Error('pictures');
-    return { ...example, vision: { kind: 'features', features: of(example.vision.features) } };
+    return { ...example, vision: { kind: 'features', features: of(asFloat32(example.vision.features)) } };
   };
 const cases: Record<string, [Change, (number | null)?]> = {
   rounding: [same],

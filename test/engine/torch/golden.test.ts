@@ -12,6 +12,7 @@ import { resolveRecipe, train } from '../../../src/train/index.ts';
 import { temporaryFolder } from '../../files/temporary.ts';
 import { needsPython, python } from '../../reference/python.ts';
 import { writePicture } from '../../train/run-fixtures.ts';
+import { asFloat32 } from '../../../src/model/features.ts';
 
 describe.skipIf(python === undefined)(`golden scores of torch workers (${needsPython})`, () => {
   const runtime = { engine: 'torch', python, threads: 1, devices: 1 } as const;
@@ -22,7 +23,7 @@ describe.skipIf(python === undefined)(`golden scores of torch workers (${needsPy
       const engine = await openEngine(checkpoint, options);
       opened.push(engine.precision);
       const encode = async (...pictures: Parameters<typeof engine.encode>): Promise<Float32Array> =>
-        change(await engine.encode(...pictures));
+        change(asFloat32(await engine.encode(...pictures)));
       return { ...engine, encode };
     };
     return { opened, open };

@@ -86,7 +86,8 @@ describe.skipIf(python === undefined)(`scoring with PyTorch (${needsPython})`, (
     const reference = await scored('onnx');
     expect(reference.wait).toBeNull();
     const first = await scored('torch');
-    expect(opened).toEqual([at('first'), at('second')]);
+    // The model that ships is asked first: the golden check.
+    expect(opened.slice(1)).toEqual([at('first'), at('second')]);
     expect(first.cached).not.toContain(true);
     first.scores.forEach((score, i) => expect(Math.abs(score - reference.scores[i]!)).toBeLessThan(1e-4));
     expect(first.wait!.elapsed).toBeGreaterThan(first.wait!.waited);
