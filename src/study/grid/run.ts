@@ -20,7 +20,8 @@ import type { RunPart, RunTold, RunWork } from './work.ts';
  * @param signal - stops it, after the present update with a checkpoint
  */
 export async function doRun(work: RunWork, tell: (told: RunTold) => void, signal: AbortSignal): Promise<void> {
-  const { sources, results, isTrained } = work;
+  const { sources, results, isTrained, gpus } = work;
+  if (gpus !== null) process.env['CUDA_VISIBLE_DEVICES'] = gpus; // of this process and its workers
   const { out } = resolveRecipe(sources).recipe;
   await makeFolder(dirname(out));
   await using _lock = await waitForLock(`${out}.lock`, out, tell, signal);

@@ -8,6 +8,7 @@ import { UserError, callForkedWork, machineMemory } from '../../core/index.ts';
 import { acquireLock, makeFolder, readJson, writeFileAtomic } from '../../files/index.ts';
 import type { RunEstimate } from '../../train/index.ts';
 import { estimateRun } from '../../train/index.ts';
+import { shareGpus } from './gpus.ts';
 import type { PlannedRuns, StudyRun } from './plan.ts';
 import type { RunResult } from './result.ts';
 import { readResult } from './result.ts';
@@ -48,6 +49,8 @@ export interface StudyForecast {
   ownBytes: number;
   /** Runs at a time. */
   jobs: number;
+  /** `CUDA_VISIBLE_DEVICES` of each run at a time, for the torch engine; null where runs do not divide GPUs among them. */
+  gpus: string[] | null;
   /** Runs that are to be done. */
   numRuns: number;
   /** What a reader must know. */
@@ -62,6 +65,8 @@ export interface StudyOptions {
   out: string;
   /** Runs at a time. */
   jobs: number;
+  /** `CUDA_VISIBLE_DEVICES` of each run at a time, at least `jobs` of them; null, the default: all GPUs for each. */
+  gpus?: readonly string[] | null;
   /** Stops all runs, each after its present update with a checkpoint. */
   signal?: AbortSignal;
   /** Is told what happens. */
@@ -156,11 +161,13 @@ export async function forecastStudy(
   const largest = Math.max(1, ...known.map(({ ownBytes }) => ownBytes));
   // Another device than the processor is one.
   const isCpu = runs.every(({ resolved }) => resolved.recipe.runtime.provider === 'cpu');
-  const fitting = Math.min(isCpu ? availableParallelism() / study.threads : 1, (0.8 * machineMemory()) / largest);
-  const atATime = Math.floor(Math.max(1, Math.min(jobs ?? fitting, trainings.length)));
+  const gpus = await shareGpus(runs);
+  const places = gpus?.length ?? (isCpu ? availableParallelism() / study.threads : 1);
+  const fitting = Math.min(places, (0.8 * machineMemory()) / largest);
+  const atATime = Math.floor(Math.max(1, Math.min(jobs ?? fitting, gpus?.length ?? Infinity, trainings.length)));
   if (largest * atATime > 0.8 * machineMemory()) notes.push('that is more memory than the machine has to spare');
   const seconds = trained.reduce((sum, run) => sum + (arms.get(nameOf(run))?.seconds ?? 0), 0) / atATime;
-  return { arms, seconds, ownBytes: largest * atATime, jobs: atATime, numRuns: runs.length, notes };
+  return { arms, seconds, ownBytes: largest * atATime, jobs: atATime, gpus, numRuns: runs.length, notes };
 }
 
 /**
@@ -172,7 +179,7 @@ export async function forecastStudy(
  */
 export async function runStudy(
   planned: PlannedRuns,
-  { results, out, jobs, signal, onEvent }: StudyOptions,
+  { results, out, jobs, gpus = null, signal, onEvent }: StudyOptions,
 ): Promise<Map<string, RunFailure>> {
   const { study, runs, reported } = planned;
   await makeFolder(out);
@@ -185,6 +192,7 @@ export async function runStudy(
     });
     return { arm, seed, name, identity, tables, scoring, report };
   };
+  const freeGpus = [...(gpus ?? [])];
   const doOne = async (some: readonly StudyRun[]): Promise<void> => {
     await lock.requireHeld();
     const [{ training, sources, isTrained, trainingIdentity }] = some as [StudyRun, ...StudyRun[]];
@@ -196,6 +204,7 @@ export async function runStudy(
       isTrained,
       parts: some.map(partOf),
       freeAnswers: study.freeAnswers,
+      gpus: freeGpus.pop() ?? null,
       results,
     };
     let failure: Omit<RunFailure, 'identity'> | null = null;
@@ -208,6 +217,8 @@ export async function runStudy(
       signal?.throwIfAborted();
       const [message] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');
       failure = { message: message!, hint: thrown instanceof UserError ? thrown.hint : undefined };
+    } finally {
+      if (work.gpus !== null) freeGpus.push(work.gpus);
     }
     for (const { name, identity } of some) {
       const hasFailed = failure !== null && (await readResult(results, name)) === null;

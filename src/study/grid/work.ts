@@ -17,6 +17,8 @@ export interface RunWork {
   parts: RunPart[];
   /** How many of the reported clips are answered freely, too. */
   freeAnswers: number;
+  /** Its GPUs, as `CUDA_VISIBLE_DEVICES` has them; null: all. */
+  gpus: string | null;
   /** Folder of the results. */
   results: string;
 }
