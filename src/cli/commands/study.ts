@@ -76,7 +76,13 @@ export async function studyRunCommand(terminal: Terminal, path: string, flags: S
       for (const note of expected.notes) terminal.tell(`note: ${note}`);
       const shown = showRuns(terminal, what, planned.runs.length);
       try {
-        return await runStudy(planned, { ...places, jobs: expected.jobs, gpus: expected.gpus, signal, onEvent: shown.take });
+        return await runStudy(planned, {
+          ...places,
+          jobs: expected.jobs,
+          gpus: expected.gpus,
+          signal,
+          onEvent: shown.take,
+        });
       } finally {
         shown.stop();
       }
