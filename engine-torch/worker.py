@@ -62,7 +62,8 @@ class Worker:
     def on_open(self, header, tensors):
         from base import Base
 
-        self.bases[header["model"]] = Base(self.world, header)
+        base = self.bases[header["model"]] = Base(self.world, header)
+        return {"weights": base.weights.sample()}, []
 
     def on_encode(self, header, tensors):
         import torch

@@ -4,7 +4,7 @@
  */
 import type { ForecastOptions, RunForecast } from './forecast.ts';
 import type { DeviceForecast, DeviceForecastOptions } from './torch/forecast.ts';
-import type { TorchSetup } from './torch/index.ts';
+import type { JoinOptions, Machines, MachinesOptions, TorchSetup } from './torch/index.ts';
 import type { OpenEngine, Precision, RuntimeOptions } from './types.ts';
 
 export type { Provider } from '../core/index.ts';
@@ -12,6 +12,7 @@ export { providers } from '../core/index.ts';
 export type { MachineSpeed } from '../graph/index.ts';
 export { DEFAULT_BATCH } from './default-batch.ts';
 export { isWorkerLog } from './worker-log.ts';
+export type { Machines } from './torch/index.ts';
 export type { AnswerDistribution } from './distribution.ts';
 export type { ForecastSample, WorkCost } from './forecast.ts';
 export type { MemoryLimits } from './memory-limit.ts';
@@ -75,3 +76,19 @@ export const forecastRun = async (options: ForecastOptions): Promise<RunForecast
  */
 export const forecastDevices = async (options: DeviceForecastOptions): Promise<DeviceForecast[]> =>
   (await import('./torch/index.ts')).forecastDevices(options);
+
+/**
+ * Opens several machines for the torch engine, on the first of them.
+ * @param options - address, how many
+ * @returns what `RuntimeOptions.machines` takes
+ */
+export const openMachines = async (options: MachinesOptions): Promise<Machines> =>
+  (await import('./torch/index.ts')).openMachines(options);
+
+/**
+ * Computes for other machines' runs, until the first machine says that there is nothing more to do.
+ * @param options - address of the first machine
+ * @returns the error that it has ended with; null for none
+ */
+export const joinMachines = async (options: JoinOptions): Promise<string | null> =>
+  (await import('./torch/index.ts')).joinMachines(options);

@@ -6,6 +6,7 @@ import type { CacheStore, Checkpoint, FeatureArray, FrozenPart, LoraOptions } fr
 import type { ObjectiveForm } from '../objectives/index.ts';
 import type { AnswerDistribution } from './distribution.ts';
 import type { MemoryLimits } from './memory-limit.ts';
+import type { Machines } from './torch/machines.ts';
 
 /** Who computes: the engine of the project on ONNX Runtime, or PyTorch in worker processes. */
 export type EngineName = 'onnx' | 'torch';
@@ -23,6 +24,8 @@ export interface TorchOptions {
   shard?: 'auto' | 'none' | 'full';
   /** Element type of frozen weights and of products; default `auto`: bfloat16 on GPUs that have it, else float32. */
   precision?: 'auto' | Precision;
+  /** Other machines that compute with this one, from `openMachines`; default: none. */
+  machines?: Machines | undefined;
 }
 
 /** Runtime settings. An engine ignores those that it does not support. */

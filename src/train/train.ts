@@ -220,14 +220,18 @@ async function* run(
     },
     signal,
   });
-  for await (const event of events) {
-    yield event;
-    if (event.type !== 'evaluation') continue;
-    history.push(event);
-    const numValidation = data.validation.length;
-    for (const text of evaluationAdvice(history, { recipe, totalSteps, numValidation })) {
-      yield { type: 'note', step: event.step, text };
+  try {
+    for await (const event of events) {
+      yield event;
+      if (event.type !== 'evaluation') continue;
+      history.push(event);
+      const numValidation = data.validation.length;
+      for (const text of evaluationAdvice(history, { recipe, totalSteps, numValidation })) {
+        yield { type: 'note', step: event.step, text };
+      }
     }
+  } catch (error) {
+    throw afterStep(error, model.step);
   }
 }
 
@@ -307,6 +311,14 @@ function oneAhead<Batch>(batchOf: (step: number) => Promise<Batch>, totalSteps: 
     }
     return batch;
   };
+}
+
+/** A worker that fails between updates, as in a validation, names no step: the last one is named. */
+function afterStep(error: unknown, step: number): unknown {
+  if (!(error instanceof UserError) || error.code !== 'worker-failed' || error.message.startsWith('step '))
+    return error;
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new UserError(error.code, `after step ${step}: ${error.message}`, { ...hint, cause: error });
 }
 
 /** An engine's error about an update, with the update's number and clips. */

@@ -27,7 +27,20 @@ const documents = new Map<string, Document>(pages.map((page) => [page, readDocum
 const { scripts } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { scripts: Record<string, string> };
 
 /** Commands of the system that blocks may use. */
-const others = new Set(['mkdir', 'head', 'cp', 'tar', 'cd', 'python3', '.', 'pip']);
+const others = new Set([
+  'mkdir',
+  'head',
+  'cp',
+  'tar',
+  'cd',
+  'python3',
+  '.',
+  'pip',
+  'export',
+  'sbatch',
+  'kubectl',
+  'sky',
+]);
 /** What npm does by itself. */
 const npm = new Set(['ci', 'install', 'test', 'pack', 'rebuild']);
 

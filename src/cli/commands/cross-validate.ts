@@ -15,10 +15,12 @@ import type { RecipeFlags } from '../recipe-options.ts';
 import { MAX_RECIPE, recipeSources } from '../recipe-options.ts';
 import { untilStopped } from '../stop.ts';
 import { withPython } from '../engine-python.ts';
+import type { MachineFlags } from '../machines.ts';
+import { machineRole, onMachines, workForOther } from '../machines.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Flags of `cross-validate`. */
-export interface CrossValidateFlags extends RecipeFlags {
+export interface CrossValidateFlags extends RecipeFlags, MachineFlags {
   /** Number of folds, or one for each group. */
   folds?: number | 'groups';
   /** Go on with what the out folder holds. */
@@ -38,24 +40,31 @@ export async function crossValidateCommand(
   path: string | undefined,
   flags: CrossValidateFlags,
 ): Promise<void> {
+  const role = machineRole(flags, terminal.io.env);
+  if (role.kind === 'other') {
+    await workForOther(terminal, role.master, flags.python);
+    return;
+  }
   const saved = path === undefined && flags.resume === true ? await savedSources(flags) : null;
   const sources = saved ?? (await recipeSources(path, flags));
   const message = 'stopping after this update, with a checkpoint; once more stops at once';
   await untilStopped(terminal, message, async (signal) => {
     const shown = showProgress(terminal);
     try {
-      const events = crossValidate(sources, {
-        ...withPython(flags.python),
-        ...(flags.folds === undefined ? {} : { folds: flags.folds }),
-        resume: flags.resume ?? false,
-        signal,
-        onScored: shown.scored,
-        onNote: shown.note,
+      await onMachines(terminal, role, signal, async (machines) => {
+        const events = crossValidate(sources, {
+          ...withPython(flags.python, machines),
+          ...(flags.folds === undefined ? {} : { folds: flags.folds }),
+          resume: flags.resume ?? false,
+          signal,
+          onScored: shown.scored,
+          onNote: shown.note,
+        });
+        for await (const event of events) {
+          shown.take(event);
+          if (event.type === 'end') showEnd(terminal, event, flags.json === true);
+        }
       });
-      for await (const event of events) {
-        shown.take(event);
-        if (event.type === 'end') showEnd(terminal, event, flags.json === true);
-      }
     } catch (error) {
       throw withoutToldClips(error, shown.numBad());
     } finally {

@@ -10,7 +10,10 @@ import { loadScorer, openScoresFile, partName, rowsOfPart, scoreList, shapeOfMet
 import { isEnsemble, loadEnsemble } from '../../study/index.ts';
 import type { DecoderName } from '../../video/index.ts';
 import type { InputFlags } from '../inputs.ts';
+import { withPython } from '../engine-python.ts';
 import type { EngineFlags } from '../recipe-options.ts';
+import type { MachineFlags } from '../machines.ts';
+import { flagRole, onMachines } from '../machines.ts';
 import { findClips } from '../inputs.ts';
 import { causeOfError, repeatedNotes } from '../repeated.ts';
 import { startProgress } from '../progress.ts';
@@ -18,7 +21,7 @@ import { printScores } from '../score-output.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Flags of `score`. */
-export interface ScoreFlags extends InputFlags, EngineFlags {
+export interface ScoreFlags extends InputFlags, EngineFlags, MachineFlags {
   /** Run folder, adapter or model folder; default: the adapter that ships. */
   with?: string;
   /** The base model. */
@@ -57,6 +60,19 @@ export interface ScoreFlags extends InputFlags, EngineFlags {
  * @param inputs - clips, folders or a manifest
  */
 export async function score(terminal: Terminal, inputs: string[], flags: ScoreFlags): Promise<void> {
+  // Tasks of srun score parts of a list, each by itself: several machines are wanted by flags alone.
+  const runtime = runtimeOptions(flags);
+  await onMachines(terminal, flagRole(flags), undefined, (machines) =>
+    scoreWith(terminal, inputs, flags, { runtime, ...withPython(undefined, machines) }),
+  );
+}
+
+async function scoreWith(
+  terminal: Terminal,
+  inputs: string[],
+  flags: ScoreFlags,
+  engine: Pick<ScorerOptions, 'runtime' | 'openEngine'>,
+): Promise<void> {
   const note = (text: string): void => terminal.tell(`note: ${text}`);
   if (flags.with === undefined && flags.model !== undefined) {
     throw new UserError('bad-input', '--model: expected --with ADAPTER beside it, got none', {
@@ -77,7 +93,7 @@ export async function score(terminal: Terminal, inputs: string[], flags: ScoreFl
     ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, '--max-memory') }),
     ...(flags.cache === false ? { cache: false } : {}),
     onNote: note,
-    runtime: runtimeOptions(flags),
+    ...engine,
   };
   await using scorer = await ((await isEnsemble(source)) ? loadEnsemble(source, options) : loadScorer(source, options));
   if (flags.prompt !== undefined) scorer.checkPrompt(flags.prompt); // once, not for each clip
@@ -160,13 +176,13 @@ function requireOut({ out, resume, retryFailed }: ScoreFlags): void {
 }
 
 function runtimeOptions(flags: ScoreFlags): RuntimeOptions {
-  const { threads, provider, maxMemory, engine, python, devices, shard, precision } = flags;
+  const { threads, provider, maxMemory, engine, python, devices, shard, precision, nodes } = flags;
   const ofTorch = { python, devices, shard, precision };
   if (engine === 'torch') {
     refuse(engine, { provider, 'max-memory': maxMemory });
     return { engine, ...(threads === undefined ? {} : { threads }), ...given(ofTorch) };
   }
-  refuse('onnx', ofTorch);
+  refuse('onnx', { ...ofTorch, nodes });
   if (provider !== undefined && !providers.includes(provider as Provider)) {
     const near = nearest(provider, providers);
     const hint = near === undefined ? {} : { hint: `did you mean ${near}?` };

@@ -17,10 +17,12 @@ import type { RecipeFlags } from '../recipe-options.ts';
 import { recipeOf, recipeToResume } from '../recipe-options.ts';
 import { stopOnSignals } from '../stop.ts';
 import { withPython } from '../engine-python.ts';
+import type { MachineFlags } from '../machines.ts';
+import { machineRole, onMachines, workForOther } from '../machines.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Flags of `train`. */
-export interface TrainFlags extends RecipeFlags {
+export interface TrainFlags extends RecipeFlags, MachineFlags {
   /** Go on with the run in the out folder. */
   resume?: boolean;
   /** Check and stop. */
@@ -36,6 +38,11 @@ export interface TrainFlags extends RecipeFlags {
  * @param flags - flags
  */
 export async function train(terminal: Terminal, path: string | undefined, flags: TrainFlags): Promise<void> {
+  const role = machineRole(flags, terminal.io.env);
+  if (role.kind === 'other') {
+    await workForOther(terminal, role.master, flags.python);
+    return;
+  }
   const resolved = flags.resume === true ? await recipeToResume(path, flags) : await recipeOf(path, flags);
   if (flags.dryRun === true) {
     await dryRun(terminal, resolved, flags.json === true);
@@ -43,12 +50,10 @@ export async function train(terminal: Terminal, path: string | undefined, flags:
   }
   using stop = stopOnSignals(terminal, 'stopping after this update, with a checkpoint; once more stops at once');
   try {
-    const reason = await show(
-      terminal,
-      trainEvents(resolved, { resume: flags.resume === true, signal: stop.signal, ...withPython(flags.python) }),
-      resolved.recipe,
-      flags.json === true,
-    );
+    const reason = await onMachines(terminal, role, stop.signal, (machines) => {
+      const options = { resume: flags.resume === true, signal: stop.signal, ...withPython(flags.python, machines) };
+      return show(terminal, trainEvents(resolved, options), resolved.recipe, flags.json === true);
+    });
     if (reason === 'aborted') terminal.exitStatus = stop.status;
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;

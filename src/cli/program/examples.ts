@@ -13,6 +13,10 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     'iovqa cross-validate --manifest clips.csv --model models/nano --out runs/folds',
     'iovqa cross-validate recipe.yaml --folds 10 --out runs/folds --resume',
   ],
+  worker: [
+    'iovqa worker --master 10.0.0.1:29400',
+    'iovqa worker --master node01:29400 --python iovqa-torch/bin/python',
+  ],
   'study run': ['iovqa study run study.yaml --dry-run', 'iovqa study run study.yaml --jobs 2'],
   'study status': ['iovqa study status study.yaml', 'iovqa study status study.yaml --markdown'],
   estimate: [

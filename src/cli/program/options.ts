@@ -93,6 +93,15 @@ const engineOptions = (): Option[] => [
   ]),
 ];
 
+/**
+ * Adds an engine to a command, and several machines.
+ * @param command - one that trains or scores
+ */
+export const withMachines = (command: Command): Command =>
+  withEngine(command)
+    .option('--nodes <n>', 'machines of the torch engine; default: 1, or those of srun', integer)
+    .option('--master <host:port>', 'address of the first machine, this one; the others run iovqa worker');
+
 /** Reads a number of devices. */
 const devices = (text: string): number | 'auto' => {
   if (text === 'auto') return text;

@@ -7,7 +7,7 @@ import type { EvaluateFlags } from '../commands/evaluate.ts';
 import type { ScoreFlags } from '../commands/score.ts';
 import type { ScoresMergeFlags } from '../commands/scores.ts';
 import type { Terminal } from '../terminal.ts';
-import { collect, decoder, integer, json, part, sandbox, withEngine } from './options.ts';
+import { collect, decoder, integer, json, part, sandbox, withMachines } from './options.ts';
 
 /**
  * Adds them.
@@ -15,7 +15,7 @@ import { collect, decoder, integer, json, part, sandbox, withEngine } from './op
  * @param terminal - the screen of the command
  */
 export function addScoring(root: Command, terminal: Terminal): void {
-  withEngine(
+  withMachines(
     root
       .command('score')
       .description('Score clips, folders of clips or a table of clips with a run, an adapter, a model or an ensemble.')

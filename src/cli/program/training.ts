@@ -7,7 +7,19 @@ import type { QuickstartFlags } from '../commands/quickstart.ts';
 import type { StudyRunFlags, StudyStatusFlags } from '../commands/study.ts';
 import type { TrainFlags } from '../commands/train.ts';
 import type { Terminal } from '../terminal.ts';
-import { collect, decoder, folds, integer, json, manifest, model, sandbox, set, withEngine } from './options.ts';
+import {
+  collect,
+  decoder,
+  folds,
+  integer,
+  json,
+  manifest,
+  model,
+  sandbox,
+  set,
+  withEngine,
+  withMachines,
+} from './options.ts';
 
 const runs = ['--out <folder>', 'folder of the runs; default: runs/ and the name of the study'] as const;
 const results = [
@@ -38,7 +50,7 @@ export function addTraining(root: Command, terminal: Terminal): void {
       await quickstartCommand(terminal, flags);
     });
 
-  withEngine(
+  withMachines(
     root
       .command('train')
       .description('Train by a recipe: a YAML file, flags, or both.')
@@ -56,7 +68,7 @@ export function addTraining(root: Command, terminal: Terminal): void {
     (await import('../commands/train.ts')).train(terminal, path, flags),
   );
 
-  withEngine(
+  withMachines(
     root
       .command('cross-validate')
       .description('Train a run for each fold of the table, and evaluate the scores of clips that no run had seen.')
@@ -73,6 +85,15 @@ export function addTraining(root: Command, terminal: Terminal): void {
   ).action(async (path: string | undefined, flags: CrossValidateFlags) =>
     (await import('../commands/cross-validate.ts')).crossValidateCommand(terminal, path, flags),
   );
+
+  root
+    .command('worker')
+    .description('Compute for a run on another machine, with the torch engine, until that run is over.')
+    .requiredOption('--master <host:port>', 'address of the first machine')
+    .option('--python <path>', 'Python of the torch engine; default: IOVQA_PYTHON, else an active virtual environment')
+    .action(async ({ master, python }: { master: string; python?: string }) =>
+      (await import('../machines.ts')).workForOther(terminal, master, python),
+    );
 
   const study = root.command('study').description('Run a grid of recipes and seeds, and compare the arms.');
   study

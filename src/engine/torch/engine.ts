@@ -1,5 +1,4 @@
 // A base model in worker processes of PyTorch.
-import { availableParallelism } from 'node:os';
 import { UserError, invariant, machineMemory } from '../../core/index.ts';
 import type { Checkpoint, FeatureArray } from '../../model/index.ts';
 import { blameWeights, firstNotFinite, visionPartOf } from '../../model/index.ts';
@@ -12,8 +11,9 @@ import { chooseShard } from './fit.ts';
 import type { LinkTensor } from './frames.ts';
 import { meterWait } from './input-wait.ts';
 import type { PythonFacts } from './python.ts';
-import { askPython, findPython, requirePackages, settlePrecision } from './python.ts';
+import { askPython, findPython, requirePackages, requirePlatform, settlePrecision } from './python.ts';
 import { shareWorld } from './shared-worlds.ts';
+import { threadsOf } from './team.ts';
 import type { World } from './world.ts';
 
 let models = 0;
@@ -27,27 +27,28 @@ let attachedModels = 0;
  */
 export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOptions = {}): Promise<Engine> {
   const { runtime = {}, store = null } = options;
-  if (process.platform === 'win32') {
-    throw new UserError('not-supported', 'runtime.engine: expected onnx on Windows, got torch', {
-      hint: 'Use the Windows Subsystem for Linux (WSL).',
-    });
-  }
+  requirePlatform();
   const facts = await askPython(findPython(runtime.python));
   requirePackages(facts);
-  const { ranks, device, threads, precision } = settle(runtime, facts);
-  const settings = { python: facts.python, ranks, device, threads, logs: options.logs };
-  const { world: shared, leave } = await shareWorld(settings);
+  const { machines } = runtime;
+  const ranksOn = (had: PythonFacts, where?: string): number => countRanks(runtime, had, where);
+  const own = ranksOn(facts);
+  const { device, threads, precision } = settle(runtime, facts, own);
+  const others = machines && { machines, facts, ranksOn, threads: runtime.threads ?? 0 };
+  const settings = { python: facts.python, ranks: own, device, threads, logs: options.logs };
+  const { world: shared, leave } = await shareWorld({ ...settings, others });
   const { world, read: inputWait } = meterWait(shared);
+  const { ranks } = world;
   const model = models++;
   const names = checkpoint.names.map((name) => [name, weightPlace(checkpoint, name)] as const);
   let fit: Fit;
   let deviceBytes: number;
   try {
-    deviceBytes = await freeBytes(world);
+    deviceBytes = await freeBytes(world, own);
     const { work = A_CLIP } = options;
     const devices = { ranks, precision, device };
     fit = chooseShard({ model: checkpoint, work, devices, deviceBytes, shard: runtime.shard ?? 'auto' });
-    await world.askAll({
+    const opened = await world.askAll({
       op: 'open',
       model,
       family: checkpoint.family.modelType,
@@ -56,6 +57,11 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
       shard: fit.isSharded ? 'full' : 'none',
       weights: Object.fromEntries(names),
     });
+    const rank = opened.findIndex(({ header }) => header['weights'] !== opened[0]!.header['weights']);
+    if (rank > 0) {
+      const message = `${checkpoint.folder}: expected the same files on all machines, got others at torch worker ${rank}`;
+      throw new UserError('bad-input', message, { hint: 'Copy the folder, or use a file system that they share.' });
+    }
   } catch (error) {
     await leave();
     throw error;
@@ -120,9 +126,18 @@ export async function openTorchEngine(checkpoint: Checkpoint, options: EngineOpt
   };
 }
 
+/** How many processes a machine runs. */
+function countRanks({ devices = 'auto' }: RuntimeOptions, facts: PythonFacts, where?: string): number {
+  const ranks = devices === 'auto' ? facts.devices : devices;
+  if (facts.device === 'cpu' || ranks <= facts.devices) return ranks;
+  const on = where === undefined ? '' : ` on ${where}`;
+  throw new UserError('not-supported', `runtime.devices: expected at most ${facts.devices}${on}, got ${ranks}`, {
+    hint: `PyTorch finds: ${facts.names.join(', ')}.`,
+  });
+}
+
 /** What the settings mean on this machine. */
 interface Settled {
-  ranks: number;
   device: 'cuda' | 'mps' | 'cpu';
   threads: number;
   precision: Precision;
@@ -136,26 +151,17 @@ const A_CLIP: EngineWork = {
 };
 
 /** Memory that the smallest device has left; on the CPU, what the machine has, in equal parts. */
-async function freeBytes(world: World): Promise<number> {
+async function freeBytes(world: World, ownRanks: number): Promise<number> {
   const answers = await world.askAll({ op: 'memory' });
   const free = answers.map(({ header }) => header['free'] as number | null);
-  return Math.min(...free.map((bytes) => bytes ?? machineMemory() / world.ranks));
+  return Math.min(...free.map((bytes) => bytes ?? machineMemory() / ownRanks));
 }
 
-function settle(runtime: RuntimeOptions, facts: PythonFacts): Settled {
-  const { devices = 'auto', precision = 'auto', threads = 0 } = runtime;
+function settle({ precision = 'auto', threads = 0 }: RuntimeOptions, facts: PythonFacts, ranks: number): Settled {
   const device = facts.device ?? 'cpu';
-  const ranks = devices === 'auto' ? facts.devices : devices;
-  if (device !== 'cpu' && ranks > facts.devices) {
-    throw new UserError('not-supported', `runtime.devices: expected at most ${facts.devices}, got ${ranks}`, {
-      hint: `PyTorch finds: ${facts.names.join(', ')}.`,
-    });
-  }
-  const cores = Math.max(1, Math.floor(availableParallelism() / ranks));
   return {
-    ranks,
     device,
-    threads: threads === 0 ? cores : threads,
+    threads: threads === 0 ? threadsOf(ranks) : threads,
     precision: settlePrecision(precision, facts),
   };
 }

@@ -20,18 +20,11 @@ const MODEL = { what: 'the model', hint: 'Use runtime.shard: full, or more devic
 
 /**
  * The error that a worker told.
- * @param rank - which worker
- * @param ranks - how many there are
+ * @param who - which worker, in words
  * @param op - what it was asked
  * @param header - its answer
  */
-export function failedError(
-  rank: number,
-  ranks: number,
-  op: string,
-  { kind, message, stack }: LinkMessage['header'],
-): UserError {
-  const who = `torch worker ${rank} of ${ranks}`;
+export function failedError(who: string, op: string, { kind, message, stack }: LinkMessage['header']): UserError {
   const said = oneLine(String(message));
   if (kind !== 'memory') return new UserError('worker-failed', `${who}: ${said}`, { cause: new Error(String(stack)) });
   const { what, hint } = WORK[op] ?? MODEL;

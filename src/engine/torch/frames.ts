@@ -5,6 +5,8 @@ import { invariant } from '../../core/index.ts';
 export const LINK_VERSION = 1;
 /** Most bytes of a header, and of the tensors of a message. */
 const [MAX_HEADER, MAX_BODY] = [64 * 2 ** 20, 2 ** 30];
+/** Most bytes of both before the other end has shown who it is. */
+const MAX_GREETING = 4096;
 /** Magic, version, bytes of the header (4 each), bytes of the tensors (8). */
 const PREFIX_BYTES = 20;
 const MAGIC = 'iovq';
@@ -69,8 +71,11 @@ export interface FrameParser {
   push: (chunk: Uint8Array) => Iterable<LinkMessage>;
 }
 
-/** Makes a parser of the frames of one connection. */
-export function createFrameParser(): FrameParser {
+/**
+ * Makes a parser of the frames of one connection.
+ * @param isTrusted - whether the other end has shown who it is: before that, only short frames are taken; default: it has
+ */
+export function createFrameParser(isTrusted: () => boolean = () => true): FrameParser {
   let chunks: Uint8Array[] = [];
   let size = 0;
   /** Bytes of the frame that comes, once its prefix is there. */
@@ -88,7 +93,7 @@ export function createFrameParser(): FrameParser {
       while (size >= wanted()) {
         const all = join();
         if (expected === null) {
-          expected = readPrefix(all);
+          expected = readPrefix(all, isTrusted());
           continue;
         }
         const message = readFrame(all, expected);
@@ -102,11 +107,14 @@ export function createFrameParser(): FrameParser {
   };
 }
 
-function readPrefix(bytes: Buffer): { header: number; body: number } {
+function readPrefix(bytes: Buffer, isTrusted: boolean): { header: number; body: number } {
   const [magic, version] = [bytes.toString('latin1', 0, 4), bytes.readUInt32LE(4)];
   const [header, body] = [bytes.readUInt32LE(8), Number(bytes.readBigUInt64LE(12))];
   if (magic !== MAGIC || version !== LINK_VERSION || header > MAX_HEADER || body > MAX_BODY) {
     throw new Error(`expected a frame of version ${LINK_VERSION}, got ${JSON.stringify(magic)} ${version}`);
+  }
+  if (!isTrusted && header + body > MAX_GREETING) {
+    throw new Error(`expected at most ${MAX_GREETING} bytes before the greeting is over, got ${header + body}`);
   }
   return { header, body };
 }

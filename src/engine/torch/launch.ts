@@ -1,9 +1,20 @@
 // Starts worker processes: which command, which environment, where what they print goes.
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort, interfaceOf } from './addresses.ts';
+
+/** Where the processes of a machine stand among those of all. */
+export interface Placement {
+  /** How many machines there are. */
+  nodes: number;
+  /** Number of this one. */
+  node: number;
+  /** Address of the first machine, and the port there where PyTorch's processes find each other. */
+  master: { address: string; port: number };
+  /** The network interface that they use on this machine. */
+  networkInterface: string;
+}
 
 /** How workers are started. */
 export interface LaunchOptions {
@@ -11,6 +22,8 @@ export interface LaunchOptions {
   python: string;
   /** How many processes. */
   ranks: number;
+  /** Their place among those of several machines; null for one machine. */
+  placement: Placement | null;
   /** Kind of device. */
   device: string;
   /** Threads of each. */
@@ -62,11 +75,13 @@ export interface Launched {
  */
 export async function launchWorkers(options: LaunchOptions): Promise<Launched> {
   const { python, ranks, folder } = options;
-  const args = ['-I', '-B', ...(ranks === 1 ? [join(CODE, 'worker.py')] : await torchrun(ranks, folder))];
+  const isAlone = ranks === 1 && options.placement === null;
+  const placement = options.placement ?? (await onLoopback());
+  const args = ['-I', '-B', ...(isAlone ? [join(CODE, 'worker.py')] : torchrun(ranks, placement, folder))];
   const child = spawn(python, args, {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: environmentOf(options),
+    env: environmentOf(options, placement),
     cwd: folder,
   });
   let said = '';
@@ -78,33 +93,37 @@ export async function launchWorkers(options: LaunchOptions): Promise<Launched> {
   return { pid: child.pid, ended, said: () => said };
 }
 
-/** Static rendezvous on this machine: no other kind gives ranks in a known order. */
-async function torchrun(ranks: number, folder: string): Promise<string[]> {
-  const port = await freePort();
+/** A placement for one machine. */
+async function onLoopback(): Promise<Placement> {
+  const address = '127.0.0.1';
+  const master = { address, port: await freePort(address) };
+  return { nodes: 1, node: 0, master, networkInterface: interfaceOf(address) ?? 'lo' };
+}
+
+/** Static rendezvous: no other kind gives ranks in a known order. Node.js alone starts anything again. */
+function torchrun(ranks: number, { nodes, node, master }: Placement, folder: string): string[] {
   const args = {
-    nnodes: 1,
+    nnodes: nodes,
     'nproc-per-node': ranks,
-    'node-rank': 0,
-    'master-addr': '127.0.0.1',
-    'master-port': port,
+    'node-rank': node,
+    'master-addr': master.address,
+    'master-port': master.port,
     'max-restarts': 0,
     'log-dir': folder,
   };
   return [join(CODE, 'launch.py'), ...Object.entries(args).map(([name, value]) => `--${name}=${value}`)];
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function environmentOf({ link, device, threads, folder }: LaunchOptions): NodeJS.ProcessEnv {
+function environmentOf(
+  { link, device, threads, folder }: LaunchOptions,
+  { networkInterface }: Placement,
+): NodeJS.ProcessEnv {
   const isInherited = (name: string): boolean =>
     INHERITED.some((rule) => (rule.endsWith('*') ? name.startsWith(rule.slice(0, -1)) : name === rule));
   return {
+    // Ports are opened on the address that was given, and on no other; unless the user has named an interface.
+    GLOO_SOCKET_IFNAME: networkInterface,
+    NCCL_SOCKET_IFNAME: `=${networkInterface}`, // without the sign, of others too that begin so
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => isInherited(name))),
     TMPDIR: folder,
     HF_HUB_OFFLINE: '1',

@@ -31,10 +31,11 @@ export interface LinkServer {
 
 /**
  * Opens a server.
- * @param size - ranks that there are
+ * @param first - lowest rank that connects to it
+ * @param count - how many do
  * @param events - who is told
  */
-export async function openLinkServer(size: number, events: LinkEvents): Promise<LinkServer> {
+export async function openLinkServer(first: number, count: number, events: LinkEvents): Promise<LinkServer> {
   const token = randomBytes(32).toString('hex');
   const ranks = new Map<number, Socket>();
   const open = new Set<Socket>();
@@ -49,7 +50,9 @@ export async function openLinkServer(size: number, events: LinkEvents): Promise<
       try {
         for (const message of parser.push(chunk)) {
           if (rank === null) {
-            rank = greeted(message, token, size, ranks);
+            rank = greeted(message, token);
+            const isExpected = rank >= first && rank < first + count && !ranks.has(rank);
+            invariant(isExpected, `an unexpected rank ${rank}`);
             ranks.set(rank, socket);
           } else {
             events.onMessage(rank, message);
@@ -98,13 +101,11 @@ export async function openLinkServer(size: number, events: LinkEvents): Promise<
   };
 }
 
-function greeted({ header }: LinkMessage, token: string, size: number, ranks: ReadonlyMap<number, Socket>): number {
+function greeted({ header }: LinkMessage, token: string): number {
   const given = Buffer.from(String(header['token']));
   const own = Buffer.from(token);
-  const rank = header['rank'];
   if (header['op'] !== 'hello' || given.length !== own.length || !timingSafeEqual(given, own)) {
     throw new Error('a connection without the token');
   }
-  invariant(typeof rank === 'number' && rank >= 0 && rank < size && !ranks.has(rank), `a second rank ${String(rank)}`);
-  return rank;
+  return Number(header['rank']);
 }

@@ -4,6 +4,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError, invariant } from '../../core/index.ts';
 import type { Precision } from '../types.ts';
+import type { PythonFacts } from './python-facts.ts';
+
+export type { PythonFacts } from './python-facts.ts';
 
 /** Lowest versions that the workers run with. */
 export const REQUIRED: Readonly<Record<'python' | 'torch' | 'transformers' | 'peft', string>> = {
@@ -15,24 +18,6 @@ export const REQUIRED: Readonly<Record<'python' | 'torch' | 'transformers' | 'pe
 
 /** The line that installs what is missing. */
 export const INSTALL: string = `pip install 'torch>=${REQUIRED.torch}' 'transformers>=${REQUIRED.transformers}' 'peft>=${REQUIRED.peft}'`;
-
-/** A Python and what it has. */
-export interface PythonFacts {
-  /** Its path. */
-  python: string;
-  /** Versions by name; null for a package that is missing. */
-  versions: Record<keyof typeof REQUIRED, string | null>;
-  /** Kind of device that torch finds: `cuda`, `mps` or `cpu`; null without torch. */
-  device: 'cuda' | 'mps' | 'cpu' | null;
-  /** How many of them. */
-  devices: number;
-  /** Their names. */
-  names: string[];
-  /** Memory of each in bytes; empty where torch does not say. */
-  memories: number[];
-  /** Whether they compute in bfloat16. */
-  hasBfloat16: boolean;
-}
 
 /** Asks a Python what it has; versions come from the packages' metadata, which imports nothing. */
 const QUESTION = `
@@ -91,6 +76,18 @@ export function findPython(named: string | undefined, environment?: NodeJS.Proce
 }
 
 const known = new Map<string, PythonFacts>();
+
+/**
+ * Refuses Windows.
+ * @throws UserError `not-supported` there
+ */
+export function requirePlatform(): void {
+  if (process.platform === 'win32') {
+    throw new UserError('not-supported', 'runtime.engine: expected onnx on Windows, got torch', {
+      hint: 'Use the Windows Subsystem for Linux (WSL).',
+    });
+  }
+}
 
 /**
  * Asks a Python what it has, which takes seconds: one that has what is needed is asked once.

@@ -15,30 +15,31 @@ const worlds = new Map<string, Shared>();
  * @returns them, and what is called when they are no longer needed
  */
 export async function shareWorld(options: WorldOptions): Promise<{ world: World; leave: () => Promise<void> }> {
-  const key = JSON.stringify(options);
+  const { others, ...own } = options;
+  const key = JSON.stringify([own, others?.machines.address]);
   let shared = worlds.get(key);
   const isOver = shared !== undefined && !(await shared.world.catch(() => null))?.isRunning;
   if (shared === undefined || isOver) {
     shared = { world: startWorld(options), users: 0 };
     worlds.set(key, shared);
   }
-  const own = shared;
-  own.users++;
+  const joined = shared;
+  joined.users++;
   let hasLeft = false;
   const leave = async (): Promise<void> => {
     if (hasLeft) return;
     hasLeft = true;
-    own.users--;
-    if (own.users > 0) return;
-    if (worlds.get(key) === own) worlds.delete(key);
-    await (await own.world)[Symbol.asyncDispose]();
+    joined.users--;
+    if (joined.users > 0) return;
+    if (worlds.get(key) === joined) worlds.delete(key);
+    await (await joined.world)[Symbol.asyncDispose]();
   };
   try {
-    const world = await own.world;
+    const world = await joined.world;
     return { world, leave };
   } catch (error) {
     // The next one starts anew.
-    if (worlds.get(key) === own) worlds.delete(key);
+    if (worlds.get(key) === joined) worlds.delete(key);
     throw error;
   }
 }

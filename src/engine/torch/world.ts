@@ -1,14 +1,12 @@
 // The worker processes of an engine as one thing that is asked and answers, and that fails as one.
-import { copyFile, readFile, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { UserError, oneLine } from '../../core/index.ts';
-import { makeTemporaryFolder } from '../../files/index.ts';
+import { UserError } from '../../core/index.ts';
 import { DeviceMemoryError, failedError } from './failed-error.ts';
 import type { LinkMessage, LinkTensor } from './frames.ts';
-import type { Launched, LaunchOptions } from './launch.ts';
-import { launchWorkers } from './launch.ts';
-import { isWorkerLog } from '../worker-log.ts';
-import { openLinkServer } from './link.ts';
+import type { Machine } from './machine.ts';
+import type { Machines } from './machines.ts';
+import type { PythonFacts } from './python-facts.ts';
+import type { Team, TeamEvents, TeamOptions } from './team.ts';
+import { startTeam } from './team.ts';
 
 /** Beats of a rank's heart are 2 s apart; so many that stay out are a process that was stopped. */
 const MISSED_BEATS = 10;
@@ -47,8 +45,22 @@ export interface World {
   [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-/** How a world is started. */
-export interface WorldOptions extends Omit<LaunchOptions, 'link' | 'folder'> {
+/** The processes of other machines. */
+export interface OtherMachines {
+  /** The machines. */
+  machines: Machines;
+  /** What they must have, too. */
+  facts: PythonFacts;
+  /** Processes on each: a number, or by what a machine has. */
+  ranksOn: (facts: PythonFacts, machine: string) => number;
+  /** Threads of each process; 0: by the cores of its machine. */
+  threads: number;
+}
+
+/** How a world is started: `ranks` are those of this machine. */
+export interface WorldOptions extends Omit<TeamOptions, 'first' | 'placement'> {
+  /** Those of other machines; default: none. */
+  others?: OtherMachines | undefined;
   /** Folder that keeps what the workers printed when one fails; default: none. */
   logs?: string | undefined;
   /** Beats of a micro-batch that hangs; default 300, which are 10 minutes. For tests. */
@@ -74,8 +86,9 @@ interface Question {
  * @throws UserError `worker-failed` when one ends before
  */
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { ranks, hangBeats = HANG_BEATS, missedBeats = MISSED_BEATS } = options;
-  const folder = await makeTemporaryFolder('iovqa-torch');
+  const { others, hangBeats = HANG_BEATS, missedBeats = MISSED_BEATS } = options;
+  const crews = others === undefined ? [] : await crewsOf(others, options.ranks);
+  const ranks = crews.reduce((total, crew) => total + crew.ranks, options.ranks);
   const durations: number[] = [];
   const questions = new Map<number, Question>();
   const ready = new Map<number, LinkMessage['header']>();
@@ -83,35 +96,31 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   let nextId = 0;
   let failure: UserError | null = null;
   let isClosing = false;
-  let child: Launched | null = null;
-  let hasEnded = false;
+  let isFailing = false;
+  const teams: Team[] = [];
   let whenReady: { resolve: () => void; reject: (error: unknown) => void };
   const isReady = new Promise<void>((resolve, reject) => (whenReady = { resolve, reject }));
 
-  const kill = (): void => {
-    if (child?.pid === undefined || hasEnded) return;
-    try {
-      process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // it has ended by itself
-    }
-  };
   const fail = (error: UserError): void => {
     if (failure !== null || isClosing) return;
     failure = error;
-    kill();
-    link.close();
+    for (const team of teams) team.kill();
     for (const { reject } of questions.values()) reject(error);
     questions.clear();
     whenReady.reject(error);
   };
+  const nameOf = (rank: number): string => {
+    const machine = teamOf(teams, rank)?.machine ?? null;
+    return `torch worker ${rank} of ${ranks}${machine === null ? '' : ` on ${machine}`}`;
+  };
   const failOf = async (rank: number, why: string): Promise<void> => {
-    if (failure !== null || isClosing) return;
-    const said = await lastLines(folder, rank, child?.said() ?? '');
-    const kept = await keepLogs(folder, options.logs);
+    if (isFailing || failure !== null || isClosing) return;
+    isFailing = true; // the first cause counts, though what was printed is read meanwhile
+    const said = (await teamOf(teams, rank)?.said(rank)) ?? '';
+    const { logs } = options;
+    const kept = logs === undefined ? [] : (await Promise.all(teams.map((team) => team.keepLogs(logs)))).flat();
     const hint = kept.length === 0 ? {} : { hint: `What the workers printed is in ${kept.join(', ')}.` };
-    const message = `torch worker ${rank} of ${ranks}: ${why}${said === '' ? '' : `: ${said}`}`;
-    fail(new UserError('worker-failed', message, hint));
+    fail(new UserError('worker-failed', `${nameOf(rank)}: ${why}${said === '' ? '' : `: ${said}`}`, hint));
   };
 
   /** A rank answers in order: what it was asked first is what it does. */
@@ -123,7 +132,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     if (!REPEATED.has(first.op) || first.beats <= limit) return;
     void failOf(rank, `it hangs: it is alive, and has not ended one ${first.op} in ${(limit * BEAT_MS) / 1000} s`);
   };
-  const link = await openLinkServer(ranks, {
+  const events: TeamEvents = {
     onMessage: (rank, message) => {
       missed[rank] = 0;
       const { op, id } = message.header;
@@ -134,28 +143,24 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       }
       const question = questions.get(id as number);
       if (question === undefined) return;
+      if (op === 'failed') {
+        const error = failedError(nameOf(rank), question.op, message.header);
+        if (error instanceof DeviceMemoryError && question.goesOn) {
+          questions.delete(id as number);
+          question.reject(error);
+          return;
+        }
+        // Where a machine was lost, ranks of others fail in a collective, and may say so before the loss is seen here.
+        if (crews.length > 0) setTimeout(fail, BEAT_MS, error);
+        else fail(error);
+        return;
+      }
       questions.delete(id as number);
       if (REPEATED.has(question.op)) durations.push(question.beats);
-      if (op === 'done') question.resolve(message);
-      if (op !== 'failed') return;
-      const error = failedError(rank, ranks, question.op, message.header);
-      const goesOn = error instanceof DeviceMemoryError && question.goesOn;
-      if (!goesOn) fail(error);
-      question.reject(error);
+      question.resolve(message);
     },
-    onEnd: (rank, why) => void failOf(rank, `it ended (${why})`),
-  });
-  try {
-    child = await launchWorkers({ ...options, link, folder });
-  } catch (error) {
-    link.close();
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
-  const whenEnded = child.ended.then((why) => {
-    hasEnded = true;
-    void failOf(0, why);
-  });
+    onEnd: (rank, why) => void failOf(rank, why),
+  };
   // Beats that stay out are counted where messages are read: a process of ours that was busy itself counts none meanwhile.
   const watch = setInterval(() => {
     for (const rank of missed.keys()) {
@@ -170,13 +175,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const dispose = async (): Promise<void> => {
     isClosing = true;
     clearInterval(watch);
-    link.close();
-    const timer = setTimeout(kill, 10_000); // whoever waits in a collective does not see the end of the link
-    await whenEnded;
-    clearTimeout(timer);
-    await rm(folder, { recursive: true, force: true });
+    await Promise.all(teams.map((team) => team[Symbol.asyncDispose]()));
   };
   try {
+    const placement = others === undefined ? null : await others.machines.place();
+    teams.push(await startTeam({ ...options, first: 0, placement }, events));
+    for (const [i, { machine, ...crew }] of crews.entries()) {
+      const { device } = options;
+      teams.push(machine.start({ ...crew, device, placement: { ...placement!, node: i + 1 } }, events));
+    }
     await isReady;
   } catch (error) {
     await dispose();
@@ -190,7 +197,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       }
       const id = nextId++;
       questions.set(id, { rank, op: String(header['op']), goesOn, beats: 0, resolve, reject });
-      link.send(rank, { ...header, id }, tensors).catch((error: unknown) => {
+      const sent = teamOf(teams, rank)!.send(rank, { ...header, id }, tensors);
+      sent.catch((error: unknown) => {
         questions.delete(id); // nobody will answer what was not sent
         reject(error);
       });
@@ -207,27 +215,21 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   };
 }
 
-/** The last lines that a rank printed, as one. */
-async function lastLines(folder: string, rank: number, launcher: string): Promise<string> {
-  const own = await readFile(join(folder, `worker-${rank}.log`), 'utf8').catch(() => '');
-  const lines = (own.trim() === '' ? launcher : own).split('\n').filter((line) => line.trim() !== '');
-  return oneLine(lines.slice(-3).join(' | '));
+/** What is started on each of the other machines, whose ranks stand behind those of this one. */
+async function crewsOf(
+  { machines, facts, ranksOn, threads }: OtherMachines,
+  ownRanks: number,
+): Promise<{ machine: Machine; first: number; ranks: number; threads: number }[]> {
+  let next = ownRanks;
+  return (await machines.gather(facts)).map((machine) => {
+    const [first, ranks] = [next, ranksOn(machine.facts, machine.name)];
+    next += ranks;
+    return { machine, first, ranks, threads };
+  });
 }
 
-/** Keeps what the workers printed; gives the files that are there now. */
-async function keepLogs(folder: string, logs: string | undefined): Promise<string[]> {
-  const names = (await readdir(folder).catch(() => [])).filter((name) => isWorkerLog(name));
-  const kept: string[] = [];
-  for (const name of logs === undefined ? [] : names) {
-    const path = join(logs!, name);
-    // A help: where it cannot be kept, the error is told without it.
-    await copyFile(join(folder, name), path).then(
-      () => kept.push(path),
-      () => {},
-    );
-  }
-  return kept;
-}
+const teamOf = (teams: readonly Team[], rank: number): Team | undefined =>
+  teams.find(({ first, ranks }) => rank >= first && rank < first + ranks);
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -178,7 +178,7 @@ describe.skipIf(python === undefined || process.platform !== 'linux')(
           isOver = status === 0;
           if (status === 0 || (isAttacked && rank === null)) continue;
           expect(errors).toMatch(
-            /^step \d+, clips .*: torch worker \d of 2: it (?:ended|has shown no sign of life)|^torch worker/,
+            /^(?:after )?step \d+(?:, clips .*)?: torch worker \d of 2: it (?:ended|has shown no sign of life)|^torch worker/,
           );
           expect(errors).toContain('--resume goes on from the last checkpoint');
         }

@@ -17,7 +17,7 @@ function workers(clips: number, ranks = 1): { world: World; asked: [rank: number
     const examples = (header['examples'] ?? []) as { nodeRows: number }[];
     if (examples.length > 0) asked.push([rank, String(header['op']), examples.length]);
     if (examples.length > clips) {
-      const error = failedError(rank, ranks, String(header['op']), {
+      const error = failedError(`torch worker ${rank} of ${ranks}`, String(header['op']), {
         op: 'failed',
         kind: 'memory',
         message: 'no memory',

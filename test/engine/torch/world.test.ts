@@ -1,6 +1,6 @@
 // Worker processes that end, hang, are stopped or say what nobody understands: one line that names the rank, and nothing is left running.
 // The workers here are small programs of Node.js in the place of Python.
-import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -8,30 +8,7 @@ import { DeviceMemoryError } from '../../../src/engine/torch/failed-error.ts';
 import type { World } from '../../../src/engine/torch/world.ts';
 import { startWorld } from '../../../src/engine/torch/world.ts';
 import { temporaryFolder } from '../../files/temporary.ts';
-
-const PRELUDE = `#!${process.execPath}
-const { connect } = require('node:net');
-const { writeFileSync } = require('node:fs');
-writeFileSync(process.env.IOVQA_LOGS + '/worker-0.log', 'a warning\\nan error of a library\\n');
-writeFileSync(PID, String(process.pid));
-const [host, port] = process.env.IOVQA_LINK.split(':');
-const socket = connect(Number(port), host);
-socket.on('close', () => process.exit(0));
-const send = (header) => {
-  const text = Buffer.from(JSON.stringify({ ...header, tensors: [] }));
-  const prefix = Buffer.alloc(20);
-  prefix.write('iovq');
-  prefix.writeUInt32LE(1, 4);
-  prefix.writeUInt32LE(text.length, 8);
-  socket.write(Buffer.concat([prefix, text]));
-};
-const hello = (token = process.env.IOVQA_TOKEN) => send({ op: 'hello', token, rank: 0 });
-const ready = () => send({ op: 'ready', versions: { torch: '9' } });
-const asked = (answer) => socket.on('data', (data) => {
-  const header = JSON.parse(data.subarray(20, 20 + data.readUInt32LE(8)).toString());
-  answer(header);
-});
-`;
+import { fakePython } from './fake-python.ts';
 
 interface Started {
   world: Promise<World>;
@@ -43,16 +20,13 @@ interface Started {
 /** Starts a world of one whose worker does what a program says. */
 function start(program: string, options: { hangBeats?: number; missedBeats?: number } = {}): Started {
   const folder = temporaryFolder();
-  const python = join(folder, 'python');
-  const pid = join(folder, 'pid');
-  writeFileSync(python, `${PRELUDE.replace('PID', JSON.stringify(pid))}${program}\n`);
-  chmodSync(python, 0o755);
+  const { python, pid } = fakePython(folder, program);
   const world = startWorld({ python, ranks: 1, device: 'cpu', threads: 1, logs: folder, ...options });
   onTestFinished(async () => {
     const made = await world.catch(() => null);
     await made?.[Symbol.asyncDispose]();
   });
-  return { world, pid: () => Number(readFileSync(pid, 'utf8')), logs: folder };
+  return { world, pid, logs: folder };
 }
 
 const isRunning = (pid: number): boolean =>
@@ -81,7 +55,7 @@ test.skipIf(process.platform !== 'linux').each([
   [
     'ends before it is ready',
     'hello(); socket.write("", () => process.exit(3));',
-    'it ended (its connection was closed)',
+    /it ended \(its connection was closed\)|the process ended with status 3/, // whichever is seen first
   ],
   ['says nothing', '', 'it has shown no sign of life for 6 s'],
   ['does not know the token', 'hello("x".repeat(64)); ready();', 'the process ended with status 0'],
@@ -95,9 +69,10 @@ test.skipIf(process.platform !== 'linux').each([
   await expect(world).rejects.toThrow(
     expect.objectContaining({
       code: 'worker-failed',
-      message: expect.stringContaining(`torch worker 0 of 1: ${message}`) as string,
+      message: expect.stringMatching(/^torch worker 0 of 1: /) as string,
     }) as Error,
   );
+  await expect(world).rejects.toThrow(message);
   await expect(world).rejects.toThrow('a warning | an error of a library');
   expect(isRunning(pid())).toBe(false);
   expect(left()).toEqual([]);
@@ -135,7 +110,11 @@ test.skipIf(process.platform !== 'linux').each([
     `asked(({ id }) => send({ op: 'failed', id, kind: 'memory', message: 'CUDA out of memory' }));`,
     "expected a clip to fit into the device's memory, got CUDA out of memory",
   ],
-  ['dies', 'asked(() => process.kill(process.pid, "SIGKILL"));', 'it ended (its connection was closed)'],
+  [
+    'dies',
+    'asked(() => process.kill(process.pid, "SIGKILL"));',
+    /it ended \(its connection was closed\)|the process ended with SIGKILL/, // whichever is seen first
+  ],
   [
     'loops for ever',
     'setInterval(() => send({ op: "alive" }), 20);',
@@ -148,7 +127,8 @@ test.skipIf(process.platform !== 'linux').each([
   const answers = await Promise.allSettled([made.ask(0, { op: 'predict' }), made.ask(0, { op: 'apply' })]);
   for (const answer of answers) {
     expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'worker-failed' } });
-    expect(String((answer as PromiseRejectedResult).reason)).toContain(`torch worker 0 of 1: ${message}`);
+    expect(String((answer as PromiseRejectedResult).reason)).toContain('torch worker 0 of 1: ');
+    expect(String((answer as PromiseRejectedResult).reason)).toMatch(message);
   }
   await expect(made.ask(0, { op: 'predict' })).rejects.toThrow(message);
   await made[Symbol.asyncDispose]();
