@@ -100,7 +100,7 @@ const engineOptions = (): Option[] => [
 export const withMachines = (command: Command): Command =>
   withEngine(command)
     .option('--nodes <n>', 'machines of the torch engine; default: 1, or those of srun', integer)
-    .option('--master <host:port>', 'address of the first machine, this one; the others run iovqa worker');
+    .option('--master <host:port>', 'address of the first machine, this one; the others join it by `worker`');
 
 /** Reads a number of devices. */
 const devices = (text: string): number | 'auto' => {
