@@ -9,7 +9,7 @@ from transformers import DynamicCache
 import adapters
 from base import first_row
 from batch import collate, on_device, tensor_of
-from dropout import HashDropout, row_keys
+from dropout import HashDropout, kernel_trouble, row_keys
 from losses import Tree, answer_loss, edges_of, token_loss, token_targets
 
 
@@ -35,6 +35,12 @@ class Attached:
             self.parameters = base.train_all()
         if self.training is not None:
             self.optimizer = self._adamw()
+
+    def notes(self) -> list[str]:
+        """What a user should know."""
+        drops = self.training is not None and self.lora is not None and self.lora["dropout"] > 0
+        trouble = kernel_trouble(self.world.device) if drops else None
+        return [] if trouble is None else [trouble]
 
     def accumulate(self, header: dict, tensors: list):
         """Adds the gradients of a micro-batch, and its share of the loss, to those that are there."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import sys
 
 import torch
 
@@ -65,11 +64,20 @@ def keep_mask(numbers: tuple[torch.Tensor, torch.Tensor], width: int, rate: floa
     return torch.gt(hashed, last_dropped(rate) - 2**31, out=torch.empty(hashed.shape, dtype=dtype, device=k.device))
 
 
-@functools.cache
 def kernel_of(device: torch.device):
     """The kernel that drops in one pass, if the device has one and it gives the same mask; else None."""
+    return _checked_kernel(device)[0]
+
+
+def kernel_trouble(device: torch.device) -> str | None:
+    """Why a GPU does without the kernel, in words for the user; None where it does not, and on other devices."""
+    return _checked_kernel(device)[1]
+
+
+@functools.cache
+def _checked_kernel(device: torch.device):
     if device.type != "cuda":
-        return None
+        return None, None
     try:
         from dropout_kernel import drop
 
@@ -80,10 +88,9 @@ def kernel_of(device: torch.device):
             got = drop(ones, keys, module, channel_numbers(1100, device), last_dropped(0.1), None)
             if not torch.equal(got, keep_mask(row_numbers(keys, module), 1100, 0.1, torch.float32)):
                 raise ValueError("its mask is another one")
-        return drop
+        return drop, None
     except Exception as error:  # a compiler that is missing or fails: slower, and the same
-        print(f"dropout without a kernel, in several passes: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        return None
+        return None, f"dropout takes several passes instead of one kernel: {type(error).__name__}: {error}"
 
 
 class Dropped:

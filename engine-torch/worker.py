@@ -77,7 +77,8 @@ class Worker:
         from attached import Attached
 
         key = f"m{header['attached']}"
-        self.attached[header["attached"]] = Attached(self.bases[header["model"]], key, header)
+        attached = self.attached[header["attached"]] = Attached(self.bases[header["model"]], key, header)
+        return {"notes": attached.notes()}, []
 
     def on_accumulate(self, header, tensors):
         self.attached[header["attached"]].accumulate(header, tensors)

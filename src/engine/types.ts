@@ -217,6 +217,8 @@ export interface AttachedModel {
    * Whether {@link AttachedModel.prepare} has something to do: the layers below the adapter are frozen, and run once for each example.
    */
   readonly hasFrozenPrefix: boolean;
+  /** What a user should know; left out for nothing. */
+  readonly notes?: readonly string[];
   /**
    * Most calls of {@link AttachedModel.predict} that may be open at a time: the next examples are there when the ones before are done.
    * Left out: 1, each call waits for the one before it.

@@ -170,6 +170,7 @@ async function openWith(recipe: Recipe, openEngine: OpenEngine, disposer: Dispos
     },
     answers: trie === null ? null : { numNodes: trie.nodes.length, numColumns: trie.columns.length },
   });
+  notes.push(...(model.notes ?? []));
   const predictor = createClipPredictor({ model, checkpoint, processor, trie, settings });
 
   const writeModel = async (folder: string, step: number): Promise<void> => {

@@ -53,7 +53,8 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
   let step = 0;
   let isOpen = true;
   const about = { attached: ids.attached };
-  await world.askAll({ op: 'attach', ...ids, lora, training, shapes: Object.fromEntries(shapes) });
+  const answers = await world.askAll({ op: 'attach', ...ids, lora, training, shapes: Object.fromEntries(shapes) });
+  const notes = [...new Set(answers.flatMap(({ header }) => (header['notes'] as string[] | undefined) ?? []))];
   const load = async (name: string, values: Float32Array): Promise<void> => {
     for (let start = 0; start < values.length; start += PIECE) {
       const data = values.subarray(start, start + PIECE);
@@ -93,6 +94,7 @@ export async function attachModel(parts: AttachParts, options: AttachOptions): P
 
   return {
     shapes,
+    notes,
     hasFrozenPrefix: false,
     // A group of clips is two batches or more.
     predictsAhead: 2 * ranks + 1,

@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { invariant } from '../../core/index.ts';
 import type { LinkMessage, LinkTensor } from './frames.ts';
-import { createFrameParser, encodeFrame } from './frames.ts';
+import { createFrameParser } from './frames.ts';
+import { writeFrame } from './write-frame.ts';
 
 /** What happens on the connections. */
 export interface LinkEvents {
@@ -81,18 +82,7 @@ export async function openLinkServer(first: number, count: number, events: LinkE
     send: async (rank, header, tensors = []) => {
       const socket = ranks.get(rank);
       if (socket === undefined) return; // whoever waits for its answer is told that it has gone
-      const parts = encodeFrame({ header, tensors });
-      socket.cork();
-      const flushed = parts.map((part) => socket.write(part)).at(-1)!;
-      socket.uncork();
-      if (flushed) return;
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          socket.off('drain', done).off('close', done);
-          resolve();
-        };
-        socket.on('drain', done).on('close', done);
-      });
+      await writeFrame(socket, { header, tensors });
     },
     close: () => {
       server.close();

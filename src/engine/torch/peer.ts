@@ -3,7 +3,8 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { packageVersion } from '../../core/index.ts';
 import type { LinkMessage, LinkTensor } from './frames.ts';
-import { createFrameParser, encodeFrame } from './frames.ts';
+import { createFrameParser } from './frames.ts';
+import { writeFrame } from './write-frame.ts';
 
 /** Which end. */
 export type Side = 'first' | 'other';
@@ -60,17 +61,7 @@ export function openPeer(socket: Socket, who: { side: Side; secret: string }, ev
   let isStranger = false;
   const send: Peer['send'] = async (header, tensors = []) => {
     if (socket.destroyed || socket.writableEnded) return;
-    const flushed = encodeFrame({ header, tensors })
-      .map((part) => socket.write(part))
-      .at(-1)!;
-    if (flushed) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        socket.off('drain', done).off('close', done);
-        resolve();
-      };
-      socket.on('drain', done).on('close', done);
-    });
+    await writeFrame(socket, { header, tensors });
   };
   const prove = (side: Side, to: string, from: string): string =>
     createHmac('sha256', who.secret).update(`iovqa ${side} ${to} ${from}`).digest('hex');
