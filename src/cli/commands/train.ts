@@ -45,7 +45,7 @@ export async function train(terminal: Terminal, path: string | undefined, flags:
   }
   const resolved = flags.resume === true ? await recipeToResume(path, flags) : await recipeOf(path, flags);
   if (flags.dryRun === true) {
-    await dryRun(terminal, resolved, flags.json === true);
+    await dryRun(terminal, resolved, flags);
     return;
   }
   using stop = stopOnSignals(terminal, 'stopping after this update, with a checkpoint; once more stops at once');
@@ -154,11 +154,11 @@ async function show(
 }
 
 /** Opens everything that training would open, and shows what it found. */
-async function dryRun(terminal: Terminal, resolved: ResolvedRecipe, json: boolean): Promise<void> {
+async function dryRun(terminal: Terminal, resolved: ResolvedRecipe, { json, python }: TrainFlags): Promise<void> {
   const { recipe, provenance } = await inheritAdapterSettings(
     await detectGrouping(await chooseRecipe(await inheritTableOptions(resolved))),
   );
-  await using setup = await openTraining(recipe);
+  await using setup = await openTraining(recipe, withPython(python).openEngine);
   const { data, model, numModelParameters } = setup;
   const numParameters = [...model.shapes.values()].reduce(
     (total, shape) => total + shape.reduce((a, b) => a * b, 1),
@@ -172,7 +172,7 @@ async function dryRun(terminal: Terminal, resolved: ResolvedRecipe, json: boolea
     numParameters,
     numModelParameters,
   };
-  if (json) printJson(terminal, { recipe, provenance: Object.fromEntries(provenance), ...facts });
+  if (json === true) printJson(terminal, { recipe, provenance: Object.fromEntries(provenance), ...facts });
   else
     printLines(terminal, [
       formatRecipe(recipe, provenance),
